@@ -1,0 +1,1 @@
+"""Client libraries live here, behind the ports."""

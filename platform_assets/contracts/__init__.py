@@ -1,0 +1,1 @@
+"""Event contracts: schemas, the columns they imply, and the verdict on each record."""

@@ -1,0 +1,196 @@
+"""A feed as declared in ``defs/<name>/defs.yaml``.
+
+A feed names its streams, the events in them with their contracts, the products made of the events
+with their checks, and the consumers that read certified products. What the configuration digest
+covers is everything but the checks: those belong to the policy, which each certificate names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import ByteSize, Field, model_validator
+
+from platform_assets.declarations.checks import CheckDeclaration, check_name_of
+from platform_assets.declarations.model import Declaration, Name
+
+if TYPE_CHECKING:
+    from platform_assets.declarations.sources import SourceDeclaration
+
+Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
+Contract = Annotated[str, Field(description="A JSON Schema file, relative to schemas/events.")]
+
+
+class EventDeclaration(Declaration):
+    """One event type of a stream."""
+
+    contract: Contract
+    id: Annotated[str, Field(description="Dotted path of the event id.")]
+    time: Annotated[str | None, Field(description="Dotted path of the event time.")] = None
+    when: Annotated[
+        dict[str, str | int | bool],
+        Field(description="Dotted path -> value that tells this event type from the others."),
+    ] = Field(default_factory=dict)
+
+
+class StreamDeclaration(Declaration):
+    """One topic, Kinesis stream or file log."""
+
+    topic: Annotated[str | None, Field(description="Defaults to the stream's name.")] = None
+    source: SourceDeclaration | None = None
+    start: Annotated[
+        Literal["earliest", "latest"] | dict[str, int],
+        Field(description="Where a new partition starts: a word, or partition -> offset."),
+    ] = "earliest"
+    events: Annotated[dict[Name, EventDeclaration], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _events_can_be_told_apart(self) -> Self:
+        if len(self.events) > 1:
+            blind = [name for name, event in self.events.items() if not event.when]
+            if blind:
+                raise ValueError(
+                    f"a stream of several events needs `when` on each; missing: {blind}"
+                )
+        return self
+
+
+class WindowDeclaration(Declaration):
+    """How much one run takes at most, and how long the sensor waits for it to fill."""
+
+    max_records: Annotated[int, Field(gt=0)] = 1_000_000
+    max_bytes: Annotated[ByteSize, Field(gt=0)] = ByteSize(1024**3)
+    max_age_seconds: Annotated[int, Field(ge=0)] = 60
+
+
+class DedupeDeclaration(Declaration):
+    """How many earlier runs count when a run looks for events that it has seen before."""
+
+    horizon_runs: Annotated[int, Field(ge=0)] = 30
+
+
+class ProductDeclaration(Declaration):
+    """A stream view: all admitted events of one type, sorted and certified."""
+
+    event: Name
+    sort: Annotated[tuple[str, ...], Field(min_length=1)]
+    part_rows: Annotated[int, Field(gt=0)] = 1_000_000
+    checks: Checks
+
+
+class InputDeclaration(Declaration):
+    """What a consumer reads: a product of its run and, if asked, of closed runs before it."""
+
+    product: Name
+    history_runs: Annotated[int, Field(ge=0)] = 0
+
+
+class ConsumerDeclaration(Declaration):
+    """A function over certified products whose output is a certified product of the same name."""
+
+    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$", description="module:function")]
+    reads: Annotated[tuple[InputDeclaration, ...], Field(min_length=1)]
+    contract: Contract
+    key: Annotated[tuple[str, ...], Field(min_length=1)]
+    sort: Annotated[tuple[str, ...], Field(min_length=1)]
+    part_rows: Annotated[int, Field(gt=0)] = 1_000_000
+    parameters: dict[str, str | int | bool] = Field(default_factory=dict)
+    checks: Checks
+
+
+class FeedDeclaration(Declaration):
+    """A named group of streams that is processed together."""
+
+    feed: Name
+    description: str = ""
+    source: SourceDeclaration | None = None
+    streams: Annotated[dict[Name, StreamDeclaration], Field(min_length=1)]
+    window: WindowDeclaration = WindowDeclaration()
+    dedupe: DedupeDeclaration = DedupeDeclaration()
+    products: Annotated[dict[Name, ProductDeclaration], Field(min_length=1)]
+    consumers: dict[Name, ConsumerDeclaration] = Field(default_factory=dict)
+
+    def source_of(self, stream: str) -> SourceDeclaration:
+        """Return the stream's own source, or the feed's."""
+        source = self.streams[stream].source or self.source
+        if source is None:
+            raise RuntimeError(f"stream {stream} was validated without a source")
+        return source
+
+    def stream_of(self, event: str) -> str:
+        """Return the stream that carries the event type."""
+        return next(name for name, stream in self.streams.items() if event in stream.events)
+
+    def event(self, name: str) -> EventDeclaration:
+        """Return the event type's declaration."""
+        return self.streams[self.stream_of(name)].events[name]
+
+    def outputs(self) -> dict[str, ProductDeclaration | ConsumerDeclaration]:
+        """Return everything that is certified: the products, then the consumers in order."""
+        return {**self.products, **self.consumers}
+
+    def configuration(self) -> dict[str, Any]:
+        """Return what the configuration digest covers: all but the checks, as record values."""
+        declared = self.model_dump(mode="json", exclude_none=True)
+        for output in (*declared["products"].values(), *declared["consumers"].values()):
+            del output["checks"]
+        return declared
+
+    @model_validator(mode="after")
+    def _streams_have_sources(self) -> Self:
+        for name, stream in self.streams.items():
+            if stream.source is None and self.source is None:
+                raise ValueError(f"stream {name} has no source, and the feed declares none")
+        return self
+
+    @model_validator(mode="after")
+    def _events_are_named_once_and_become_products(self) -> Self:
+        events = [event for stream in self.streams.values() for event in stream.events]
+        for event in events:
+            if events.count(event) > 1:
+                raise ValueError(f"event {event} is declared in two streams")
+            if not any(product.event == event for product in self.products.values()):
+                raise ValueError(
+                    f"event {event} becomes no product; declare one with event: {event}"
+                )
+        for name, product in self.products.items():
+            if product.event not in events:
+                raise ValueError(
+                    f"product {name} is made of {product.event}, which no stream carries"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _consumers_read_what_stands_before_them(self) -> Self:
+        known = set(self.products)
+        for name, consumer in self.consumers.items():
+            if name in known:
+                raise ValueError(
+                    f"consumer {name} has the name of a product or of another consumer"
+                )
+            for declared in consumer.reads:
+                if declared.product not in known:
+                    raise ValueError(
+                        f"consumer {name} reads {declared.product}, which is no product or consumer "
+                        "declared before it"
+                    )
+            known.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _checks_are_sound(self) -> Self:
+        known: set[str] = set()
+        for name, output in self.outputs().items():
+            names = [check_name_of(check) for check in output.checks]
+            twice = sorted({check for check in names if names.count(check) > 1})
+            if twice:
+                raise ValueError(
+                    f"{name} has two checks of the same name: {twice}; give them names"
+                )
+            for check in output.checks:
+                if check.check == "referential" and check.product not in known:
+                    raise ValueError(
+                        f"{name} refers to {check.product}, which is not declared before it"
+                    )
+            known.add(name)
+        return self

@@ -1,0 +1,301 @@
+"""Every error a user can meet, by outcome.
+
+A refusal says that a gate, a check or a verification said no (exit code 1). A configuration error is
+a mistake in what the user wrote (exit code 2). An unknown outcome or an unreachable dependency means:
+look again, delete nothing (exit code 3). Calling things in the wrong order is none of these; it is a
+`RuntimeError`.
+
+Each error names the thing, what was expected, what was found and what to do. The class name is the
+error's code in every log, record and JSON answer.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PlatformError(Exception):
+    """The base of all errors that users meet."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, thing: str, *, expected: str, found: str, remedy: str) -> None:
+        super().__init__(f"{thing}: expected {expected}, found {found}. {remedy}")
+        self.thing = thing
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+
+    @property
+    def code(self) -> str:
+        """The stable name of this kind of error."""
+        return type(self).__name__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by fields, because Dagster and process pools move errors between processes."""
+        return (_rebuild, (type(self), self.thing, self.expected, self.found, self.remedy))
+
+    def as_json(self) -> dict[str, str]:
+        """Return the fields as the command line's ``--json`` prints them."""
+        return {
+            "error": self.code,
+            "thing": self.thing,
+            "expected": self.expected,
+            "found": self.found,
+            "remedy": self.remedy,
+        }
+
+
+def _rebuild(
+    kind: type[PlatformError], thing: str, expected: str, found: str, remedy: str
+) -> PlatformError:
+    return kind(thing, expected=expected, found=found, remedy=remedy)
+
+
+# --- outcomes ------------------------------------------------------------------------------------
+
+
+class Refusal(PlatformError):
+    """A gate, check, requirement, threshold or verification said no."""
+
+    exit_code = 1
+
+
+class ConfigurationError(PlatformError):
+    """What the user wrote cannot be used: a command, a name, a declaration, a schema, a setting."""
+
+    exit_code = 2
+
+
+class UnknownOutcome(PlatformError):
+    """It cannot be told whether the act took effect. Look before trying again; delete nothing."""
+
+    exit_code = 3
+
+
+class DependencyUnreachable(PlatformError):
+    """Something outside the platform did not answer. This is never taken for "no new data"."""
+
+    exit_code = 3
+
+
+# --- names, declarations, schemas ----------------------------------------------------------------
+
+
+class InvalidName(ConfigurationError):
+    """A name that may not stand in a path, for example one that climbs out of a folder."""
+
+
+class UnknownThing(ConfigurationError):
+    """A feed, stream, product, consumer or run that is not declared or not recorded."""
+
+
+class DeclarationInvalid(ConfigurationError):
+    """A feed's YAML is wrong; the error names file and line."""
+
+
+class ContractInvalid(ConfigurationError):
+    """An event contract is not a usable JSON Schema; the error names file and line."""
+
+
+class SettingsInvalid(ConfigurationError):
+    """The platform home or its settings cannot be used."""
+
+
+class ConsumerFailed(Refusal):
+    """A consumer's function, or a user's own check, raised or returned something unusable."""
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+class RecordNotCanonical(Refusal):
+    """A record's bytes are not canonical JSON: they were edited or damaged."""
+
+
+class RecordInvalid(Refusal):
+    """A record does not meet the schema of its kind."""
+
+
+class RecordMissing(Refusal):
+    """A record that the step needs does not exist."""
+
+
+class RecordConflict(Refusal):
+    """A create-only record exists with other content than the one to be written."""
+
+
+class ObjectMissing(Refusal):
+    """The store holds nothing at that path."""
+
+
+class AlreadyExists(Refusal):
+    """A create-only write met an object that exists. Callers read it and decide."""
+
+
+# --- anchors and landing -------------------------------------------------------------------------
+
+
+class ChainBroken(Refusal):
+    """The feed's log does not link: an anchors record names another predecessor than the one before."""
+
+
+class OffsetExpired(Refusal):
+    """The source no longer holds the first anchored record; it was deleted by retention."""
+
+
+class OffsetTruncated(Refusal):
+    """The source ends before the anchored end: records were lost or the source was recreated."""
+
+
+class SourceChanged(Refusal):
+    """The source is not the one the anchors were pinned on."""
+
+
+class GapUnproven(Refusal):
+    """Records are missing between the anchors and nothing proves why."""
+
+
+class SourceUnreachable(DependencyUnreachable):
+    """A stream cannot be read now. It is an outage, not an empty stream."""
+
+
+class PredecessorOpen(Refusal):
+    """An earlier run, which this one has to take into account, is not closed yet."""
+
+
+class LandingInconsistent(Refusal):
+    """Landed files do not match their receipt."""
+
+
+class AdmissionInconsistent(Refusal):
+    """Delivered records do not equal admitted plus duplicate plus quarantined."""
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+
+class GateRefusal(Refusal):
+    """The base of every reason not to open a product."""
+
+
+class ProductMissing(GateRefusal):
+    """No generation of the product exists in that run."""
+
+
+class GenerationPending(GateRefusal):
+    """A newer generation has been claimed and is not complete: a rebuild is under way."""
+
+
+class ManifestInvalid(GateRefusal):
+    """The manifest is absent, not canonical, or not valid for its schema."""
+
+
+class ManifestForeign(GateRefusal):
+    """The manifest belongs to another product, run or generation than the one asked for."""
+
+
+class AnchorsUnproven(GateRefusal):
+    """The run's anchors do not exist or do not belong to the feed's chain."""
+
+
+class CertificateMissing(GateRefusal):
+    """Nothing certifies this manifest."""
+
+
+class CertificateInvalid(GateRefusal):
+    """The certificate is not a well-formed signed statement of its kind."""
+
+
+class CertificateForeign(GateRefusal):
+    """The certificate names another product, run, generation or manifest digest."""
+
+
+class CertificateFailed(GateRefusal):
+    """The certificate's verdict is FAIL."""
+
+
+class CertificateRevoked(GateRefusal):
+    """The certificate has been revoked."""
+
+
+class SignatureMissing(GateRefusal):
+    """The certificate carries no signature."""
+
+
+class SignatureInvalid(GateRefusal):
+    """A signature does not verify over the signed bytes."""
+
+
+class SignerUntrusted(GateRefusal):
+    """The signature was made by a key that is not trusted here."""
+
+
+class PolicyChanged(GateRefusal):
+    """The product's declared checks are not those it was certified under."""
+
+
+class CheckSetEmpty(GateRefusal):
+    """The certificate lists no checks. An empty set proves nothing."""
+
+
+class CheckSetIncomplete(GateRefusal):
+    """The certificate lacks an observation for a declared check."""
+
+
+class PartMissing(GateRefusal):
+    """A part that the manifest lists is not in the store."""
+
+
+class PartAltered(GateRefusal):
+    """A part's size or SHA-256 differs from the manifest."""
+
+
+class PartUnlisted(GateRefusal):
+    """The generation's folder holds a file that the manifest does not list."""
+
+
+class PartNotRegular(GateRefusal):
+    """A part is a link or something else than a regular file inside the store."""
+
+
+class ScopeViolation(GateRefusal):
+    """A consumer asked for a product outside its run and not of a closed run."""
+
+
+# --- certification, consumption and closure ------------------------------------------------------
+
+
+class CertificationFailed(Refusal):
+    """At least one check of the product did not pass; the certificate says FAIL."""
+
+
+class GenerationConflict(Refusal):
+    """The generation is being written by another process with other content."""
+
+
+class RunSealed(Refusal):
+    """The run is closed and does not change. A correction is a new run."""
+
+
+class ClosureRefused(Refusal):
+    """At least one requirement of the closure is not met; the error lists all of them."""
+
+
+class ClaimHeld(UnknownOutcome):
+    """Another closer holds the run's claim and is alive. Its outcome is not known yet."""
+
+
+class ClosureUnknown(UnknownOutcome):
+    """The store did not say whether the seal was written. Look again; delete nothing."""
+
+
+# --- verification --------------------------------------------------------------------------------
+
+
+class VerificationFailed(Refusal):
+    """The evidence does not verify; the error lists every finding."""
+
+
+class BundleUnreadable(Refusal):
+    """What was given is not an evidence bundle or an archive of one."""
