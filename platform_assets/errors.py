@@ -79,6 +79,10 @@ class DependencyUnreachable(PlatformError):
     exit_code = 3
 
 
+class StoreUnwritable(DependencyUnreachable):
+    """The store cannot take an object now, for example because the disk is full; nothing was written."""
+
+
 # --- names, declarations, schemas ----------------------------------------------------------------
 
 
