@@ -1,0 +1,217 @@
+"""A stream kept as files: the embedded source.
+
+The format is a folder ``<topic>/<partition>/<base offset, 20 digits>.ndjson[.zst]``, one record a
+line; the offset of a record is the base offset of its segment plus its line number. Names are judged
+in `file_log_segments`, lines in `file_log_lines`. Here the segments of a partition become one log:
+
+Segments touch. The base of the next one equals the base of this one plus its lines. Fewer lines leave
+offsets that nothing explains, and so does a torn line in any segment but the newest; more lines give
+two records one offset. A segment is held to this when it is read to its end, not at every look.
+
+Only the newest segment grows, and only its last line may be torn: it is being written and does not
+exist yet. Records below the first segment have expired; records beyond the last line never were.
+
+A file log has no incarnation: nothing in it survives a recreation under the same name, apart from its
+offsets, and a shorter log is refused by the anchors. It does not know when its records arrived either.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from platform_assets.adapters.file_log_lines import LineReader, Lines
+from platform_assets.adapters.file_log_segments import (
+    Segment,
+    list_partitions,
+    list_segments,
+    reaching,
+)
+from platform_assets.errors import GapUnproven, OffsetExpired, OffsetTruncated, SourceChanged
+from platform_assets.ports.streams import LANDING_SCHEMA, Extent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from platform_assets.ports.streams import Gap
+
+_BATCH_ROWS = 131_072
+
+
+class FileLog:
+    """One topic of a file log. Implements `platform_assets.ports.streams.StreamSource`."""
+
+    kind = "file_log"
+
+    def __init__(self, root: Path, topic: str) -> None:
+        self._topic = root / topic
+
+    def extents(self) -> list[Extent]:
+        """Return the extent of every partition; only newest segments are counted.
+
+        Raises:
+            SourceUnreachable: the topic's folder or a file in it cannot be read.
+            SourceChanged: the folder holds something else than a log.
+        """
+        return [self._extent(partition) for partition in list_partitions(self._topic)]
+
+    def limit_bytes(self, partition: str, start: int, end: int, max_bytes: int) -> int:
+        """Return the largest ``stop`` whose lines, terminators included, hold at most so many bytes.
+
+        Raises:
+            OffsetExpired, OffsetTruncated, GapUnproven: as for `read`.
+            SourceUnreachable, SourceChanged: as for `extents`.
+        """
+        _check_range(start, end)
+        remaining = max_bytes
+        with reaching(self._topic):
+            for segment, stop in self._segments_of(partition, start, end):
+                reader = LineReader(segment)
+                first, last = max(start, segment.base), min(end, stop)
+                begin = reader.position(first - segment.base)
+                if begin is None:
+                    raise self._missing(partition, segment, first, stop, reader.torn)
+                fits = reader.last_line_at(begin + remaining, last - segment.base)
+                if fits is not None and segment.base + fits < last:
+                    return max(segment.base + fits, start + 1)
+                used = reader.position(last - segment.base)
+                if fits is None or used is None:
+                    raise self._missing(partition, segment, last - 1, stop, reader.torn)
+                remaining -= used - begin
+        return end
+
+    def read(self, partition: str, start: int, end: int) -> Iterator[pa.RecordBatch | Gap]:
+        """Deliver the records of ``[start, end)``; a file log declares no gaps.
+
+        Raises:
+            OffsetExpired: the segment that held ``start`` is gone.
+            OffsetTruncated: the last line stands before ``end``.
+            GapUnproven: a segment ends before the next one begins.
+            SourceChanged: a segment holds more lines than there are offsets up to the next one.
+            SourceUnreachable: a folder or a file cannot be read.
+        """
+        _check_range(start, end)
+        position = start
+        with reaching(self._topic):
+            for segment, stop in self._segments_of(partition, start, end):
+                for batch in self._read_segment(partition, segment, position, min(end, stop), stop):
+                    position += batch.num_rows
+                    yield batch
+
+    def _read_segment(
+        self, partition: str, segment: Segment, start: int, end: int, stop: int
+    ) -> Iterator[pa.RecordBatch]:
+        reader = LineReader(segment)
+        position = start
+        for lines in reader.blocks(start - segment.base):
+            first = segment.base + lines.first
+            beyond = first + len(lines.starts)
+            if end > position < beyond:
+                low, high = position - first, min(end, beyond) - first
+                yield from _batches(partition, first, lines, low, high)
+                position = first + high
+            if beyond > stop:
+                raise self._overlap(partition, segment, stop, f"a record at offset {stop}")
+            if position == end < stop:
+                return
+        if position < end:
+            raise self._missing(partition, segment, position, stop, reader.torn)
+        if reader.torn and stop < _ENDLESS:
+            raise self._overlap(partition, segment, stop, f"{reader.torn} bytes of a torn line")
+
+    def _extent(self, partition: str) -> Extent:
+        segments = list_segments(self._topic, partition)
+        if not segments:
+            return Extent(partition, 0, 0)
+        with reaching(self._topic):
+            lines = LineReader(segments[-1]).count()
+        return Extent(partition, segments[0].base, segments[-1].base + lines)
+
+    def _segments_of(self, partition: str, start: int, end: int) -> Iterator[tuple[Segment, int]]:
+        """Return the segments that hold the range, each with the base of the one after it."""
+        if start == end:
+            return
+        segments = list_segments(self._topic, partition)
+        if not segments or start < segments[0].base:
+            raise OffsetExpired(
+                self._name(partition),
+                expected=f"the record at offset {start}",
+                found=f"a log that begins at {segments[0].base}" if segments else "no segments",
+                remedy="Restore the expired segments; skipping them takes a new feed.",
+            )
+        bases = [*(segment.base for segment in segments), _ENDLESS]
+        for segment, (base, stop) in zip(segments, pairwise(bases), strict=True):
+            if base < end and stop > start:
+                yield segment, stop
+
+    def _missing(
+        self, partition: str, segment: Segment, position: int, stop: int, torn: int
+    ) -> GapUnproven | OffsetTruncated:
+        if stop == _ENDLESS:
+            return OffsetTruncated(
+                self._name(partition),
+                expected=f"a record at offset {position}",
+                found=f"{segment.path.name}, which ends before it",
+                remedy="Restore the log: records that were there when the window was pinned are gone.",
+            )
+        tail = f", after {torn} bytes of a torn line" if torn else ""
+        return GapUnproven(
+            self._name(partition),
+            expected=f"{segment.path.name} to hold every offset up to {stop}, where the next begins",
+            found=f"no complete line for offsets {position} to {stop - 1}{tail}",
+            remedy="Restore the missing lines or the missing segment.",
+        )
+
+    def _overlap(self, partition: str, segment: Segment, stop: int, found: str) -> SourceChanged:
+        return SourceChanged(
+            self._name(partition),
+            expected=f"{segment.path.name} to end where the next segment begins, at {stop}",
+            found=found,
+            remedy="Restore the segments: two of them claim one offset.",
+        )
+
+    def _name(self, partition: str) -> str:
+        return f"file log {self._topic.name}/{partition}"
+
+
+_ENDLESS = 2**63 - 1
+
+
+def _check_range(start: int, end: int) -> None:
+    if not 0 <= start <= end:
+        raise RuntimeError(f"a range needs 0 <= start <= end, found [{start}, {end})")
+
+
+def _batches(
+    partition: str, first: int, lines: Lines, low: int, high: int
+) -> Iterator[pa.RecordBatch]:
+    """Return lines ``[low, high)`` of a block; line 0 has the offset ``first``."""
+    for begin in range(low, high, _BATCH_ROWS):
+        stop = min(begin + _BATCH_ROWS, high)
+        rows = stop - begin
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.repeat(pa.scalar(partition, pa.string()), rows),
+                pa.array(np.arange(first + begin, first + stop)),
+                *(pa.nulls(rows, LANDING_SCHEMA.field(index).type) for index in range(2, 6)),
+                _values(lines, begin, stop),
+            ],
+            schema=LANDING_SCHEMA,
+        )
+
+
+def _values(lines: Lines, begin: int, stop: int) -> pa.LargeBinaryArray:
+    # Records and terminators alternate over the block; taking every other one copies each record
+    # once, out of the buffer that the next block overwrites, at the speed of memory.
+    rows = stop - begin
+    bounds = np.empty(2 * rows + 1, np.int64)
+    bounds[0:-1:2] = lines.starts[begin:stop]
+    bounds[1::2] = lines.ends[begin:stop]
+    bounds[-1] = lines.nexts[stop - 1]
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(lines.data)]
+    alternating = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 2 * rows, buffers)
+    return alternating.take(pa.array(np.arange(0, 2 * rows, 2)))

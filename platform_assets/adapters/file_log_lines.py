@@ -1,0 +1,238 @@
+"""The lines of one segment, in blocks, and an index that remembers where lines stand.
+
+A line ends with LF or CRLF; the terminator is not part of the record, any other byte is, whether or
+not it is valid UTF-8. What follows the last terminator is torn: it is counted and not delivered. A
+compressed segment whose last frame is incomplete gives the lines that could be decompressed.
+
+Segments only grow. What was counted once in this process is remembered by file identity, so that a
+look at a growing plain segment reads its new bytes only. A file that was replaced, truncated or
+rewritten is noticed by its inode, its size and the bytes before the last remembered line, and is
+counted afresh; a compressed one is counted afresh whenever it changes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+import zstandard
+
+from platform_assets.errors import SourceChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+
+    import numpy.typing as npt
+
+    from platform_assets.adapters.file_log_segments import Segment
+
+#: How much is read at once; a longer record makes its own block longer. Small enough for the caches.
+BLOCK_BYTES = 4 * 1024**2
+
+_LF, _CR = 10, 13
+_SPACING = 8 * 1024**2
+_WITNESS = 64
+_REMEMBERED_SEGMENTS = 4096
+
+
+class _Bytes(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Consecutive complete lines. ``data`` is a buffer that the next block overwrites.
+
+    Line ``first + i`` is ``data[starts[i]:ends[i]]``; the line after it begins at ``nexts[i]``.
+    ``position`` is where ``data[0]`` stands in the (decompressed) segment.
+    """
+
+    first: int
+    position: int
+    data: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    nexts: npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class LineIndex:
+    """Known beginnings of lines of one file, in ascending order, and its count once complete."""
+
+    identity: tuple[int, ...]
+    lines: list[int] = field(default_factory=lambda: [0])
+    positions: list[int] = field(default_factory=lambda: [0])
+    witness: bytes = b""
+    counted_at: tuple[int, int] = (-1, -1)
+    count: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, line: int, position: int, block: npt.NDArray[np.uint8], stop: int) -> None:
+        """Remember that a line begins at a position; ``block[:stop]`` are the bytes before it."""
+        with self.lock:
+            if line > self.lines[-1] and position >= self.positions[-1] + _SPACING:
+                self.lines.append(line)
+                self.positions.append(position)
+                self.witness = block[max(0, stop - _WITNESS) : stop].tobytes()
+
+    def before(self, line: int) -> tuple[int, int]:
+        """Return the last known (line, position) at or before a line."""
+        with self.lock:
+            at = bisect_right(self.lines, line) - 1
+            return self.lines[at], self.positions[at]
+
+    def before_position(self, position: int, line: int) -> tuple[int, int]:
+        """Return the last known (line, position) at or before both."""
+        with self.lock:
+            at = min(bisect_right(self.positions, position), bisect_right(self.lines, line)) - 1
+            return self.lines[at], self.positions[at]
+
+
+class LineReader:
+    """Reads the lines of one segment. After the last block, ``torn`` is the length of what remained."""
+
+    _indexes: ClassVar[OrderedDict[str, LineIndex]] = OrderedDict()
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.torn = 0
+
+    def blocks(self, line: int) -> Iterator[Lines]:
+        """Return blocks of lines; the first may begin before ``line``, at the last known beginning."""
+        with self._opened() as (file, index):
+            yield from self._blocks(file, index, *index.before(line))
+
+    def count(self) -> int:
+        """Return how many complete lines the segment holds now."""
+        with self._opened() as (file, index):
+            stat = os.fstat(file.fileno())
+            state = (stat.st_size, stat.st_mtime_ns)
+            if index.counted_at != state:
+                count, _ = known = index.before(2**63)
+                for block in self._blocks(file, index, *known):
+                    count = block.first + len(block.starts)
+                index.count, index.counted_at = count, state
+            return index.count
+
+    def position(self, line: int) -> int | None:
+        """Return where a line begins, or the end of the lines for the count; None beyond."""
+        with self._opened() as (file, index):
+            known = index.before(line)
+            if known[0] == line:
+                return known[1]
+            for block in self._blocks(file, index, *known):
+                if block.first + len(block.starts) >= line:
+                    return int(block.position + block.nexts[line - block.first - 1])
+        return None
+
+    def last_line_at(self, position: int, line: int) -> int | None:
+        """Return the last line, ``line`` at most, that begins at the position or before it.
+
+        None where the lines end before either is reached.
+        """
+        with self._opened() as (file, index):
+            found, _ = known = index.before_position(position, line)
+            if found == line:
+                return found
+            for block in self._blocks(file, index, *known):
+                within = np.searchsorted(block.nexts, position - block.position, side="right")
+                found = min(line, block.first + int(within))
+                if within < len(block.nexts) or found == line:
+                    return found
+        return None
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[FileIO, LineIndex]]:
+        with self.segment.path.open("rb", buffering=0) as file:
+            try:
+                yield file, self._index(file)
+            except zstandard.ZstdError as error:
+                raise SourceChanged(
+                    f"file log segment {self.segment.path.name}",
+                    expected="zstd frames",
+                    found=str(error),
+                    remedy="Restore the segment from a copy.",
+                ) from error
+
+    def _index(self, file: FileIO) -> LineIndex:
+        stat = os.fstat(file.fileno())
+        identity: tuple[int, ...] = (stat.st_dev, stat.st_ino)
+        if self.segment.compressed:
+            identity = (*identity, stat.st_size, stat.st_mtime_ns)
+        key = str(self.segment.path)
+        with self._lock:
+            index = self._indexes.get(key)
+            if index is None or index.identity != identity or not self._grew(index, file, stat):
+                index = self._indexes[key] = LineIndex(identity)
+            self._indexes.move_to_end(key)
+            while len(self._indexes) > _REMEMBERED_SEGMENTS:
+                self._indexes.popitem(last=False)
+        return index
+
+    def _grew(self, index: LineIndex, file: FileIO, stat: os.stat_result) -> bool:
+        """Tell whether the file still holds what was seen of it; the identity says so of others."""
+        if self.segment.compressed:
+            return True
+        if stat.st_size < max(index.positions[-1], index.counted_at[0]):
+            return False
+        file.seek(index.positions[-1] - len(index.witness))
+        grew = file.read(len(index.witness)) == index.witness
+        file.seek(0)
+        return grew
+
+    def _blocks(self, file: FileIO, index: LineIndex, line: int, position: int) -> Iterator[Lines]:
+        source: _Bytes = file
+        if self.segment.compressed:
+            decompressor = zstandard.ZstdDecompressor(max_window_size=2**31)
+            source = decompressor.stream_reader(file, read_size=2**20, read_across_frames=True)
+            _skip(source, position)
+        else:
+            file.seek(position)
+        buffer = np.empty(2 * BLOCK_BYTES, np.uint8)
+        filled = 0
+        while True:
+            if len(buffer) < filled + BLOCK_BYTES:
+                buffer = np.concatenate([buffer[:filled], np.empty(filled + BLOCK_BYTES, np.uint8)])
+            got = source.readinto(buffer.data[filled : filled + BLOCK_BYTES]) or 0
+            feeds = np.flatnonzero(buffer[filled : filled + got] == _LF) + filled
+            filled += got
+            if got == 0:
+                break
+            if len(feeds) == 0:
+                continue
+            block = _lines(line, position, buffer[:filled], feeds)
+            line, stop = line + len(feeds), int(block.nexts[-1])
+            position += stop
+            index.note(line, position, buffer, stop)
+            yield block
+            rest = buffer[stop:filled].copy()
+            buffer[: len(rest)] = rest
+            filled = len(rest)
+        self.torn = filled
+
+
+def _lines(
+    first: int, position: int, data: npt.NDArray[np.uint8], feeds: npt.NDArray[np.int64]
+) -> Lines:
+    nexts = feeds + 1
+    starts = np.concatenate([np.zeros(1, np.int64), nexts[:-1]])
+    # An empty line has nothing before its feed that could be its carriage return.
+    returns = (feeds > starts) & (data[feeds - 1] == _CR)
+    return Lines(first, position, data, starts, feeds - returns, nexts)
+
+
+def _skip(source: _Bytes, count: int) -> None:
+    scratch = memoryview(bytearray(min(count, BLOCK_BYTES)))
+    while count:
+        got = source.readinto(scratch[:count])
+        if not got:
+            break
+        count -= got
