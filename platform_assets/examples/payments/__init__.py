@@ -1,0 +1,1 @@
+"""The payments feed: generated card authorisations, chargebacks and refunds with planted faults."""
