@@ -6,8 +6,8 @@ compressed segment whose last frame is incomplete gives the lines that could be 
 
 Segments only grow. What was counted once in this process is remembered by file identity, so that a
 look at a growing plain segment reads its new bytes only. A file that was replaced, truncated or
-rewritten is noticed by its inode, its size and the bytes before the last remembered line, and is
-counted afresh; a compressed one is counted afresh whenever it changes.
+rewritten is noticed by its inode and by the bytes before the last remembered line, and is counted
+afresh; a compressed one is counted afresh whenever it changes.
 """
 
 from __future__ import annotations
@@ -170,19 +170,17 @@ class LineReader:
         key = str(self.segment.path)
         with self._lock:
             index = self._indexes.get(key)
-            if index is None or index.identity != identity or not self._grew(index, file, stat):
+            if index is None or index.identity != identity or not self._grew(index, file):
                 index = self._indexes[key] = LineIndex(identity)
             self._indexes.move_to_end(key)
             while len(self._indexes) > _REMEMBERED_SEGMENTS:
                 self._indexes.popitem(last=False)
         return index
 
-    def _grew(self, index: LineIndex, file: FileIO, stat: os.stat_result) -> bool:
+    def _grew(self, index: LineIndex, file: FileIO) -> bool:
         """Tell whether the file still holds what was seen of it; the identity says so of others."""
         if self.segment.compressed:
             return True
-        if stat.st_size < max(index.positions[-1], index.counted_at[0]):
-            return False
         file.seek(index.positions[-1] - len(index.witness))
         grew = file.read(len(index.witness)) == index.witness
         file.seek(0)
@@ -224,7 +222,7 @@ def _lines(
 ) -> Lines:
     nexts = feeds + 1
     starts = np.concatenate([np.zeros(1, np.int64), nexts[:-1]])
-    # An empty line has nothing before its feed that could be its carriage return.
+    # For a feed at 0 the index -1 looks at the end of the block, where any byte may stand.
     returns = (feeds > starts) & (data[feeds - 1] == _CR)
     return Lines(first, position, data, starts, feeds - returns, nexts)
 

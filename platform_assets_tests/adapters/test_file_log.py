@@ -87,6 +87,13 @@ def test_both_terminators_may_stand_in_one_segment_and_belong_to_no_record(
     assert values(log_of(writer), 0, 7) == [b"a", b"", b"b\r", b"c", b"", b"\rd", b""]
 
 
+def test_an_empty_first_line_is_not_confused_by_how_the_block_ends(writer: FileLogWriter) -> None:
+    writer.append("0", [b"", b"a"])
+    writer.tear("0", b"torn\r")
+
+    assert values(log_of(writer), 0, 2) == [b"", b"a"]
+
+
 def test_empty_lines_are_records_with_an_empty_value(writer: FileLogWriter) -> None:
     writer.append("0", [b""] * 300_000)
     log = log_of(writer)
@@ -300,6 +307,14 @@ def test_a_file_that_nobody_would_read_is_refused(plain: FileLogWriter, name: st
         log_of(plain).extents()
 
 
+def test_a_folder_with_the_name_of_a_segment_is_refused(plain: FileLogWriter) -> None:
+    plain.append("0", [b"a"])
+    plain.segment("0", 1).mkdir()
+
+    with pytest.raises(SourceChanged, match=r"0/00000000000000000001\.ndjson"):
+        log_of(plain).extents()
+
+
 def test_a_file_beside_the_partitions_is_refused(plain: FileLogWriter) -> None:
     plain.append("0", [b"a"])
     (plain.folder / "1").write_text("")
@@ -361,6 +376,39 @@ def test_a_file_that_was_rewritten_in_place_is_counted_afresh(
     replacement.write_bytes(b"w\n" * 5000)
     replacement.rename(plain.segment("0", 0))
     assert log.extents()[0].end == 5000
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_counted_afresh(
+    plain: FileLogWriter,
+) -> None:
+    plain.append("0", [b"a" * 9])
+    path = plain.segment("0", 0)
+    log = log_of(plain)
+    assert log.extents()[0].end == 1
+    before = path.stat()
+
+    path.rename(plain.folder / ".old")
+    plain.write("0", 0, b"a" * 4 + b"\n" + b"a" * 4 + b"\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert path.stat().st_size == before.st_size
+    assert log.extents()[0].end == 2
+
+
+def test_a_compressed_file_is_counted_afresh_whenever_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_log_lines, "_SPACING", 10)
+    monkeypatch.setattr(file_log_lines, "BLOCK_BYTES", 50)
+    writer = FileLogWriter(tmp_path, "events", compressed=True)
+    writer.append("0", [b"x" * 99] * 10)
+    log = log_of(writer)
+    assert log.extents()[0].end == 10
+
+    writer.write("0", 0, (b"y" * 9 + b"\n") * 500)
+
+    assert log.extents()[0].end == 500
+    assert values(log, 300, 500) == [b"y" * 9] * 200
 
 
 def test_old_indexes_are_forgotten(plain: FileLogWriter, monkeypatch: pytest.MonkeyPatch) -> None:
