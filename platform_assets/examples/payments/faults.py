@@ -112,7 +112,6 @@ _MALFORMED = {
     "duplicate_key": _malformed("DUPLICATE_KEY", lambda e: compact(e)[:-1] + b',"amount":"1.00"}'),
     "not_a_number": _malformed("NON_FINITE_NUMBER", _with_text("amount", b"NaN")),
     "infinity": _malformed("NON_FINITE_NUMBER", _with_text("amount", b"-Infinity")),
-    "huge_integer": _malformed("INTEGER_OUT_OF_RANGE", _with_text("amount", b"9" * 23)),
     "huge_number": _malformed("NUMBER_OUT_OF_RANGE", _with_text("amount", b"1e400")),
     "depth_bomb": _malformed("DEPTH_EXCEEDED", _with_text("amount", b"[" * _DEPTH + b"]" * _DEPTH)),
     "array": _malformed("NOT_AN_OBJECT", lambda event: b"[" + compact(event) + b"]"),
@@ -141,6 +140,10 @@ _INVALID = {
 
 _INVALID_AUTHORISATION = {
     "amount_zero": (_with(amount_minor=0), ("VALUE_OUT_OF_RANGE",)),
+    "huge_integer": (
+        _with_text("amount_minor", b"9" * 23),
+        ("INTEGER_OUT_OF_RANGE", "VALUE_OUT_OF_RANGE"),
+    ),
     "amount_fraction": (_with(amount_minor=12.5), ("WRONG_TYPE",)),
     "device_too_short": (_with(device="d1"), ("LENGTH_OUT_OF_RANGE",)),
     "property_unknown": (_with(loyalty=True), ("ADDITIONAL_PROPERTY",)),
