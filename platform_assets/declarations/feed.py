@@ -7,15 +7,13 @@ covers is everything but the checks: those belong to the policy, which each cert
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ByteSize, Field, model_validator
 
 from platform_assets.declarations.checks import CheckDeclaration, check_name_of
 from platform_assets.declarations.model import Declaration, Name
-
-if TYPE_CHECKING:
-    from platform_assets.declarations.sources import SourceDeclaration
+from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
 
 Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
 Contract = Annotated[str, Field(description="A JSON Schema file, relative to schemas/events.")]
