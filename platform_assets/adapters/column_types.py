@@ -1,7 +1,8 @@
-"""The Polars type of each column type, and how a dotted path becomes an expression.
+"""Columns of Polars frames: whether a frame has them, and what a dotted path means in it.
 
-A frame has a product's columns when names and types are exactly these. Nothing is cast on the way
-into a part or a digest: a frame of other types was made wrongly, and a silent cast would hide it.
+A frame has a product's columns when names and types are exactly the declared ones. Nothing is cast on
+the way into a part or a digest: a frame of other types was made wrongly, and a silent cast would hide
+it.
 """
 
 from __future__ import annotations
@@ -11,37 +12,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListOf, Scalar, Struct
+from platform_assets.contracts.frames import polars_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-_SCALARS: dict[Scalar, pl.DataType] = {
-    Scalar.BOOLEAN: pl.Boolean(),
-    Scalar.INT64: pl.Int64(),
-    Scalar.FLOAT64: pl.Float64(),
-    Scalar.STRING: pl.String(),
-    Scalar.TIMESTAMP: pl.Datetime("us", "UTC"),
-    Scalar.DATE: pl.Date(),
-    Scalar.JSON: pl.String(),
+_TYPES: dict[type[pl.DataType], Scalar] = {
+    pl.Boolean: Scalar.BOOLEAN,
+    pl.Int64: Scalar.INT64,
+    pl.Float64: Scalar.FLOAT64,
+    pl.String: Scalar.STRING,
+    pl.Date: Scalar.DATE,
 }
-
-
-def polars_type(column_type: ColumnType) -> pl.DataType:
-    """Return the one Polars type that holds values of a column type."""
-    match column_type:
-        case Scalar():
-            return _SCALARS[column_type]
-        case Decimal(precision, scale):
-            return pl.Decimal(precision, scale)
-        case ListOf(element):
-            return pl.List(polars_type(element))
-        case Struct(fields):
-            return pl.Struct([pl.Field(field.name, polars_type(field.type)) for field in fields])
-
-
-def polars_schema(columns: Sequence[Column]) -> pl.Schema:
-    """Return the schema of a frame with exactly these columns."""
-    return pl.Schema({column.name: polars_type(column.type) for column in columns})
 
 
 def require_columns(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
@@ -61,7 +43,16 @@ def require_columns(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFr
     return frame.select([column.name for column in columns])
 
 
-def resolve(columns: Sequence[Column], path: str) -> tuple[pl.Expr, ColumnType]:
+def columns_of(schema: pl.Schema) -> tuple[Column, ...]:
+    """Return the columns that a frame of this schema has, each nullable; JSON text is text.
+
+    Raises:
+        TypeError: a type is none of a product's.
+    """
+    return tuple(Column(name, _column_type(kind), nullable=True) for name, kind in schema.items())
+
+
+def resolve(schema: pl.Schema, path: str) -> tuple[pl.Expr, pl.DataType]:
     """Return expression and type of a column, or of a field of a struct given as a dotted path.
 
     A column whose own name holds dots comes before a path into structs.
@@ -69,34 +60,52 @@ def resolve(columns: Sequence[Column], path: str) -> tuple[pl.Expr, ColumnType]:
     Raises:
         KeyError: the path names nothing.
     """
-    for column in columns:
-        if column.name == path:
-            return pl.col(path), column.type
-    name, _, rest = path.partition(".")
-    for column in columns:
-        if column.name == name and rest:
-            return _descend(pl.col(name), column.type, rest, path)
+    if path in schema:
+        return pl.col(path), schema[path]
+    for name, kind in schema.items():
+        if path.startswith(name + "."):
+            found = _descend(pl.col(name), kind, path[len(name) + 1 :])
+            if found is not None:
+                return found
     raise KeyError(f"there is no column {path}")
 
 
-def leaves(columns: Sequence[Column]) -> Iterator[tuple[str, ColumnType]]:
-    """Give the dotted path and the type of each column that is no struct, structs flattened."""
-    for column in columns:
-        if isinstance(column.type, Struct):
-            for path, kind in leaves(column.type.fields):
-                yield f"{column.name}.{path}", kind
-        else:
-            yield column.name, column.type
+def fields_of(kind: pl.Struct) -> pl.Schema:
+    """Return the fields of a struct with their types."""
+    return pl.Schema(kind.to_schema())
+
+
+def element_of(kind: pl.List) -> pl.DataType:
+    """Return the type of a list's elements."""
+    return pl.Schema({"element": kind.inner})["element"]
 
 
 def _descend(
-    expression: pl.Expr, column_type: ColumnType, rest: str, path: str
-) -> tuple[pl.Expr, ColumnType]:
-    if isinstance(column_type, Struct):
-        for field in column_type.fields:
-            inner = expression.struct.field(field.name)
-            if field.name == rest:
-                return inner, field.type
-            if rest.startswith(field.name + "."):
-                return _descend(inner, field.type, rest[len(field.name) + 1 :], path)
-    raise KeyError(f"there is no column {path}")
+    expression: pl.Expr, kind: pl.DataType, rest: str
+) -> tuple[pl.Expr, pl.DataType] | None:
+    if not isinstance(kind, pl.Struct):
+        return None
+    for name, inner in fields_of(kind).items():
+        field = expression.struct.field(name)
+        if name == rest:
+            return field, inner
+        if rest.startswith(name + "."):
+            found = _descend(field, inner, rest[len(name) + 1 :])
+            if found is not None:
+                return found
+    return None
+
+
+def _column_type(kind: pl.DataType) -> ColumnType:
+    if isinstance(kind, pl.Struct):
+        return Struct(columns_of(fields_of(kind)))
+    if isinstance(kind, pl.List):
+        return ListOf(_column_type(element_of(kind)), element_nullable=True)
+    if isinstance(kind, pl.Decimal) and kind.precision is not None:
+        return Decimal(kind.precision, kind.scale)
+    if kind == pl.Datetime("us", "UTC"):
+        return Scalar.TIMESTAMP
+    for known, scalar in _TYPES.items():
+        if isinstance(kind, known):
+            return scalar
+    raise TypeError(f"no column has the type {kind}")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from platform_assets.adapters import row_encoding
-from platform_assets.adapters.column_types import polars_schema
 from platform_assets.adapters.row_encoding import content_digest, encode_rows
 from platform_assets.contracts.columns import Column, ListOf, Scalar, Struct
+from platform_assets.contracts.frames import polars_schema
 from platform_assets.flow.content_digest import ContentDigest, encode_row
 from platform_assets_tests import strategies
 from platform_assets_tests.vectors import make_content_digest_vectors as vectors
