@@ -1,0 +1,128 @@
+"""Landed records as Parquet parts whose bytes follow from the records alone.
+
+Parts are cut by the records, not by how they arrived: a part holds records of one partition and ends
+with the record that brings it to `PART_BYTES` or `PART_ROWS`. So two landings of one range give the
+same parts, however the source cut its batches. A part is one row group, copied into one chunk before it is
+written, because the writer ends pages at chunk borders.
+
+Parts are compressed and hashed on threads while the next ones are read. At most `WRITERS` parts are
+under way, so the memory is bounded by a few parts, and by the largest record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from platform_assets.adapters.parts import PartFile, sha256_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    import numpy.typing as npt
+
+#: Keys and values of a part, in bytes, before compression. Headers are not counted.
+PART_BYTES = 64 * 1024**2
+PART_ROWS = 524_288
+WRITERS = 2
+
+_PAGE_BYTES = 1024**2
+_COMPRESSION_LEVEL = 1
+
+
+class LandingParts:
+    """Takes the batches of a stream in order and writes its parts into a folder.
+
+    Each finished part is handed to ``store`` on a writer's thread; what ``store`` returns is collected
+    in the order of the parts. Used as a context, it leaves no thread behind.
+    """
+
+    def __init__(self, folder: Path, store: Callable[[PartFile], dict[str, object]]) -> None:
+        self.bytes = 0
+        self._folder = folder
+        self._store = store
+        self._open: list[pa.RecordBatch] = []
+        self._open_rows = 0
+        self._open_bytes = 0
+        self._number = 0
+        self._stored: list[dict[str, object]] = []
+        self._under_way: deque[Future[dict[str, object]]] = deque()
+        self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
+
+    def __enter__(self) -> Self:
+        """Begin; the threads end with the context."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for what is being written; a part that was not begun is dropped on an error."""
+        self._threads.shutdown(wait=True, cancel_futures=error is not None)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add records of the current partition."""
+        ends = np.cumsum(_sizes(batch))
+        begin, counted = 0, 0
+        while begin < batch.num_rows:
+            by_bytes = counted + PART_BYTES - self._open_bytes
+            full = int(np.searchsorted(ends, by_bytes, side="left")) + 1
+            stop = min(full, begin + PART_ROWS - self._open_rows, batch.num_rows)
+            self._open.append(batch.slice(begin, stop - begin))
+            self._open_rows += stop - begin
+            self._open_bytes += int(ends[stop - 1]) - counted
+            begin, counted = stop, int(ends[stop - 1])
+            if self._open_bytes >= PART_BYTES or self._open_rows >= PART_ROWS:
+                self.end_partition()
+        self.bytes += counted
+
+    def end_partition(self) -> None:
+        """End the open part, if there is one; the next record begins another."""
+        if not self._open:
+            return
+        table = pa.Table.from_batches(self._open)
+        self._open, self._open_rows, self._open_bytes = [], 0, 0
+        while len(self._under_way) >= WRITERS:
+            self._stored.append(self._under_way.popleft().result())
+        self._under_way.append(self._threads.submit(self._write, self._number, table))
+        self._number += 1
+
+    def finish(self) -> list[dict[str, object]]:
+        """Return what ``store`` returned for each part, in order."""
+        self.end_partition()
+        while self._under_way:
+            self._stored.append(self._under_way.popleft().result())
+        return self._stored
+
+    def _write(self, number: int, table: pa.Table) -> dict[str, object]:
+        name = f"part-{number:05d}.parquet"
+        path = self._folder / name
+        pq.write_table(
+            table.combine_chunks(),
+            path,
+            row_group_size=table.num_rows,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            data_page_size=_PAGE_BYTES,
+            use_dictionary=["partition"],
+            write_statistics=["partition", "offset"],
+            version="2.6",
+        )
+        part = PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
+        return self._store(part)
+
+
+def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    lengths = [pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in ("key", "value")]
+    sizes: npt.NDArray[np.int64] = pc.add(*lengths).to_numpy(zero_copy_only=False)
+    return sizes

@@ -1,0 +1,222 @@
+"""Landing: what was delivered of a pinned range, and that it is exactly the range.
+
+Per partition, delivered records plus classified gaps equal ``end - start``. More than the sum is held:
+offsets ascend, none lies outside the range, and the offsets that hold no record are exactly those that
+the source declared as gaps, each with a kind and a proof. A hole that no gap explains is refused, and
+so is a gap where a record was delivered. A receipt that would not add up is never written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platform_assets.errors import GapUnproven, LandingInconsistent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from platform_assets.ports.streams import Extent, Gap
+
+_Span = tuple[int, int]
+
+
+class PartitionTally:
+    """Follows the delivery of one anchored partition."""
+
+    def __init__(self, thing: str, anchored: Mapping[str, Any]) -> None:
+        self.partition: str = anchored["partition"]
+        self.start = int(anchored["start"])
+        self.end = int(anchored["end"])
+        self.delivered = 0
+        self._thing = f"{thing}, partition {self.partition}"
+        self._next = self.start
+        self._holes: list[_Span] = []
+        self._gaps: list[Gap] = []
+
+    def deliver(self, offsets: npt.NDArray[np.int64]) -> None:
+        """Count a batch of records.
+
+        Raises:
+            LandingInconsistent: the offsets do not ascend from where the last batch ended, or leave
+                the range.
+        """
+        first, last = int(offsets[0]), int(offsets[-1])
+        steps = np.diff(offsets)
+        if first < self._next or last >= self.end or not bool((steps > 0).all()):
+            raise self._wrong(f"offsets {first} to {last}", "ascending and not delivered before")
+        if first > self._next:
+            self._holes.append((self._next, first))
+        for index in np.flatnonzero(steps > 1):
+            self._holes.append((int(offsets[index]) + 1, int(offsets[index + 1])))
+        self._next = last + 1
+        self.delivered += len(offsets)
+
+    def declare(self, gap: Gap) -> None:
+        """Take down a gap; it may be declared before or after the records around it."""
+        self._gaps.append(gap)
+
+    def receipt(self) -> dict[str, Any]:
+        """Return the partition's entry in the receipt.
+
+        Raises:
+            GapUnproven: offsets were not delivered and no gap explains them.
+            LandingInconsistent: a gap without a proof, of another partition, outside the range, or
+                where records were delivered.
+        """
+        holes = [*self._holes, *([(self._next, self.end)] if self._next < self.end else [])]
+        declared = list(_merged(self._sorted_gaps()))
+        explained = set(declared)
+        unexplained = [hole for hole in holes if hole not in explained]
+        if unexplained:
+            raise GapUnproven(
+                self._thing,
+                expected=f"every offset of [{self.start}, {self.end}), or a gap with its proof",
+                found=f"{len(unexplained)} holes, the first {list(unexplained[0])}, not explained by "
+                f"{len(declared)} gaps",
+                remedy="Do not skip them. Restore the records, or let the source classify them.",
+            )
+        if declared != holes:
+            extra = [list(gap) for gap in declared if gap not in set(holes)]
+            raise self._wrong(f"gaps at {extra[:5]}", "gaps where nothing was delivered")
+        return {
+            "partition": self.partition,
+            "start": self.start,
+            "end": self.end,
+            "delivered": self.delivered,
+            "gaps": [
+                {"start": gap.start, "end": gap.end, "kind": gap.kind.value, "proof": gap.proof}
+                for gap in self._sorted_gaps()
+            ],
+        }
+
+    def _sorted_gaps(self) -> list[Gap]:
+        for gap in self._gaps:
+            if gap.partition != self.partition or gap.start >= gap.end or not gap.proof:
+                raise self._wrong(f"{gap}", "a gap of this partition, not empty, with a proof")
+        return sorted(self._gaps, key=lambda gap: gap.start)
+
+    def _wrong(self, found: str, expected: str) -> LandingInconsistent:
+        return LandingInconsistent(
+            self._thing,
+            expected=f"{expected}, within [{self.start}, {self.end})",
+            found=found,
+            remedy="The source contradicts itself. Nothing was recorded; report the adapter.",
+        )
+
+
+def landing_record(
+    anchors: Mapping[str, Any],
+    anchors_digest: str,
+    stream: str,
+    tallies: Sequence[PartitionTally],
+    parts: Sequence[Mapping[str, Any]],
+    *,
+    byte_count: int,
+) -> dict[str, Any]:
+    """Return the receipt of one landed stream.
+
+    Raises:
+        GapUnproven, LandingInconsistent: it does not add up; nothing may be recorded.
+    """
+    record = {
+        "record": "landing",
+        "version": 1,
+        "run_id": anchors["run_id"],
+        "config_digest": anchors["config_digest"],
+        "stream": stream,
+        "anchors_digest": anchors_digest,
+        "partitions": [tally.receipt() for tally in tallies],
+        "delivered": sum(tally.delivered for tally in tallies),
+        "bytes": byte_count,
+        "parts": list(parts),
+    }
+    findings = reconcile(record, anchors, anchors_digest)
+    if findings:
+        raise LandingInconsistent(
+            f"landing of {stream} in {anchors['run_id']}",
+            expected="a receipt that adds up to the anchors",
+            found="; ".join(findings),
+            remedy="Nothing was recorded. Land the stream again; report it if this returns.",
+        )
+    return record
+
+
+def reconcile(
+    receipt: Mapping[str, Any], anchors: Mapping[str, Any], anchors_digest: str
+) -> list[str]:
+    """Return everything in which a receipt does not add up to its anchors; empty when it does."""
+    findings = []
+    for name, expected in (
+        ("run_id", anchors["run_id"]),
+        ("config_digest", anchors["config_digest"]),
+        ("anchors_digest", anchors_digest),
+    ):
+        if receipt[name] != expected:
+            findings.append(f"{name} is {receipt[name]}, not {expected}")
+    landed = Counter(_key(part) for part in receipt["partitions"])
+    pinned = Counter(_key(part) for part in anchored_partitions(anchors, receipt["stream"]))
+    findings += [
+        f"partition {key[0]} [{key[1]}, {key[2]}) was not landed" for key in pinned - landed
+    ]
+    findings += [
+        f"partition {key[0]} [{key[1]}, {key[2]}) was not pinned" for key in landed - pinned
+    ]
+    for part in receipt["partitions"]:
+        gaps = sum(int(gap["end"]) - int(gap["start"]) for gap in part["gaps"])
+        if part["delivered"] + gaps != int(part["end"]) - int(part["start"]):
+            findings.append(
+                f"partition {part['partition']}: delivered {part['delivered']} and gaps {gaps} are "
+                f"not {part['end']} - {part['start']}"
+            )
+    counts = {
+        "partitions": sum(part["delivered"] for part in receipt["partitions"]),
+        "parts": sum(part["rows"] for part in receipt["parts"]),
+    }
+    for name, count in counts.items():
+        if count != receipt["delivered"]:
+            findings.append(f"{name} hold {count} records, the receipt {receipt['delivered']}")
+    return findings
+
+
+def anchored_partitions(anchors: Mapping[str, Any], stream: str) -> list[dict[str, Any]]:
+    """Return the anchored partitions of a stream.
+
+    Raises:
+        RuntimeError: the anchors name no such stream; the caller took it from elsewhere.
+    """
+    for anchored in anchors["streams"]:
+        if anchored["stream"] == stream:
+            partitions: list[dict[str, Any]] = anchored["partitions"]
+            return partitions
+    raise RuntimeError(f"anchors {anchors['run_id']} name no stream {stream}")
+
+
+def recreated(anchored: Sequence[Mapping[str, Any]], extents: Sequence[Extent]) -> list[str]:
+    """Return the anchored partitions whose incarnation the source does not show any more."""
+    now = {extent.partition: extent.incarnation for extent in extents}
+    return [
+        part["partition"] for part in anchored if now.get(part["partition"]) != part["incarnation"]
+    ]
+
+
+def _key(part: Mapping[str, Any]) -> tuple[str, int, int]:
+    return part["partition"], int(part["start"]), int(part["end"])
+
+
+def _merged(gaps: Sequence[Gap]) -> Iterator[_Span]:
+    """Join gaps that touch; gaps that overlap stay apart and so match no hole."""
+    low = high = None
+    for gap in gaps:
+        if low is not None and gap.start == high:
+            high = gap.end
+            continue
+        if low is not None and high is not None:
+            yield low, high
+        low, high = gap.start, gap.end
+    if low is not None and high is not None:
+        yield low, high

@@ -1,0 +1,139 @@
+"""How much of what waits one window takes, and when a window is due.
+
+Records are shared out fairly: partitions are filled like vessels that are joined, all to one level, so
+that a partition with much waiting cannot starve the others. What the level does not divide goes to the
+first partitions in natural order, so that the split is a function of what was seen.
+
+Bytes are shared out the same way. A partition whose part fits its share gives back what it does not
+need; the rest is shared among the others. The bound holds for the window as a whole, except that every
+partition with something waiting gets one record at least: one that is larger than the bound would
+block its feed for ever.
+
+A window is due when it is full, or when its oldest record has waited long enough. Where nothing tells
+when that record arrived, it may have waited for any time, and the window is due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from platform_assets.canonical import parse_rfc3339
+from platform_assets.flow.positions import is_worth_pinning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+    from typing import Any
+
+    from platform_assets.flow.anchors import Range
+
+    # (stream, partition, start, end, max_bytes) -> stop, as `StreamSource.limit_bytes` defines it.
+    LimitBytes = Callable[[str, str, int, int, int], int]
+
+_HALVINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBounds:
+    """What one window takes at most."""
+
+    max_records: int
+    max_bytes: int
+
+
+class Due(StrEnum):
+    """Why a window is due."""
+
+    FULL = "full"
+    AGE = "age"
+    POSITION = "position"  # nothing to read, but a position to be fixed
+
+
+def cut_window(
+    waiting: Sequence[Range], bounds: WindowBounds, limit_bytes: LimitBytes
+) -> list[Range]:
+    """Return what a window takes of each range, in the same order."""
+    counts = share_records([part.records for part in waiting], bounds.max_records)
+    window = [part.until(part.start + count) for part, count in zip(waiting, counts, strict=True)]
+    return _share_bytes(window, bounds.max_bytes, limit_bytes)
+
+
+def share_records(waiting: Sequence[int], total: int) -> list[int]:
+    """Split a number of records over partitions: each gets what waits, up to a common level."""
+    shares = [0] * len(waiting)
+    remaining, left = total, len(waiting)
+    # From the emptiest on, each either takes all that waits or is cut at an equal share of the rest.
+    for index in sorted(range(len(waiting)), key=lambda index: (waiting[index], -index)):
+        shares[index] = min(waiting[index], remaining // left)
+        remaining -= shares[index]
+        left -= 1
+    return shares
+
+
+def due(
+    waiting: Sequence[Range],
+    window: Sequence[Range],
+    predecessor: Mapping[str, Any] | None,
+    *,
+    now: datetime,
+    max_age: timedelta,
+) -> Due | None:
+    """Tell why a window is due, None where it is not.
+
+    It is full when it cannot take all that waits.
+    """
+    if not any(part.records for part in waiting):
+        return Due.POSITION if is_worth_pinning(window) else None
+    if sum(part.records for part in window) < sum(part.records for part in waiting):
+        return Due.FULL
+    since = oldest_arrival(waiting, predecessor)
+    return Due.AGE if since is None or now - since >= max_age else None
+
+
+def oldest_arrival(
+    waiting: Sequence[Range], predecessor: Mapping[str, Any] | None
+) -> datetime | None:
+    """Return the earliest moment at which a waiting record can have arrived, None where unknown.
+
+    It was not there when the window before was pinned, and where every source knows better, not
+    before what the sources say.
+    """
+    bounds = [parse_rfc3339(predecessor["pinned_at"])] if predecessor else []
+    told = [part.waiting_since for part in waiting if part.records]
+    known = [moment for moment in told if moment is not None]
+    if known and len(known) == len(told):
+        bounds.append(min(known))
+    return max(bounds, default=None)
+
+
+def _share_bytes(window: Sequence[Range], max_bytes: int, limit_bytes: LimitBytes) -> list[Range]:
+    def fitting(part: Range, share: int) -> int:
+        return limit_bytes(part.stream, part.partition, part.start, part.end, share)
+
+    ends = [part.end for part in window]
+    left = [index for index, part in enumerate(window) if part.records]
+    remaining = max_bytes
+    while left:
+        share = max(0, remaining) // len(left)
+        stops = {index: fitting(window[index], share) for index in left}
+        whole = [index for index in left if stops[index] == window[index].end]
+        if not whole:
+            ends = [stops.get(index, end) for index, end in enumerate(ends)]
+            break
+        remaining -= sum(_size_bound(window[index], share, fitting) for index in whole)
+        left = [index for index in left if index not in whole]
+    return [part.until(end) for part, end in zip(window, ends, strict=True)]
+
+
+def _size_bound(part: Range, share: int, fitting: Callable[[Range, int], int]) -> int:
+    """Return a size that the range, which fits the share, does not exceed; found by halving.
+
+    A single record always "fits", so that nothing is learned about its size by asking.
+    """
+    for _ in range(_HALVINGS if part.records > 1 else 0):
+        if fitting(part, share // 2) < part.end:
+            break
+        share //= 2
+    return share

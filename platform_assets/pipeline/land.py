@@ -1,0 +1,110 @@
+"""Landing of one stream of a run: exactly the anchored ranges, bytes as they came.
+
+1. A receipt that stands already is the result.
+2. Look whether the source is still the one that was pinned.
+3. Read each range, follow it to the last offset, write parts.
+4. Record the receipt, which adds up to the anchors or is not written.
+
+Parts are named by their content. An attempt that was killed leaves parts that no receipt names and that
+the next attempt meets again, byte for byte, if its delivery is the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platform_assets.adapters.landing_parts import LandingParts
+from platform_assets.canonical import digest
+from platform_assets.errors import RecordMissing, SourceChanged, UnknownThing
+from platform_assets.flow.landing import (
+    PartitionTally,
+    anchored_partitions,
+    landing_record,
+    recreated,
+)
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.parts import store_parts
+from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.pipeline.state import require_open
+from platform_assets.ports.streams import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from platform_assets.adapters.parts import PartFile
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.streams import StreamSource
+
+
+def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
+    """Land one stream of a run and return the receipt; a standing receipt is returned as it is.
+
+    Raises:
+        RecordMissing: the run was not pinned.
+        UnknownThing: the run's anchors name no such stream.
+        SourceUnreachable: the source did not answer; land again.
+        SourceChanged, OffsetExpired, OffsetTruncated, GapUnproven: the anchored records are not there.
+        LandingInconsistent: the source contradicted itself.
+        RunSealed: the run is closed.
+    """
+    path = layout.landing_receipt_path(run, stream)
+    try:
+        return read_record(platform.store, path, "landing")  # 1
+    except RecordMissing:
+        require_open(platform, run)
+    anchors = platform.anchors(run)
+    anchored = _anchored(anchors, run, stream)
+    source = platform.source(platform.run_configuration(run).declaration, stream)
+    _require_same(source, run, stream, anchored)  # 2
+    tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]
+
+    def store(part: PartFile) -> dict[str, object]:
+        folder = layout.landing_folder(run, stream)
+        return store_parts(platform.store, layout.run_folder(run), folder, [part])[0]
+
+    with platform.scratch() as scratch, LandingParts(scratch, store) as parts:  # 3
+        for tally in tallies:
+            _read(source, tally, parts)
+        record = landing_record(
+            anchors, digest(anchors), stream, tallies, parts.finish(), byte_count=parts.bytes
+        )
+    write_record(platform.store, path, record)  # 4
+    return record
+
+
+def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> None:
+    for item in source.read(tally.partition, tally.start, tally.end):
+        if isinstance(item, Gap):
+            tally.declare(item)
+        else:
+            tally.deliver(np.asarray(item.column("offset")))
+            parts.add(item)
+    parts.end_partition()
+
+
+def _anchored(anchors: Mapping[str, Any], run: RunId, stream: str) -> list[dict[str, Any]]:
+    names = [anchored["stream"] for anchored in anchors["streams"]]
+    if stream not in names:
+        raise UnknownThing(
+            f"stream {stream} of {run}",
+            expected=f"one of {', '.join(names)}",
+            found=repr(stream),
+            remedy="Use the name of the stream as declared: platform-assets feeds",
+        )
+    return anchored_partitions(anchors, stream)
+
+
+def _require_same(
+    source: StreamSource, run: RunId, stream: str, anchored: Sequence[Mapping[str, Any]]
+) -> None:
+    changed = recreated(anchored, source.extents())
+    if changed:
+        raise SourceChanged(
+            f"stream {stream} of {run}",
+            expected="the partitions that were pinned",
+            found=f"others under the same names, or none: {', '.join(changed)}",
+            remedy="Point the stream to the source that was pinned, or restore it.",
+        )
