@@ -126,12 +126,14 @@ def counted(number: int, noun: str) -> str:
 def _unusable(seen: object) -> str:
     if not isinstance(seen, CheckObservation):
         return f"the check returned {type(seen).__name__}, not a CheckObservation"
-    texts = (seen.observed, seen.expected, seen.detail)
+    # The types are declared, but a user's own check may have been written without a type checker.
+    texts: tuple[object, ...] = (seen.observed, seen.expected, seen.detail)
+    passed: object = seen.passed
     if not all(isinstance(text, str) for text in texts):
         return "observed, expected and detail must be text"
     # `passed` must be a bool: a truthy string or a frame of one row is no verdict.
-    if seen.passed is not True and seen.passed is not False:
-        return f"passed must be True or False, found {seen.passed!r}"
+    if not isinstance(passed, bool):
+        return f"passed must be True or False, found {passed!r}"
     return ""
 
 
