@@ -286,6 +286,10 @@ class ClosureRefused(Refusal):
     """At least one requirement of the closure is not met; the error lists all of them."""
 
 
+class RunFailed(Refusal):
+    """A step of a run failed in Dagster; the error lists every failed step."""
+
+
 class ClaimHeld(UnknownOutcome):
     """Another closer holds the run's claim and is alive. Its outcome is not known yet."""
 
@@ -299,6 +303,10 @@ class ClosureUnknown(UnknownOutcome):
 
 class VerificationFailed(Refusal):
     """The evidence does not verify; the error lists every finding."""
+
+
+class EvidenceInconsistent(Refusal):
+    """A seal and the evidence that it names do not belong together."""
 
 
 class BundleUnreadable(Refusal):

@@ -90,7 +90,8 @@ def _add(path: Path, data: bytes) -> bool:
 
 def _check_directory(directory: Path) -> None:
     if directory.is_dir():
-        others = sorted(path.name for path in directory.iterdir())
+        # `dagster dev` in a checkout makes the instance's folder, also before there is a home
+        others = sorted(path.name for path in directory.iterdir() if path.name != "dagster")
         if others and SETTINGS_FILE not in others:
             found = f"one with {', '.join(others[:3])}{' and more' if len(others) > 3 else ''}"  # noqa: PLR2004
             raise _unusable(directory, f"a new or empty folder, or one with {SETTINGS_FILE}", found)

@@ -1,0 +1,118 @@
+"""The assets of a feed: read, call the pipeline, report metadata.
+
+Each asset is one step of one run, and the run is the partition. An asset says nothing about whether its
+data may be read: the gate does, when a consumer opens a product, wherever and whenever it is launched.
+"""
+
+from collections.abc import Callable, Iterable
+
+import dagster as dg
+
+from platform_assets.declarations import ConsumerDeclaration, FeedDeclaration, ProductDeclaration
+from platform_assets.identifiers import RunId
+from platform_assets.orchestration.failures import refusals_fail_the_step
+from platform_assets.orchestration.metadata import (
+    admission_metadata,
+    anchors_metadata,
+    landing_metadata,
+    product_metadata,
+)
+from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.resources import PlatformResource
+from platform_assets.pipeline import Platform, admit, build, consume, land
+
+#: A step of the pipeline on one run: it leaves a record and returns it.
+Step = Callable[[Platform, RunId], dg.MaterializeResult[None]]
+
+
+def feed_assets(names: FeedNames, feed: FeedDeclaration) -> list[dg.AssetsDefinition]:
+    """Return the assets of a feed from its anchors to the outputs of its consumers."""
+    return [
+        anchors_asset(names, feed),
+        *(landing_asset(names, stream) for stream in feed.streams),
+        *(admission_asset(names, stream) for stream in feed.streams),
+        *(product_asset(names, feed, name, product) for name, product in feed.products.items()),
+        *(consumer_asset(names, name, consumer) for name, consumer in feed.consumers.items()),
+    ]
+
+
+def step_asset(
+    names: FeedNames, key: dg.AssetKey, deps: Iterable[dg.AssetKey], step: Step, description: str
+) -> dg.AssetsDefinition:
+    """Return the asset that one step of the pipeline makes for each run of the feed."""
+
+    @dg.asset(
+        key=key,
+        deps=list(deps),
+        partitions_def=names.partitions,
+        group_name=names.feed,
+        description=description,
+    )
+    def asset(
+        context: dg.AssetExecutionContext, platform: PlatformResource
+    ) -> dg.MaterializeResult[None]:
+        with refusals_fail_the_step():
+            return step(platform.open(), RunId.parse(context.partition_key))
+
+    return asset
+
+
+def anchors_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
+    """Return the pinned window. Materialising it shows the anchors; only a sensor pins new ones."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata=anchors_metadata(platform.anchors(run)))
+
+    return step_asset(
+        names, names.anchors, [], step, feed.description or f"Windows of {feed.feed}."
+    )
+
+
+def landing_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
+    """Return the delivered bytes of a stream."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata=landing_metadata(land(platform, run, stream)))
+
+    text = f"Exactly the anchored records of {stream}, as they came."
+    return step_asset(names, names.landing(stream), [names.anchors], step, text)
+
+
+def admission_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
+    """Return what became of each delivered record of a stream."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata=admission_metadata(admit(platform, run, stream)))
+
+    text = f"{stream}: delivered = admitted + duplicate + quarantined."
+    return step_asset(names, names.admission(stream), [names.landing(stream)], step, text)
+
+
+def product_asset(
+    names: FeedNames, feed: FeedDeclaration, name: str, product: ProductDeclaration
+) -> dg.AssetsDefinition:
+    """Return a product: all admitted events of one type, sorted."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        manifest = build(platform, run, name)
+        version = dg.DataVersion(manifest["content_digest"])
+        return dg.MaterializeResult(metadata=product_metadata(manifest), data_version=version)
+
+    stream = feed.stream_of(product.event)
+    text = f"All admitted {product.event} events of a run, sorted by {', '.join(product.sort)}."
+    return step_asset(names, names.output(name), [names.admission(stream)], step, text)
+
+
+def consumer_asset(
+    names: FeedNames, name: str, consumer: ConsumerDeclaration
+) -> dg.AssetsDefinition:
+    """Return the output of a consumer, which reads certified products through the gate."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        manifest = consume(platform, run, name)
+        version = dg.DataVersion(manifest["content_digest"])
+        return dg.MaterializeResult(metadata=product_metadata(manifest), data_version=version)
+
+    reads = [names.output(declared.product) for declared in consumer.reads]
+    text = f"{consumer.function} over certified products of the run and of closed runs."
+    return step_asset(names, names.output(name), reads, step, text)

@@ -1,0 +1,54 @@
+"""The last two assets of a run: its evidence, and the catalogue that shows certified products.
+
+The evidence asset is the act of closing. It fails with every requirement that is not met, and once the
+run is closed it answers with the same digest for ever. The catalogue lists certified parts only, so a
+reader who comes through DuckDB is held to the same rule as one who comes through the gate.
+"""
+
+from pathlib import Path
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from platform_assets.declarations import FeedDeclaration
+from platform_assets.identifiers import RunId
+from platform_assets.orchestration.assets import step_asset
+from platform_assets.orchestration.failures import refusals_fail_the_step
+from platform_assets.orchestration.metadata import catalogue_metadata, closure_metadata
+from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.resources import PlatformResource
+from platform_assets.pipeline import Platform, close
+from platform_assets.pipeline.publish import publish
+
+
+def evidence_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
+    """Return the evidence of a closed run."""
+
+    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+        closed = close(platform, run)
+        metadata = closure_metadata(closed["bundle_digest"], Path(closed["report"]), str(run))
+        version = dg.DataVersion(closed["bundle_digest"])
+        return dg.MaterializeResult(metadata=metadata, data_version=version)
+
+    outputs = [names.output(name) for name in feed.outputs()]
+    text = "Closes the run: claim, requirements, evidence, seal."
+    return step_asset(names, names.evidence, outputs, step, text)
+
+
+def catalogue_asset(names: FeedNames) -> dg.AssetsDefinition:
+    """Return the DuckDB views over the certified products of the feed's closed runs."""
+
+    @dg.asset(
+        key=names.catalogue,
+        deps=[names.evidence],
+        partitions_def=names.partitions,
+        group_name=names.feed,
+        kinds={"duckdb"},
+        description="DuckDB views over certified parts of closed runs, and nothing else.",
+    )
+    def catalogue(platform: PlatformResource, duckdb: DuckDBResource) -> dg.MaterializeResult[None]:
+        with refusals_fail_the_step(), duckdb.get_connection() as connection:
+            views = publish(platform.open(), names.feed, connection)
+        return dg.MaterializeResult(metadata=catalogue_metadata(duckdb.database, views))
+
+    return catalogue

@@ -1,0 +1,181 @@
+"""Records as Dagster metadata: counts that plot over partitions, digests, and tables to read.
+
+Metadata shows what the records say and adds nothing to them. Counts are plain integers, because the UI
+plots numbers over the runs. No payload of a record and no setting ever becomes metadata.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+Record = Mapping[str, Any]
+Metadata = dict[str, dg.MetadataValue[Any]]
+
+
+def anchors_metadata(anchors: Record) -> Metadata:
+    """Show a pinned window: offsets in all, and the range of each partition."""
+    ranges = [
+        (stream["stream"], part["partition"], part["start"], part["end"], part["origin"])
+        for stream in anchors["streams"]
+        for part in stream["partitions"]
+    ]
+    return {
+        "offsets": dg.MetadataValue.int(
+            sum(int(end) - int(start) for _, _, start, end, _ in ranges)
+        ),
+        "pinned_at": dg.MetadataValue.text(anchors["pinned_at"]),
+        "configuration": dg.MetadataValue.text(anchors["config_digest"]),
+        "predecessor": dg.MetadataValue.text(anchors["predecessor"] or "none"),
+        "ranges": _table(("stream", "partition", "start", "end", "origin"), ranges),
+    }
+
+
+def landing_metadata(receipt: Record) -> Metadata:
+    """Show what was delivered, and the gaps of each partition."""
+    rows = [
+        (p["partition"], p["start"], p["end"], p["delivered"], _gaps(p["gaps"]))
+        for p in receipt["partitions"]
+    ]
+    return {
+        "delivered": dg.MetadataValue.int(receipt["delivered"]),
+        "bytes": dg.MetadataValue.int(receipt["bytes"]),
+        "gap_offsets": dg.MetadataValue.int(
+            sum(
+                int(gap["end"]) - int(gap["start"])
+                for p in receipt["partitions"]
+                for gap in p["gaps"]
+            )
+        ),
+        "anchors": dg.MetadataValue.text(receipt["anchors_digest"]),
+        "partitions": _table(("partition", "start", "end", "delivered", "gaps"), rows),
+    }
+
+
+def admission_metadata(receipt: Record) -> Metadata:
+    """Show how delivered records divide, and why some were quarantined."""
+    counts = ("delivered", "admitted", "duplicate", "quarantined")
+    reasons = sorted(receipt["reasons"].items(), key=lambda item: (-item[1], item[0]))
+    return {
+        **{name: dg.MetadataValue.int(receipt[name]) for name in counts},
+        "quarantined_share": dg.MetadataValue.float(
+            receipt["quarantined"] / receipt["delivered"] if receipt["delivered"] else 0.0
+        ),
+        "quarantine_reasons": _table(("reason", "records"), reasons),
+        "events": _table(
+            ("event", "admitted"), [(name, e["rows"]) for name, e in receipt["events"].items()]
+        ),
+        "partitions": _table(
+            ("partition", *counts),
+            [(p["partition"], *(p[name] for name in counts)) for p in receipt["partitions"]],
+        ),
+        "runs_consulted": dg.MetadataValue.int(len({h["run_id"] for h in receipt["horizon"]})),
+    }
+
+
+def product_metadata(manifest: Record) -> Metadata:
+    """Show the rows, columns, digests and inputs of one generation of a product."""
+    columns = [
+        dg.TableColumn(
+            column["name"],
+            type_text(column["type"]),
+            constraints=dg.TableColumnConstraints(nullable=column["nullable"]),
+        )
+        for column in manifest["columns"]
+    ]
+    inputs = [(i["kind"], i["name"], i["digest"]) for i in manifest["inputs"]]
+    parts = [(p["name"], p["rows"], p["size"], p["sha256"]) for p in manifest["parts"]]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(manifest["rows"]),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+        "generation": dg.MetadataValue.int(manifest["generation"]),
+        "bytes": dg.MetadataValue.int(sum(part["size"] for part in manifest["parts"])),
+        "content_digest": dg.MetadataValue.text(manifest["content_digest"]),
+        "sorted_by": dg.MetadataValue.text(", ".join(manifest["sort"])),
+        "parts": _table(("part", "rows", "bytes", "sha256"), parts),
+        "inputs": _table(("kind", "name", "digest"), inputs),
+    }
+
+
+def observation_metadata(observation: Record) -> Metadata:
+    """Show one observation against what was expected; a number is given as one too, to be plotted."""
+    shown: Metadata = {
+        "outcome": dg.MetadataValue.text(observation["outcome"]),
+        "observed": dg.MetadataValue.text(observation["observed"]),
+        "expected": dg.MetadataValue.text(observation["expected"]),
+    }
+    if observation["detail"]:
+        shown["detail"] = dg.MetadataValue.text(observation["detail"])
+    with suppress(ValueError):  # most observations are text; only numbers plot
+        shown["observed_number"] = dg.MetadataValue.float(float(observation["observed"]))
+    return shown
+
+
+def certificate_metadata(certificate: Record) -> Metadata:
+    """Show a verdict with every observation behind it."""
+    fields = ("name", "outcome", "observed", "expected", "detail")
+    rows = [tuple(check[field] for field in fields) for check in certificate["checks"]]
+    return {
+        "verdict": dg.MetadataValue.text(certificate["verdict"]),
+        "generation": dg.MetadataValue.int(certificate["generation"]),
+        "checks_passed": dg.MetadataValue.int(
+            sum(check["outcome"] == "PASS" for check in certificate["checks"])
+        ),
+        "checks_declared": dg.MetadataValue.int(len(certificate["checks"])),
+        "manifest": dg.MetadataValue.text(certificate["manifest_digest"]),
+        "policy": dg.MetadataValue.text(certificate["policy_digest"]),
+        "checks": _table(("check", "outcome", "observed", "expected", "detail"), rows),
+    }
+
+
+def closure_metadata(bundle_digest: str, report: Path, run_id: str) -> Metadata:
+    """Show where the evidence of a closed run is and how to verify it."""
+    return {
+        "bundle": dg.MetadataValue.text(bundle_digest),
+        "report": dg.MetadataValue.url(report.as_uri()),
+        "report_file": dg.MetadataValue.path(str(report)),
+        "verify": dg.MetadataValue.md(f"`platform-assets verify {run_id}`"),
+    }
+
+
+def catalogue_metadata(database: str, views: Sequence[str]) -> Metadata:
+    """Show the views of a catalogue."""
+    return {
+        "database": dg.MetadataValue.path(database),
+        "view_count": dg.MetadataValue.int(len(views)),
+        "views": _table(("view",), [(view,) for view in sorted(views)]),
+    }
+
+
+def type_text(kind: Any) -> str:
+    """Write a manifest's column type in one line, for people."""
+    match kind:
+        case {"decimal": [precision, scale]}:
+            return f"decimal({precision},{scale})"
+        case {"list": element}:
+            return f"list<{type_text(element)}>"
+        case {"struct": fields}:
+            inner = ", ".join(f"{f['name']}: {type_text(f['type'])}" for f in fields)
+            return f"struct<{inner}>"
+    return kind if isinstance(kind, str) else json.dumps(kind)
+
+
+def _gaps(gaps: Sequence[Record]) -> str:
+    return ", ".join(f"[{gap['start']}, {gap['end']}) {gap['kind']}" for gap in gaps) or "none"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
+    body = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    if not body:
+        return dg.MetadataValue.md("none")
+    return dg.MetadataValue.md(
+        "\n".join(["| " + " | ".join(header) + " |", "| --- " * len(header) + "|", *body])
+    )
+
+
+def _cell(value: Any) -> str:
+    # a bar or a line break in a value would break the table's columns
+    return str(value).replace("|", "\\|").replace("\n", " ")

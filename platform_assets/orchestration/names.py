@@ -1,0 +1,105 @@
+"""Keys and names of everything that a feed becomes in Dagster.
+
+They are built here and nowhere else. Dagster wants op, job, sensor and schedule names to be unique in
+a code location, so each begins with the feed, apart from ``certify_<product>``, which takes the feed's
+name in front only where two feeds of a home have an output of the same name.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import dagster as dg
+
+from platform_assets.declarations import FeedDeclaration
+from platform_assets.errors import DeclarationInvalid
+
+#: Names of assets that every feed has; no product or consumer can have them.
+RESERVED_ASSETS = ("anchors", "landing", "admission", "evidence", "catalogue")
+
+#: The check that mirrors the certificate's verdict; no declared check can have its name.
+CERTIFICATE_CHECK = "certificate"
+
+#: The tag by which a home's queue keeps the runs of a feed one after the other.
+FEED_TAG = "platform_assets/feed"
+
+
+@dataclass(frozen=True)
+class FeedNames:
+    """Names in Dagster of one feed; ``shared`` are output names that another feed has as well."""
+
+    feed: str
+    shared: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def partitions(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per run; the key is the run id."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.feed}_runs")
+
+    @property
+    def anchors(self) -> dg.AssetKey:
+        """The pinned window."""
+        return dg.AssetKey([self.feed, "anchors"])
+
+    def landing(self, stream: str) -> dg.AssetKey:
+        """The delivered bytes of a stream."""
+        return dg.AssetKey([self.feed, "landing", stream])
+
+    def admission(self, stream: str) -> dg.AssetKey:
+        """The admitted, duplicate and quarantined records of a stream."""
+        return dg.AssetKey([self.feed, "admission", stream])
+
+    def output(self, name: str) -> dg.AssetKey:
+        """A product, or the output of a consumer."""
+        return dg.AssetKey([self.feed, name])
+
+    @property
+    def evidence(self) -> dg.AssetKey:
+        """The evidence of a closed run."""
+        return dg.AssetKey([self.feed, "evidence"])
+
+    @property
+    def catalogue(self) -> dg.AssetKey:
+        """The DuckDB views over certified products."""
+        return dg.AssetKey([self.feed, "catalogue"])
+
+    def certifier(self, output: str) -> str:
+        """The op that certifies an output."""
+        return f"{self.feed}__{output}__certifier"
+
+    def certify_job(self, output: str) -> str:
+        """The job that certifies one output alone."""
+        return f"certify_{self.feed}_{output}" if output in self.shared else f"certify_{output}"
+
+    @property
+    def run_job(self) -> str:
+        """The job that takes a run from its anchors to its evidence."""
+        return f"{self.feed}_run"
+
+    @property
+    def close_job(self) -> str:
+        """The job that closes a run whose outputs are certified."""
+        return f"{self.feed}_close"
+
+
+def names_of(feed: FeedDeclaration, others: tuple[FeedDeclaration, ...] = ()) -> FeedNames:
+    """Return the names of a feed that shares a code location with others.
+
+    Raises:
+        DeclarationInvalid: an output or a check has a name that the platform uses itself.
+    """
+    for name, output in feed.outputs().items():
+        if name in RESERVED_ASSETS:
+            raise _reserved(f"{feed.feed}: output {name}", RESERVED_ASSETS)
+        if any(check.name == CERTIFICATE_CHECK for check in output.checks):
+            raise _reserved(f"{feed.feed}: a check of {name}", (CERTIFICATE_CHECK,))
+    elsewhere = {name for other in others if other.feed != feed.feed for name in other.outputs()}
+    return FeedNames(feed.feed, frozenset(elsewhere & set(feed.outputs())))
+
+
+def _reserved(thing: str, reserved: tuple[str, ...]) -> DeclarationInvalid:
+    return DeclarationInvalid(
+        thing,
+        expected=f"a name other than {', '.join(reserved)}",
+        found="a name that the platform uses itself",
+        remedy="Give it another name.",
+    )

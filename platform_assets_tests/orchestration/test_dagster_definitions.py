@@ -1,0 +1,109 @@
+"""What a feed becomes in Dagster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from platform_assets.errors import DeclarationInvalid
+from platform_assets.orchestration import definitions_for
+from platform_assets_tests.orchestration.shop_home import (
+    CONSUMERS,
+    DECLARATION,
+    PRODUCTS,
+    redeclare,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OUTPUTS = (*PRODUCTS, *CONSUMERS)
+
+
+def test_every_step_of_a_feed_is_an_asset_partitioned_by_its_runs(home: Path) -> None:
+    graph = definitions_for(home).resolve_asset_graph()
+    steps = ["anchors", "landing/events", "admission/events", *OUTPUTS, "evidence", "catalogue"]
+    assert {"/".join(key.path) for key in graph.get_all_asset_keys()} == {
+        f"shop/{step}" for step in steps
+    }
+    for key in graph.get_all_asset_keys():
+        assert graph.get(key).partitions_def == dg.DynamicPartitionsDefinition(name="shop_runs")
+
+
+def test_lineage_follows_the_declaration(home: Path) -> None:
+    graph = definitions_for(home).resolve_asset_graph()
+
+    def parents(name: str) -> set[str]:
+        return {"/".join(k.path[1:]) for k in graph.get(dg.AssetKey(["shop", name])).parent_keys}
+
+    assert parents("orders") == {"admission/events"}
+    assert parents("refund_rate") == {"refunds", "totals"}
+    assert parents("evidence") == set(OUTPUTS)
+
+
+def test_every_declared_check_and_the_certificate_block_and_are_partitioned(home: Path) -> None:
+    graph = definitions_for(home).resolve_asset_graph()
+    checks = {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
+    assert {name for output, name in checks if output == "refunds"} == {
+        "schema",
+        "range_cents",
+        "referential_order",
+        "certificate",
+    }
+    assert {output for output, name in checks if name == "certificate"} == set(OUTPUTS)
+    for key in graph.asset_check_keys:
+        check = graph.get(key)
+        assert check.blocking
+        assert check.partitions_def == dg.DynamicPartitionsDefinition(name="shop_runs")
+
+
+def test_a_certifier_cannot_run_a_part_of_its_checks(home: Path) -> None:
+    for checks in definitions_for(home).asset_checks or []:
+        assert not checks.can_subset
+
+
+def test_jobs_exist_and_everything_that_starts_by_itself_is_off(home: Path) -> None:
+    repository = definitions_for(home).get_repository_def()
+    assert {"shop_run", "shop_close", *(f"certify_{name}" for name in OUTPUTS)} <= set(
+        repository.job_names
+    )
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    assert sensors == dict.fromkeys(
+        ["shop_offsets", "shop_ready_to_close"], dg.DefaultSensorStatus.STOPPED
+    )
+    assert schedules == {"shop_hourly": dg.DefaultScheduleStatus.STOPPED}
+
+
+def test_two_feeds_with_a_product_of_one_name_have_certify_jobs_of_two_names(home: Path) -> None:
+    other = home / "defs/market/defs.yaml"
+    other.parent.mkdir()
+    other.write_text(DECLARATION.replace("feed: shop", "feed: market"), encoding="utf-8")
+    jobs = set(definitions_for(home).get_repository_def().job_names)
+    assert {"certify_shop_orders", "certify_market_orders"} <= jobs
+    assert "certify_orders" not in jobs
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    visits:\n      event", "    evidence:\n      event"),
+        (
+            "- check: unique\n          columns: [id]",
+            "- check: schema\n          name: certificate",
+        ),
+    ],
+    ids=["a product named like the evidence", "a check named like the certificate"],
+)
+def test_a_name_that_the_platform_uses_itself_is_refused(home: Path, old: str, new: str) -> None:
+    redeclare(home, old, new)
+    with pytest.raises(DeclarationInvalid, match="a name that the platform uses itself"):
+        definitions_for(home)
+
+
+def test_without_a_home_the_shipped_examples_are_shown(tmp_path: Path) -> None:
+    graph = definitions_for(tmp_path / "none").resolve_asset_graph()
+    feeds = {key.path[0] for key in graph.get_all_asset_keys()}
+    assert {"earthquakes", "payments"} <= feeds
