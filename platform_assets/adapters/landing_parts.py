@@ -2,8 +2,8 @@
 
 Parts are cut by the records, not by how they arrived: a part holds records of one partition and ends
 with the record that brings it to `PART_BYTES` or `PART_ROWS`. So two landings of one range give the
-same parts, however the source cut its batches. A part is one row group, copied into one chunk before it is
-written, because the writer ends pages at chunk borders.
+same parts, however the source cut its batches. A part is one row group, copied into one chunk before
+it is written, because the writer ends pages at chunk borders.
 
 Parts are compressed and hashed on threads while the next ones are read. At most `WRITERS` parts are
 under way, so the memory is bounded by a few parts, and by the largest record.
@@ -41,8 +41,8 @@ _COMPRESSION_LEVEL = 1
 class LandingParts:
     """Takes the batches of a stream in order and writes its parts into a folder.
 
-    Each finished part is handed to ``store`` on a writer's thread; what ``store`` returns is collected
-    in the order of the parts. Used as a context, it leaves no thread behind.
+    Each finished part is handed to ``store`` in the order of the parts and on the caller's thread, so
+    that the order of durable writes is always the same. Used as a context, it leaves no thread behind.
     """
 
     def __init__(self, folder: Path, store: Callable[[PartFile], dict[str, object]]) -> None:
@@ -54,7 +54,7 @@ class LandingParts:
         self._open_bytes = 0
         self._number = 0
         self._stored: list[dict[str, object]] = []
-        self._under_way: deque[Future[dict[str, object]]] = deque()
+        self._under_way: deque[Future[PartFile]] = deque()
         self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
 
     def __enter__(self) -> Self:
@@ -93,7 +93,7 @@ class LandingParts:
         table = pa.Table.from_batches(self._open)
         self._open, self._open_rows, self._open_bytes = [], 0, 0
         while len(self._under_way) >= WRITERS:
-            self._stored.append(self._under_way.popleft().result())
+            self._store_next()
         self._under_way.append(self._threads.submit(self._write, self._number, table))
         self._number += 1
 
@@ -101,10 +101,13 @@ class LandingParts:
         """Return what ``store`` returned for each part, in order."""
         self.end_partition()
         while self._under_way:
-            self._stored.append(self._under_way.popleft().result())
+            self._store_next()
         return self._stored
 
-    def _write(self, number: int, table: pa.Table) -> dict[str, object]:
+    def _store_next(self) -> None:
+        self._stored.append(self._store(self._under_way.popleft().result()))
+
+    def _write(self, number: int, table: pa.Table) -> PartFile:
         name = f"part-{number:05d}.parquet"
         path = self._folder / name
         pq.write_table(
@@ -118,8 +121,7 @@ class LandingParts:
             write_statistics=["partition", "offset"],
             version="2.6",
         )
-        part = PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
-        return self._store(part)
+        return PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
 
 
 def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:

@@ -1,0 +1,132 @@
+"""Landed parts: their bytes follow from the records, not from how those arrived."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from platform_assets.adapters import landing_parts
+from platform_assets.adapters.landing_parts import LandingParts
+from platform_assets.ports.streams import LANDING_SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from platform_assets.adapters.parts import PartFile
+
+
+def batch(values: list[bytes | None], first: int = 0, partition: str = "0") -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(
+        [
+            {"partition": partition, "offset": first + index, "value": value}
+            for index, value in enumerate(values)
+        ],
+        schema=LANDING_SCHEMA,
+    )
+
+
+def listed(part: PartFile) -> dict[str, object]:
+    return {"name": part.name, "rows": part.rows, "sha256": part.sha256, "path": part.path}
+
+
+def write(folder: Path, partitions: dict[str, list[pa.RecordBatch]]) -> list[dict[str, Any]]:
+    folder.mkdir()
+    with LandingParts(folder, listed) as parts:
+        for batches in partitions.values():
+            for each in batches:
+                parts.add(each)
+            parts.end_partition()
+        return parts.finish()
+
+
+def test_parts_give_back_what_was_landed(tmp_path: Path) -> None:
+    values = [b"", b"\xff\x00", None, "Zürich".encode()]
+
+    (part,) = write(tmp_path / "a", {"0": [batch(values, first=2**40)]})
+
+    table = pq.read_table(part["path"])
+    assert table.schema.remove_metadata().equals(LANDING_SCHEMA)
+    assert table.column("value").to_pylist() == values
+    assert table.column("offset").to_pylist() == [2**40 + index for index in range(4)]
+
+
+def test_a_part_holds_records_of_one_partition(tmp_path: Path) -> None:
+    partitions = {name: [batch([b"a"] * 3, partition=name)] for name in ("0", "1", "2")}
+
+    parts = write(tmp_path / "a", partitions)
+
+    assert [part["name"] for part in parts] == [f"part-0000{n}.parquet" for n in range(3)]
+    found = [pq.read_table(part["path"]).column("partition").unique().to_pylist() for part in parts]
+    assert found == [["0"], ["1"], ["2"]]
+
+
+def test_a_part_ends_with_the_record_that_fills_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_BYTES", 10)
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 4)
+    values = [b"x" * size for size in (4, 6, 1, 1, 1, 1, 30, 9, 1, 0)]
+
+    parts = write(tmp_path / "a", {"0": [batch(values)]})
+
+    assert [part["rows"] for part in parts] == [2, 4, 1, 2, 1]
+
+
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    sizes=st.lists(st.integers(0, 12), min_size=1, max_size=40),
+    cuts=st.lists(st.integers(0, 40), max_size=6),
+)
+def test_i15_parts_do_not_depend_on_how_batches_were_cut(
+    sizes: list[int], cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    whole = batch([bytes([65 + index % 20]) * size for index, size in enumerate(sizes)])
+    bounds = sorted({0, len(sizes), *(cut for cut in cuts if cut < len(sizes))})
+    pieces = [whole.slice(low, high - low) for low, high in pairwise(bounds)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing_parts, "PART_BYTES", 30)
+        patch.setattr(landing_parts, "PART_ROWS", 7)
+
+        once = write(folder / "once", {"0": [whole]})
+        again = write(folder / "again", {"0": pieces})
+
+    assert [part["sha256"] for part in once] == [part["sha256"] for part in again]
+    assert sum(part["rows"] for part in once) == len(sizes)
+
+
+def test_large_parts_do_not_depend_on_how_batches_were_cut(tmp_path: Path) -> None:
+    whole = batch([b"%d" % (index * 7919) for index in range(40_000)])
+    pieces = [whole.slice(at, 777) for at in range(0, 40_000, 777)]
+
+    (once,), (again,) = (
+        write(tmp_path / name, {"0": batches}) for name, batches in (("a", [whole]), ("b", pieces))
+    )
+
+    assert once["sha256"] == again["sha256"]
+
+
+def test_parts_are_stored_in_order_and_a_failure_reaches_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 1)
+    stored: list[str] = []
+
+    def store(part: PartFile) -> dict[str, object]:
+        if len(stored) == 5:
+            raise OSError("no room")
+        stored.append(part.name)
+        return {}
+
+    with LandingParts(tmp_path, store) as parts, pytest.raises(OSError, match="no room"):
+        parts.add(batch([b"a"] * 20))
+
+    assert stored == [f"part-0000{n}.parquet" for n in range(5)]
