@@ -89,18 +89,22 @@ def authorisations(seed: int, shape: Shape) -> pl.DataFrame:
 
 
 def reversals(seed: int, shape: Shape, authorised: pl.DataFrame) -> pl.DataFrame:
-    """Return chargebacks and refunds of earlier authorisations in the order of their time.
+    """Return chargebacks and refunds in the order of their time, evenly over the span of the log.
 
-    Each comes 2 to 25 percent of the log's span after its authorisation. The first ``orphans``
-    chargebacks name authorisations that do not exist; the first ``shared_ids`` refunds have the event
-    id of a chargeback, which is another identity because the event type is another.
+    Each is of an authorisation that stands at most half as far into its stream as the reversal into
+    its own. However a window shares its records out over the streams, an authorisation is then never
+    read later than what reverses it, and chargebacks can be held against authorisations run by run.
+
+    The first ``orphans`` chargebacks name authorisations that do not exist; the first ``shared_ids``
+    refunds have the event id of a chargeback, which is another identity because the type is another.
     """
     count = shape.chargebacks + shape.refunds
     random = np.random.default_rng([seed, 2])
-    source = np.sort(random.integers(0, max(1, shape.authorisations * 7 // 10), count))
+    turn = np.arange(count, dtype=np.int64)
+    source = (random.random(count) * (turn // 2 + 1)).astype(np.int64)
+    moment = START_MS + HOUR_MS + turn * shape.span_ms // max(1, count)
     chargeback = np.zeros(count, dtype=np.bool_)
     chargeback[random.permutation(count)[: shape.chargebacks]] = True
-    delay = random.integers(shape.span_ms // 50, shape.span_ms // 4 + 1, count)
     origin = authorised[source]
     ids = uuids(random, count).to_numpy(writable=True)
     named = origin["event_id"].to_numpy(writable=True)
@@ -109,7 +113,7 @@ def reversals(seed: int, shape: Shape, authorised: pl.DataFrame) -> pl.DataFrame
     ids[np.flatnonzero(~chargeback)[: shape.shared_ids]] = ids[chargeback][: shape.shared_ids]
     partial = ~chargeback & (random.integers(0, 3, count) == 0)
     minor = origin["minor"].to_numpy()
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "event_id": pl.Series(ids, dtype=pl.String),
             "chargeback": chargeback,
@@ -119,11 +123,10 @@ def reversals(seed: int, shape: Shape, authorised: pl.DataFrame) -> pl.DataFrame
             "currency": origin["currency"],
             "reason": _words(random.integers(0, 4, count), _REASONS),
             "partial": partial,
-            "moment": origin["moment"].to_numpy() + delay,
+            "moment": moment,
             "zone": _words(np.zeros(count, dtype=np.int64), ZONES),
         }
     )
-    return frame.sort("moment", "event_id", "chargeback")
 
 
 def partition_of(account: NDArray[np.int64], partitions: int) -> NDArray[np.int64]:
