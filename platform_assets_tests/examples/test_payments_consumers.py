@@ -16,6 +16,7 @@ from platform_assets.contracts.frames import polars_schema
 from platform_assets.contracts.judge import EventRule, StreamJudge
 from platform_assets.contracts.registry import ContractRegistry
 from platform_assets.examples.payments import generator
+from platform_assets.examples.payments.amounts import amounts_agree
 from platform_assets.examples.payments.decisions import decisions
 from platform_assets.examples.payments.features import account_activity
 from platform_assets.examples.payments.recipe import Recipe
@@ -225,3 +226,23 @@ def test_the_contracts_of_the_answers_hold_for_their_rows_as_json(
 
 def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, dt.datetime) else f"{value:.2f}"
+
+
+def test_amounts_that_agree_pass_and_one_that_differs_by_a_cent_fails(
+    inputs: dict[str, pl.DataFrame],
+) -> None:
+    frame = inputs["authorisations"]
+    assert amounts_agree(frame.lazy(), {"minor_units": 100}).passed
+    first = pl.int_range(pl.len()) == 0
+    altered = frame.with_columns(amount_minor=pl.col("amount_minor") + first.cast(pl.Int64))
+    seen = amounts_agree(altered.lazy(), {"minor_units": 100})
+    assert not seen.passed
+    assert seen.figures["differing"] == 1
+
+
+def test_the_largest_amount_that_the_column_holds_is_compared_exactly() -> None:
+    frame = pl.LazyFrame(
+        {"amount": [Decimal("9999999999999999.99")], "amount_minor": [999999999999999999]},
+        schema={"amount": pl.Decimal(18, 2), "amount_minor": pl.Int64},
+    )
+    assert amounts_agree(frame, {"minor_units": 100}).passed
