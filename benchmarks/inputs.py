@@ -97,7 +97,7 @@ def write_home(home: Path, log: Path) -> None:
 
 
 def inlined_contract() -> dict[str, Any]:
-    """Return the contract with the shared shapes written in, so that no peer pays for resolving them."""
+    """Return the contract with the shared shapes written in, so that no peer pays for references."""
     folder = schemas_folder() / "events" / "payments"
     contract = json.loads((folder / _CONTRACT).read_text())
     shared = json.loads((folder / _SHARED).read_text())["$defs"]
