@@ -1,0 +1,229 @@
+"""Requirements on offsets and counts: pinned, linked, landed, admitted.
+
+Counts are added up again from the smallest numbers in the records; no total is believed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from platform_assets.flow.run_records import RunRecords
+
+Judged = tuple[list[str], str]
+_OUTCOMES = ("admitted", "duplicate", "quarantined")
+
+
+def anchors_pinned(records: RunRecords) -> Judged:
+    """Every declared stream has partitions with ``start <= end``, and something lies between."""
+    if records.anchors is None:
+        return [f"no sound anchors of {records.run}"], ""
+    anchors = records.anchors.value
+    problems = []
+    if anchors["run_id"] != str(records.run):
+        problems.append(f"the anchors are those of {anchors['run_id']}")
+    pinned = [stream["stream"] for stream in anchors["streams"]]
+    declared = sorted(records.declaration.get("streams", ()))
+    if sorted(pinned) != declared or not declared:
+        problems.append(f"streams {sorted(pinned)} are pinned, {declared} are declared")
+    count = 0
+    for stream in anchors["streams"]:
+        names = [partition["partition"] for partition in stream["partitions"]]
+        if not names or len(set(names)) != len(names):
+            problems.append(f"{stream['stream']} has no partition, or one twice")
+        for partition in stream["partitions"]:
+            count += 1
+            start, end = partition["start"], partition["end"]
+            if int(start) > int(end):
+                problems.append(
+                    f"{stream['stream']}/{partition['partition']} ends at {end}, before {start}"
+                )
+    if all(p["start"] == p["end"] for s in anchors["streams"] for p in s["partitions"]):
+        problems.append("no offset lies between the anchors")
+    return problems, f"{count} partitions of {len(pinned)} streams"
+
+
+def chain_unbroken(records: RunRecords) -> Judged:
+    """The anchors name the digest of the ones before, and begin exactly where those end."""
+    if records.anchors is None:
+        return [f"no sound anchors of {records.run}"], ""
+    anchors = records.anchors.value
+    before = records.predecessor
+    if records.run.predecessor is None:
+        if anchors["predecessor"] is not None:
+            return [f"the first run names the predecessor {anchors['predecessor']}"], ""
+        inherited = _origins(anchors, "predecessor")
+        return [
+            f"{name} continues a predecessor" for name in inherited
+        ], "the first run of the feed"
+    if before is None or before.problem:
+        reason = before.problem if before else "absent"
+        return [f"the anchors of {records.run.predecessor} are not sound: {reason}"], ""
+    problems = []
+    if anchors["predecessor"] != before.digest:
+        problems.append(f"predecessor {anchors['predecessor']}, where {before.digest} stands")
+    problems += _continuations(before.value, anchors, set(records.declaration.get("streams", ())))
+    return problems, f"continues {records.run.predecessor}, {before.digest}"
+
+
+def landing_reconciles(records: RunRecords) -> Judged:
+    """Delivered plus proven gaps equals ``end - start`` of each partition, and parts hold the rest."""
+    if records.anchors is None:
+        return [f"no sound anchors of {records.run}"], ""
+    problems, delivered, gaps = [], 0, 0
+    for stream in records.anchors.value["streams"]:
+        name = stream["stream"]
+        receipt = records.receipt("landing", name)
+        if receipt is None:
+            problems.append(f"{name} has no sound landing receipt")
+            continue
+        landing = receipt.value
+        problems += _misplaced(landing["parts"], f"landing/{name}/")
+        if landing["anchors_digest"] != records.anchors.digest:
+            problems.append(f"{name} landed under other anchors, {landing['anchors_digest']}")
+        if _ranges(stream["partitions"]) != _ranges(landing["partitions"]):
+            problems.append(f"{name} landed other ranges than were anchored")
+        for partition in landing["partitions"]:
+            problems += [f"{name}/{partition['partition']} {p}" for p in _range_problems(partition)]
+            gaps += gap_length(partition)
+        counted = sum(partition["delivered"] for partition in landing["partitions"])
+        delivered += counted
+        if not counted == landing["delivered"] == _rows(landing["parts"]):
+            problems.append(
+                f"{name} delivered {counted} by partition, {landing['delivered']} in all, "
+                f"{_rows(landing['parts'])} in parts"
+            )
+    return problems, f"{delivered} delivered + {gaps} proven gaps = all anchored offsets"
+
+
+def admission_reconciles(records: RunRecords) -> Judged:
+    """Delivered = admitted + duplicate + quarantined, per partition, per stream and in the parts."""
+    if records.anchors is None:
+        return [f"no sound anchors of {records.run}"], ""
+    problems = []
+    totals = dict.fromkeys(("delivered", *_OUTCOMES), 0)
+    for stream in records.anchors.value["streams"]:
+        name = stream["stream"]
+        landing = records.receipt("landing", name)
+        receipt = records.receipt("admission", name)
+        if landing is None or receipt is None:
+            problems.append(f"{name} has no sound landing or admission receipt")
+            continue
+        admission = receipt.value
+        if admission["landing_digest"] != landing.digest:
+            problems.append(f"{name} admitted another landing, {admission['landing_digest']}")
+        declared = records.declaration.get("streams", {}).get(name, {}).get("events", {})
+        if set(declared) != set(admission["events"]):
+            problems.append(
+                f"{name} admitted {sorted(admission['events'])}, not {sorted(declared)}"
+            )
+        problems += [f"{name} {p}" for p in _admission_problems(landing.value, admission)]
+        for key in totals:
+            totals[key] += admission[key]
+    words = " + ".join(f"{totals[key]} {key}" for key in _OUTCOMES)
+    return problems, f"{totals['delivered']} delivered = {words}"
+
+
+def gap_length(partition: Mapping[str, Any]) -> int:
+    """Return how many offsets of a landed partition are proven gaps."""
+    return sum(int(gap["end"]) - int(gap["start"]) for gap in partition["gaps"])
+
+
+def _continuations(
+    before: Mapping[str, Any], anchors: Mapping[str, Any], declared: set[str]
+) -> list[str]:
+    problems = []
+    ends = {
+        (stream["stream"], partition["partition"]): partition["end"]
+        for stream in before["streams"]
+        for partition in stream["partitions"]
+    }
+    starts = {
+        (stream["stream"], partition["partition"]): partition
+        for stream in anchors["streams"]
+        for partition in stream["partitions"]
+    }
+    for key, partition in starts.items():
+        name = "/".join(key)
+        if (partition["origin"] == "predecessor") != (key in ends):
+            problems.append(f"{name} has the origin {partition['origin']}")
+        if key in ends and partition["start"] != ends[key]:
+            problems.append(f"{name} starts at {partition['start']}, where {ends[key]} was reached")
+    # A stream that is declared no more may end; a partition of a declared one may not.
+    lost = sorted("/".join(key) for key in ends if key not in starts and key[0] in declared)
+    return problems + [f"{name} was left out" for name in lost]
+
+
+def _origins(anchors: Mapping[str, Any], origin: str) -> list[str]:
+    return [
+        f"{stream['stream']}/{partition['partition']}"
+        for stream in anchors["streams"]
+        for partition in stream["partitions"]
+        if partition["origin"] == origin
+    ]
+
+
+def _ranges(partitions: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((str(p["partition"]), str(p["start"]), str(p["end"])) for p in partitions)
+
+
+def _range_problems(partition: Mapping[str, Any]) -> Iterable[str]:
+    """Gaps lie in the range, in order, apart and proven; with the delivered records they fill it."""
+    reached = int(partition["start"])
+    for gap in partition["gaps"]:
+        start, end = int(gap["start"]), int(gap["end"])
+        if not reached <= start < end <= int(partition["end"]):
+            yield f"has the gap [{start}, {end}) out of place"
+        if not gap["proof"]:
+            yield f"has the gap [{start}, {end}) without proof"
+        reached = end
+    if isinstance(partition["start"], int):  # positions that are texts do not count records
+        anchored = partition["end"] - partition["start"]
+        found = partition["delivered"] + gap_length(partition)
+        if found != anchored:
+            yield (
+                f"delivered {partition['delivered']} + {gap_length(partition)} gaps, "
+                f"{anchored} anchored"
+            )
+
+
+def _admission_problems(landing: Mapping[str, Any], admission: Mapping[str, Any]) -> Iterable[str]:
+    landed = {p["partition"]: p["delivered"] for p in landing["partitions"]}
+    judged = {p["partition"]: p["delivered"] for p in admission["partitions"]}
+    if landed != judged or len(judged) != len(admission["partitions"]):
+        yield f"landed {landed}, admission judged {judged}"
+    for partition in (*admission["partitions"], {**admission, "partition": "in all"}):
+        found = sum(partition[outcome] for outcome in _OUTCOMES)
+        if found != partition["delivered"]:
+            yield f"{partition['partition']}: {partition['delivered']} delivered, {found} judged"
+    for key in ("delivered", *_OUTCOMES):
+        counted = sum(partition[key] for partition in admission["partitions"])
+        if counted != admission[key]:
+            yield f"{counted} {key} by partition, {admission[key]} in all"
+    written = {
+        "admitted": list(admission["events"].values()),
+        "duplicate": [admission["duplicates"]],
+        "quarantined": [admission["quarantine"]],
+    }
+    for outcome, tables in written.items():
+        for table in tables:
+            yield from _misplaced(table["parts"], f"admission/{admission['stream']}/")
+        rows = sum(_rows(table["parts"]) for table in tables)
+        if not rows == sum(table["rows"] for table in tables) == admission[outcome]:
+            yield f"{admission[outcome]} {outcome}, {rows} rows in parts"
+    reasons = sum(admission["reasons"].values())
+    if reasons < admission["quarantined"] or (reasons and not admission["quarantined"]):
+        yield f"{admission['quarantined']} quarantined for {reasons} reasons"
+
+
+def _misplaced(parts: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
+    """Name the parts that do not stand in their stream's folder of the run."""
+    paths = [part["path"] for part in parts]
+    climbing = [p for p in paths if not p.startswith(folder) or {"", ".", ".."} & set(p.split("/"))]
+    return [f"the part {path} is not in {folder}" for path in climbing]
+
+
+def _rows(parts: Iterable[Mapping[str, Any]]) -> int:
+    return sum(part["rows"] for part in parts)

@@ -1,0 +1,110 @@
+"""Gathers the records that a run's closure is judged from, out of the store.
+
+1. The run's anchors and those before them. 2. The configuration. 3. Every record in the run's folder,
+of whatever generation; no data. 4. Claims and VOID seals up to the epoch under which the run is closed.
+5. Of other runs that it refers to: seal, evidence, and the certificates and manifests that were used.
+6. Revocations of its products.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_assets.canonical import digest_bytes
+from platform_assets.errors import ObjectMissing
+from platform_assets.flow.foreign import references
+from platform_assets.flow.places import Place, place_of
+from platform_assets.flow.run_records import parse_document
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from platform_assets.flow.foreign import Reference
+    from platform_assets.ports.store import Store
+
+_BESIDE_CLOSURE = {
+    "landing",
+    "admission",
+    "generation",
+    "manifest",
+    "certificate",
+    "consumption",
+}
+
+
+def gather(store: Store, run: RunId, epoch: int) -> dict[str, bytes]:
+    """Return path -> bytes of all records that the closure of a run under an epoch is judged from."""
+    wanted = [layout.anchors_path(run)]  # 1
+    if run.predecessor is not None:
+        wanted.append(layout.anchors_path(run.predecessor))
+    documents = _read(store, wanted)
+    anchors = documents.get(layout.anchors_path(run))
+    if anchors is not None:  # 2
+        pinned = parse_document(layout.anchors_path(run), anchors).value
+        if pinned:
+            documents |= _read(store, [layout.configuration_path(pinned["config_digest"])])
+    own = store.list(layout.run_folder(run))
+    places = {path: place for path in own if (place := place_of(path)) is not None}
+    documents |= _read(store, (p for p, at in places.items() if _belongs(at, epoch)))  # 3, 4
+    documents |= _foreign(store, run, documents)  # 5
+    documents |= _read(store, _revocations(store, run))  # 6
+    return documents
+
+
+def _belongs(place: Place, epoch: int) -> bool:
+    match place.kind:
+        case "claim":
+            return place.number <= epoch
+        case "seal":
+            return place.number < epoch
+        case kind:
+            return kind in _BESIDE_CLOSURE
+
+
+def _foreign(store: Store, run: RunId, documents: dict[str, bytes]) -> dict[str, bytes]:
+    parsed = {path: parse_document(path, data) for path, data in documents.items()}
+    found: dict[str, bytes] = {}
+    for reference in references(parsed, str(run)):
+        other = RunId.parse(reference.run_id)
+        seals = _read(store, _of_kind(store, layout.closure_folder(other), "seal"))
+        signed = {
+            p: data for p, data in seals.items() if not parse_document(p, data).value.get("record")
+        }
+        epochs = [place.number for path in signed if (place := place_of(path)) is not None]
+        found |= signed
+        found |= _read(store, (f"{layout.evidence_folder(other, e)}/bundle.json" for e in epochs))
+        found |= _used(store, other, reference)
+    return found
+
+
+def _used(store: Store, other: RunId, reference: Reference) -> dict[str, bytes]:
+    if not reference.certificate_digest:
+        return {}  # deduplication counted identities; the evidence of that run names the manifest
+    certificates = f"{layout.run_folder(other)}/certificates/{reference.product}"
+    paths = [
+        *_of_kind(store, certificates, "certificate"),
+        *_of_kind(store, layout.product_folder(other, reference.product), "manifest"),
+    ]
+    digests = {reference.certificate_digest, reference.manifest_digest}
+    return {p: data for p, data in _read(store, paths).items() if digest_bytes(data) in digests}
+
+
+def _revocations(store: Store, run: RunId) -> list[str]:
+    return _of_kind(store, f"revocations/{run}", "revocation")
+
+
+def _of_kind(store: Store, folder: str, kind: str) -> list[str]:
+    paths = store.list(folder)
+    return [p for p in paths if (place := place_of(p)) is not None and place.kind == kind]
+
+
+def _read(store: Store, paths: Iterable[str]) -> dict[str, bytes]:
+    found = {}
+    for path in paths:
+        try:
+            found[path] = store.read(path)
+        except ObjectMissing:  # the requirements say what its absence means
+            continue
+    return found
