@@ -35,6 +35,14 @@ class Trust(Protocol):
         """Return the ids of all trusted keys."""
         ...
 
+    def public_key_pem(self, keyid: str) -> bytes:
+        """Return a trusted public key, PEM (SubjectPublicKeyInfo).
+
+        Raises:
+            SignerUntrusted: the key is not trusted.
+        """
+        ...
+
     def verify(self, keyid: str, data: bytes, signature: bytes) -> bool:
         """Tell whether the signature over the bytes was made by that trusted key.
 

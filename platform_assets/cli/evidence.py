@@ -1,0 +1,149 @@
+"""The evidence of a closed run: verify it, export it, look at its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from platform_assets.cli.session import HomeOption, JsonOption, Session, session
+from platform_assets.errors import InvalidName, UnknownThing
+from platform_assets.identifiers import RunId
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from platform_assets.flow.verification import Verification
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: platform-assets verify evidence.tar --key signer.pem")(verify)
+    app.command(epilog="Example: platform-assets export payments-00000001 --out evidence.tar")(
+        export
+    )
+    app.command(epilog="Example: platform-assets report payments-00000001 --open")(report)
+
+
+def verify(
+    target: Annotated[
+        str, typer.Argument(metavar="RUN|BUNDLE", help="A run, or exported evidence.")
+    ],
+    *,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="PUB", help="Trust this public key (PEM) and no other."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Verify a closed run offline: every signature, digest, count and requirement.
+
+    Exported evidence needs no home. Without --key its own key is used and reported as self-asserted.
+    """
+    call = session(home, as_json=json)
+    result = _verification(call, target, key)
+    call.answer(answer_of(result), lambda console: show_verification(console, result))
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="FILE.tar: an archive; a folder otherwise."),
+    ],
+    *,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="Include landing, admission and product parts.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Export a closed run's evidence: it verifies anywhere, without this home."""
+    from platform_assets.pipeline import export_run  # noqa: PLC0415
+
+    call = session(home, as_json=json)
+    answer = export_run(call.open(), RunId.parse(run), out, with_data=with_data)
+
+    def text(console: Console) -> None:
+        console.print(f"{run}: {answer['files']} files, {answer['size']:,} bytes in {out}")
+
+    call.answer(answer, text)
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN")],
+    *,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print where the report of a closed run is, or open it."""
+    from platform_assets.pipeline import run_summary  # noqa: PLC0415
+
+    call = session(home, as_json=json)
+    path = run_summary(call.open(), RunId.parse(run))["report"]
+    if path is None:
+        raise UnknownThing(
+            f"report of {run}",
+            expected="a closed run; the report is part of its evidence",
+            found="an open one",
+            remedy=f"Close it: platform-assets close {run}. Until then: platform-assets show {run}",
+        )
+    if show:
+        typer.launch(path)
+    call.answer(
+        {"run_id": run, "report": path}, lambda console: console.print(path, soft_wrap=True)
+    )
+
+
+def _verification(call: Session, target: str, key: Path | None) -> Verification:
+    from platform_assets.pipeline import verify_bundle, verify_run  # noqa: PLC0415
+    from platform_assets.pipeline.verify import trust_in  # noqa: PLC0415
+
+    if Path(target).exists():
+        return verify_bundle(Path(target), [key] if key else [])
+    try:
+        run = RunId.parse(target)
+    except InvalidName as error:
+        raise InvalidName(
+            f"{target!r}",
+            expected="a run id, or the path of exported evidence",
+            found="neither: no file or folder is there",
+            remedy="Export a run: platform-assets export RUN --out FILE.tar",
+        ) from error
+    return verify_run(call.open(), run, trust_in([key]) if key else None)
+
+
+def answer_of(result: Verification) -> dict[str, Any]:
+    """Return the result of a verification as JSON prints it."""
+    return {
+        "run_id": result.run_id,
+        "verified": result.ok,
+        "findings": [{"where": f.where, "problem": f.problem} for f in result.findings],
+        **result.facts,
+    }
+
+
+def show_verification(console: Console, result: Verification) -> None:
+    """Print the result of a verification: every finding, and on whose word it rests."""
+    facts = result.facts
+    verdict = "is verified" if result.ok else f"is NOT verified: {len(result.findings)} findings"
+    console.print(Text(f"{result.run_id or 'the evidence'} {verdict}"))
+    for finding in result.findings:
+        console.print(Text(f"  {finding.where}: {finding.problem}"), soft_wrap=True)
+    if facts:
+        data = facts["data"] if isinstance(facts["data"], str) else f"{facts['data']} files"
+        console.print(Text(f"  records: {facts['records']} files; data: {data}"))
+        console.print(Text(f"  bundle {facts['bundle_digest']}"), soft_wrap=True)
+        console.print(Text(f"  signed by {', '.join(facts['signed_by'])}"), soft_wrap=True)
+        if facts["keys"] == "self-asserted":
+            console.print(
+                "  The key came with the evidence: it proves that the evidence is whole, not who "
+                "made it. Give the key that you trust with --key.",
+                soft_wrap=True,
+            )

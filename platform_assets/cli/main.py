@@ -1,0 +1,58 @@
+"""The entry point: commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from platform_assets import __version__
+from platform_assets.cli import evidence, feeds, products, runs, setup
+from platform_assets.cli.session import report_error
+from platform_assets.errors import PlatformError
+
+app = typer.Typer(
+    name="platform-assets",
+    help="Certified stream products: pinned offsets, gated reads, signed evidence.",
+    epilog="Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 unknown outcome or unreachable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for module in (setup, feeds, runs, products, evidence):
+    module.register(app)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"platform-assets {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: bool = typer.Option(
+        False, "--version", callback=lambda wanted: _version(wanted=wanted), is_eager=True
+    ),
+) -> None:
+    """Certified stream products: pinned offsets, gated reads, signed evidence."""
+    del version
+
+
+def main() -> NoReturn:
+    """Run a command and end with its exit code."""
+    as_json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except PlatformError as error:
+        report_error(error, as_json=as_json)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(3)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,103 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+_COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
+_COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "CLOSED": "green", "OPEN": "yellow"}
+
+
+def runs(summaries: Sequence[dict[str, Any]]) -> Table:
+    """Return one line for each run."""
+    grid = Table("run", "state", "pinned at", *_COUNTS, "evidence")
+    for run in summaries:
+        grid.add_row(
+            run["run_id"],
+            coloured(run["state"]),
+            run["pinned_at"],
+            *(f"{run[name]:,}" for name in _COUNTS),
+            short(run["bundle_digest"]),
+        )
+    return grid
+
+
+def details(console: Console, run: dict[str, Any]) -> None:
+    """Print everything on a run."""
+    console.print(runs([run]))
+    console.print(anchors(run["anchors"]["streams"]))
+    reasons = {
+        f"{stream}: {code}": count
+        for stream, receipt in run["admission"].items()
+        for code, count in receipt["reasons"].items()
+    }
+    if reasons:
+        grid = Table("quarantined because of", "records")
+        for reason, count in reasons.items():
+            grid.add_row(reason, f"{count:,}")
+        console.print(grid)
+    for name, product in run["products"].items():
+        _product(console, name, product)
+    for consumer, record in run["consumptions"].items():
+        read = ", ".join(f"{i['product']} of {i['run_id']}" for i in record["inputs"])
+        console.print(Text(f"{consumer} read {read}"))
+    if run["report"]:
+        console.print(Text(f"report: {run['report']}"), soft_wrap=True)
+
+
+def anchors(streams: Sequence[dict[str, Any]]) -> Table:
+    """Return the pinned range of every partition."""
+    grid = Table("stream", "partition", "start", "end", "records", "start taken from")
+    for stream in streams:
+        for part in stream["partitions"]:
+            grid.add_row(
+                stream["stream"],
+                part["partition"],
+                str(part["start"]),
+                str(part["end"]),
+                f"{int(part['end']) - int(part['start']):,}",
+                part["origin"],
+            )
+    return grid
+
+
+def certificate(record: dict[str, Any]) -> Table:
+    """Return the checks of a certificate."""
+    grid = Table(
+        "check", "outcome", "observed", "expected", title=f"{record['product']} {record['verdict']}"
+    )
+    for check in record["checks"]:
+        grid.add_row(
+            check["name"],
+            coloured(check["outcome"]),
+            Text(check["observed"]),
+            Text(check["expected"]),
+        )
+    return grid
+
+
+def coloured(word: str) -> Text:
+    """Return an outcome in its colour."""
+    return Text(word, style=_COLOURS.get(word, ""))
+
+
+def short(digest: str | None) -> str:
+    """Return enough of a digest to tell it by."""
+    return digest.removeprefix("sha256:")[:12] if digest else ""
+
+
+def _product(console: Console, name: str, product: dict[str, Any]) -> None:
+    if product.get("certificate"):
+        console.print(certificate(product["certificate"]))
+    rows = f"{product['rows']:,} rows, " if "rows" in product else ""
+    refusal = product["refusal"]
+    verdict = "readable" if product["readable"] else f"not readable: {refusal['error']}"
+    console.print(Text(f"{name}: {rows}generation {product['generation']}, {verdict}"))

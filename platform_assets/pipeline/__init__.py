@@ -1,0 +1,47 @@
+"""The steps of a run: read a port, decide in the flow, write a port.
+
+The command line and Dagster both call these functions and leave identical records.
+"""
+
+from platform_assets.pipeline.admit import admit
+from platform_assets.pipeline.build import build
+from platform_assets.pipeline.certify import certify, revoke
+from platform_assets.pipeline.close import close
+from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.inspect import product_state, run_details, run_summary
+from platform_assets.pipeline.land import land
+from platform_assets.pipeline.pin import pin
+from platform_assets.pipeline.platform import Platform
+from platform_assets.pipeline.publish import publish
+from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
+from platform_assets.pipeline.state import is_closed
+from platform_assets.pipeline.stored_bundle import export_run, verify_run
+from platform_assets.pipeline.verify import verify_bundle
+
+__all__ = [
+    "CertifiedProduct",
+    "Platform",
+    "admit",
+    "build",
+    "caught_up",
+    "certify",
+    "close",
+    "consume",
+    "export_run",
+    "finish",
+    "is_closed",
+    "land",
+    "next_run",
+    "open_product",
+    "open_run",
+    "pin",
+    "product_state",
+    "publish",
+    "revoke",
+    "run_details",
+    "run_summary",
+    "runs",
+    "verify_bundle",
+    "verify_run",
+]

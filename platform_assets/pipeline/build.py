@@ -1,0 +1,217 @@
+"""Building a product and placing it as a generation.
+
+1. Read the admission receipt and verify the admitted parts.
+2. Sort into the total order, write deterministic parts, compute the content digest.
+3. Where the standing generation holds the same product, converge on it.
+4. Else claim the next generation, put the parts, then the manifest, which completes it.
+
+A claim names the digest of the manifest that it will hold. An attempt that finds its own claim without
+a manifest finishes it; one that finds another's claim takes the next number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from platform_assets.adapters.parts import PartFile, read_parts, sort_frame, write_parts
+from platform_assets.adapters.row_encoding import content_digest
+from platform_assets.canonical import digest
+from platform_assets.contracts.columns import POSITION_COLUMNS, Column, column_as_json
+from platform_assets.contracts.frames import polars_schema
+from platform_assets.errors import GenerationConflict, RecordConflict, UnknownThing
+from platform_assets.flow.manifests import manifest_of, same_product
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.parts import put_part, verified_paths
+from platform_assets.pipeline.reading import newest_generation
+from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.pipeline.state import require_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from platform_assets.declarations import ConsumerDeclaration, ProductDeclaration
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+_MAX_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A product that is written to scratch and not yet placed."""
+
+    run: RunId
+    config_digest: str
+    product: str
+    producer: dict[str, str]
+    columns: Sequence[Column]
+    sort: Sequence[str]
+    key: Sequence[str]
+    content_digest: str
+    parts: Sequence[PartFile]
+    inputs: Sequence[dict[str, str]]
+
+    def manifest(self, generation: int, code: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest that the product has as that generation."""
+        return manifest_of(
+            self.run,
+            self.config_digest,
+            product=self.product,
+            generation=generation,
+            producer=self.producer,
+            columns=[column_as_json(column) for column in self.columns],
+            sort=self.sort,
+            key=self.key,
+            content_digest=self.content_digest,
+            parts=[
+                {"name": p.name, "size": p.size, "sha256": p.sha256, "rows": p.rows}
+                for p in self.parts
+            ],
+            inputs=self.inputs,
+            code=code,
+        )
+
+
+def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
+    """Build one product of a run and return the manifest of the generation that holds it.
+
+    Raises:
+        UnknownThing: the run has no such product.
+        RecordMissing: its stream was not admitted.
+        RunSealed: the run is closed.
+    """
+    require_open(platform, run)
+    configuration = platform.run_configuration(run)
+    declared = _declared(configuration.declaration.products, product, run)
+    stream = configuration.declaration.stream_of(declared.event)
+    receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
+    paths = verified_paths(  # 1
+        platform.store,
+        layout.run_folder(run),
+        receipt["events"][declared.event]["parts"],
+        f"admission of {run}",
+    )
+    contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
+    columns = (*contract.columns, *POSITION_COLUMNS)
+    with platform.scratch() as scratch:
+        rows = read_parts(paths, columns).collect() if paths else empty_frame(columns)
+        parts, content = write_sorted(rows, columns, declared, scratch)  # 2
+        return place(
+            platform,
+            Built(
+                run=run,
+                config_digest=configuration.digest,
+                product=product,
+                producer={"kind": "event", "name": declared.event},
+                columns=columns,
+                sort=declared.sort,
+                key=(),
+                content_digest=content,
+                parts=parts,
+                inputs=[{"kind": "admission", "name": stream, "digest": digest(receipt)}],
+            ),
+        )
+
+
+def write_sorted(
+    rows: pl.DataFrame,
+    columns: Sequence[Column],
+    declared: ProductDeclaration | ConsumerDeclaration,
+    scratch: Path,
+) -> tuple[list[PartFile], str]:
+    """Sort rows, write them as deterministic parts, and return these with the content digest."""
+    ordered = sort_frame(rows, declared.sort)
+    content = content_digest(ordered, columns).value
+    return write_parts(ordered, columns, scratch, part_rows=declared.part_rows), content
+
+
+def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
+    """Return a frame of no rows with exactly the columns."""
+    return pl.DataFrame(schema=polars_schema(columns))
+
+
+def place(platform: Platform, built: Built) -> dict[str, Any]:
+    """Make a built product a generation, or converge on the one that holds it already.
+
+    Raises:
+        GenerationConflict: other writers took every number that was tried.
+    """
+    code = platform.code()
+    for _ in range(_MAX_ATTEMPTS):
+        newest = newest_generation(platform, built.run, built.product) or 0
+        if newest:
+            standing = _standing(platform, built, newest, code)
+            if standing is not None:
+                return standing
+        manifest = built.manifest(newest + 1, code)
+        if _claim(platform, built, manifest):
+            return _complete(platform, built, manifest)
+    raise GenerationConflict(
+        f"{built.product} of {built.run}",
+        expected="a free generation number",
+        found=f"{_MAX_ATTEMPTS} numbers taken by others while this was tried",
+        remedy="Stop the other writers, then materialize again.",
+    )
+
+
+def _standing(
+    platform: Platform, built: Built, generation: int, code: dict[str, Any]
+) -> dict[str, Any] | None:
+    manifest = built.manifest(generation, code)
+    path = layout.manifest_path(built.run, built.product, generation)
+    if platform.store.exists(path):
+        standing = read_record(platform.store, path, "manifest")
+        return standing if same_product(standing, manifest) else None  # 3
+    claim_path = layout.generation_claim_path(built.run, built.product, generation)
+    if not platform.store.exists(claim_path):
+        return None
+    claim = read_record(platform.store, claim_path, "generation")
+    if claim["manifest_digest"] != digest(manifest):
+        return None
+    return _complete(platform, built, manifest)
+
+
+def _claim(platform: Platform, built: Built, manifest: dict[str, Any]) -> bool:
+    claim = {
+        "record": "generation",
+        "version": 1,
+        "run_id": str(built.run),
+        "config_digest": built.config_digest,
+        "product": built.product,
+        "generation": manifest["generation"],
+        "manifest_digest": digest(manifest),
+    }
+    path = layout.generation_claim_path(built.run, built.product, manifest["generation"])
+    try:
+        write_record(platform.store, path, claim)
+    except RecordConflict:
+        return False
+    return True
+
+
+def _complete(platform: Platform, built: Built, manifest: dict[str, Any]) -> dict[str, Any]:
+    generation = manifest["generation"]  # 4
+    folder = layout.generation_folder(built.run, built.product, generation)
+    for part in built.parts:
+        put_part(platform.store, f"{folder}/{part.name}", part)
+    write_record(
+        platform.store, layout.manifest_path(built.run, built.product, generation), manifest
+    )
+    return manifest
+
+
+def _declared(
+    products: dict[str, ProductDeclaration], product: str, run: RunId
+) -> ProductDeclaration:
+    if product not in products:
+        raise UnknownThing(
+            f"product {product} of {run}",
+            expected=f"one of {', '.join(products)}",
+            found=repr(product),
+            remedy="Name a product; a consumer's output is made by running the consumer.",
+        )
+    return products[product]

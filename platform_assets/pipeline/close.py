@@ -1,0 +1,186 @@
+"""Closing a run: claim it, judge every requirement, write the evidence, seal it.
+
+The steps are those of `platform_assets.flow.closure`:
+
+1 to 4. Claim the run, or adopt the seal that stands.
+5. Judge every requirement, over the run's records and over the stored parts; all are reported.
+6. Write report, provenance, public keys and the signed bundle under the claim's epoch.
+7. Create the seal: the one act that closes the run.
+8. Append to the log of closures; whoever looks next does it if this one cannot.
+
+A refused closure gives its claim up, so that the next attempt need not wait.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.canonical import rfc3339
+from platform_assets.errors import ClaimHeld, ClosureRefused, ClosureUnknown
+from platform_assets.flow.closure import (
+    AlreadyClosed,
+    Closer,
+    Held,
+    Lost,
+    Patience,
+    Sealed,
+    Unknown,
+    beat,
+    claim,
+    release,
+    seal,
+)
+from platform_assets.flow.closure_log import Closed, Logged, append
+from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
+from platform_assets.flow.requirements import evaluate, unmet
+from platform_assets.flow.signing import sign_statement
+from platform_assets.flow.steps import perform
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.evidence import run_records, stored_problems, write_evidence
+from platform_assets.pipeline.records import write_bytes
+from platform_assets.pipeline.state import SealedRun, closure_of, open_seal, sealed_run
+
+if TYPE_CHECKING:
+    from platform_assets.flow.closure import ClosureOf
+    from platform_assets.flow.requirements import Requirement
+    from platform_assets.flow.run_records import RunRecords
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+_POLL_SECONDS = 0.2
+_TTLS_TO_WAIT = 3
+
+
+def close(platform: Platform, run: RunId) -> dict[str, Any]:
+    """Close a run, or adopt the closure that stands, and return it.
+
+    Returns:
+        ``run_id``, ``verdict`` (CLOSED), ``epoch``, ``bundle_digest``, ``report`` (a local file),
+        ``already_closed`` (whether it was closed before).
+
+    Raises:
+        ClosureRefused: requirements are not met; the error lists all of them.
+        ClaimHeld: another closer holds the run and is alive.
+        ClosureUnknown: the store did not say whether the seal was written.
+    """
+    standing = sealed_run(platform, run)
+    if standing is not None:
+        return _closed(platform, run, standing, already=True)
+    closure = closure_of(platform, run)
+    held = perform(
+        claim(closure, _closer(platform), _patience(platform)), platform.store, platform.clock
+    )
+    if not isinstance(held, Held):  # 1 to 4
+        return _settled(platform, run, held)
+    return _close_held(platform, run, closure, held)
+
+
+def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) -> dict[str, Any]:
+    records = run_records(platform, run, held)
+    requirements = evaluate(records)  # 5
+    open_points = unmet([*requirements, *stored_problems(platform, run, records)])
+    if open_points:
+        perform(release(closure, held), platform.store, platform.clock)
+        raise _refused(run, open_points)
+    still = perform(beat(closure, held), platform.store, platform.clock)
+    if not isinstance(still, Held):
+        return _settled(platform, run, still)
+    envelope = _evidence(platform, run, records, requirements)  # 6
+    sealed = perform(seal(closure, still, envelope), platform.store, platform.clock)  # 7
+    if not isinstance(sealed, Sealed):
+        return _settled(platform, run, sealed)
+    found = AlreadyClosed(sealed.epoch, envelope)
+    return _closed(platform, run, open_seal(platform, run, found), already=False)
+
+
+def _evidence(
+    platform: Platform, run: RunId, records: RunRecords, requirements: list[Requirement]
+) -> bytes:
+    """Write everything under the epoch and return the seal's envelope."""
+    closed_at = rfc3339(platform.clock.now())
+    written = write_evidence(platform, run, records, requirements, closed_at)
+    predicate = bundle_predicate(
+        records,
+        requirements,
+        written.files,
+        closed_at=closed_at,
+        code=platform.code(),
+        keys=written.keyids,
+    )
+    bundle = sign_statement(platform.signer, bundle_statement(predicate, records))
+    folder = layout.evidence_folder(run, records.epoch)
+    write_bytes(platform.store, f"{folder}/bundle.json", bundle)
+    sealed_at = rfc3339(platform.clock.now())
+    return sign_statement(platform.signer, seal_statement(predicate, bundle, sealed_at))
+
+
+def _closed(platform: Platform, run: RunId, sealed: SealedRun, *, already: bool) -> dict[str, Any]:
+    closed = Closed(
+        run_id=str(run),
+        config_digest=sealed.bundle["config_digest"],
+        bundle_digest=sealed.bundle_digest,
+        closure_folder=layout.closure_folder(run),
+    )
+    logged = perform(append(closed), platform.store, platform.clock)  # 8
+    report = f"{layout.evidence_folder(run, sealed.epoch)}/report.html"
+    return {
+        "run_id": str(run),
+        "verdict": "CLOSED",
+        "epoch": sealed.epoch,
+        "bundle_digest": sealed.bundle_digest,
+        "log_index": logged.index if isinstance(logged, Logged) else None,
+        "report": str(platform.store.local_path(report)),
+        "already_closed": already,
+    }
+
+
+def _settled(
+    platform: Platform, run: RunId, outcome: AlreadyClosed | Lost | Unknown
+) -> dict[str, Any]:
+    """Adopt a seal that stands, or say that the outcome is not known here."""
+    match outcome:
+        case AlreadyClosed():
+            return _closed(platform, run, open_seal(platform, run, outcome), already=True)
+        case Lost(epoch, owner):
+            raise ClaimHeld(
+                f"closure of {run}",
+                expected="a run that nobody else is closing",
+                found=f"epoch {epoch} held by {owner or 'another closer'}",
+                remedy=f"Wait for it, then look: platform-assets close {run}. A closer that died is "
+                "replaced after its time to live.",
+            )
+        case Unknown(path):
+            raise ClosureUnknown(
+                f"closure of {run}",
+                expected=f"the store to say what stands at {path}",
+                found="no clear answer",
+                remedy=f"Look again when the store answers: platform-assets close {run}. Delete nothing.",
+            )
+
+
+def _refused(run: RunId, open_points: list[Requirement]) -> ClosureRefused:
+    return ClosureRefused(
+        str(run),
+        expected="every requirement of the closure met",
+        found="; ".join(f"{point.name}: {point.detail}" for point in open_points),
+        remedy=f"Look at the run: platform-assets show {run}. Mend the causes, then close it again: "
+        f"platform-assets close {run}",
+    )
+
+
+def _closer(platform: Platform) -> Closer:
+    return Closer(
+        nonce=secrets.token_hex(16),
+        owner=f"{socket.gethostname()} process {os.getpid()}",
+        claimed_at=rfc3339(platform.clock.now()),
+    )
+
+
+def _patience(platform: Platform) -> Patience:
+    ttl = float(platform.settings.claim_ttl_seconds)
+    return Patience(
+        ttl_seconds=ttl, poll_seconds=_POLL_SECONDS, give_up_seconds=ttl * _TTLS_TO_WAIT
+    )

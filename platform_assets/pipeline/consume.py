@@ -1,0 +1,235 @@
+"""Running a consumer: read certified products, make a product, record what was read.
+
+1. Open every input through the gate: of this run, and of the closed runs before it.
+2. Call the consumer's function with lazy frames over exactly these products.
+3. Hold its answer against the contract, sort and write it, and place it as a generation.
+4. Record the consumption: every input with its manifest and certificate, and the output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from platform_assets.canonical import digest, rfc3339
+from platform_assets.contracts.frames import polars_schema
+from platform_assets.errors import (
+    ConsumerFailed,
+    PlatformError,
+    RecordConflict,
+    ScopeViolation,
+    UnknownThing,
+)
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.build import Built, place, write_sorted
+from platform_assets.pipeline.functions import load_function
+from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.pipeline.state import is_closed, require_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from platform_assets.contracts.columns import Column
+    from platform_assets.declarations import ConsumerDeclaration
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The certified products that a consumer reads, by name, earliest run first."""
+
+    products: dict[str, list[CertifiedProduct]]
+
+    def frames(self) -> dict[str, pl.LazyFrame]:
+        return {
+            name: pl.concat(
+                opened.scan().with_columns(_run=pl.lit(str(opened.run))) for opened in products
+            )
+            for name, products in self.products.items()
+        }
+
+    def listed(self) -> list[CertifiedProduct]:
+        return [opened for products in self.products.values() for opened in products]
+
+
+def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
+    """Run one consumer of a run and return the manifest of its output.
+
+    Raises:
+        GateRefusal: an input may not be read.
+        ConsumerFailed: the function raised, or its answer does not meet its contract.
+        UnknownThing: the run has no such consumer.
+        RunSealed: the run is closed.
+    """
+    require_open(platform, run)
+    configuration = platform.run_configuration(run)
+    declared = _declared(configuration.declaration.consumers, consumer, run)
+    inputs = open_inputs(platform, run, declared)  # 1
+    columns = configuration.contracts[declared.contract].columns
+    answer = _call(platform, run, consumer, declared, inputs)  # 2
+    rows = _conforming(answer, columns, declared.key, f"consumer {consumer} of {run}")
+    with platform.scratch() as scratch:
+        parts, content = write_sorted(rows, columns, declared, scratch)  # 3
+        manifest = place(
+            platform,
+            Built(
+                run=run,
+                config_digest=configuration.digest,
+                product=consumer,
+                producer={"kind": "consumer", "name": consumer},
+                columns=columns,
+                sort=declared.sort,
+                key=declared.key,
+                content_digest=content,
+                parts=parts,
+                inputs=[
+                    {
+                        "kind": "certificate",
+                        "name": f"{opened.name} of {opened.run}",
+                        "digest": opened.certificate_digest,
+                    }
+                    for opened in inputs.listed()
+                ],
+            ),
+        )
+    _record(platform, run, consumer, inputs, manifest)  # 4
+    return manifest
+
+
+def open_inputs(platform: Platform, run: RunId, declared: ConsumerDeclaration) -> _Inputs:
+    """Open what a consumer of a run reads.
+
+    Raises:
+        GateRefusal: an input may not be read.
+        ScopeViolation: a run before this one, which it reads, is not closed.
+    """
+    products: dict[str, list[CertifiedProduct]] = {}
+    for given in declared.reads:
+        runs = [*earlier_runs(run, given.history_runs), run]
+        products[given.product] = [
+            open_product(platform, _in_scope(platform, run, each), given.product) for each in runs
+        ]
+    return _Inputs(products)
+
+
+def _in_scope(platform: Platform, run: RunId, each: RunId) -> RunId:
+    if each != run and not is_closed(platform, each):
+        raise ScopeViolation(
+            f"consumer of {run}",
+            expected=f"products of {run}, or of closed runs",
+            found=f"{each}, which is open",
+            remedy=f"Close it first: platform-assets close {each}",
+        )
+    return each
+
+
+def _declared(
+    consumers: dict[str, ConsumerDeclaration], consumer: str, run: RunId
+) -> ConsumerDeclaration:
+    if consumer not in consumers:
+        raise UnknownThing(
+            f"consumer {consumer} of {run}",
+            expected=f"one of {', '.join(consumers) or 'no consumer; the feed declares none'}",
+            found=repr(consumer),
+            remedy="List what the feed declares: platform-assets feeds",
+        )
+    return consumers[consumer]
+
+
+def _call(
+    platform: Platform, run: RunId, name: str, declared: ConsumerDeclaration, inputs: _Inputs
+) -> pl.DataFrame:
+    function = load_function(declared.function, platform.home)
+    try:
+        answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
+        return answer.collect() if isinstance(answer, pl.LazyFrame) else answer
+    except PlatformError:
+        raise
+    except Exception as error:
+        raise ConsumerFailed(
+            f"consumer {name} of {run}",
+            expected=f"{declared.function} to return a frame",
+            found=f"{type(error).__name__}: {error}",
+            remedy=f"Mend the function, then run it again: platform-assets materialize {name} "
+            f"--run {run}",
+        ) from error
+
+
+def _conforming(
+    answer: object, columns: Sequence[Column], key: Sequence[str], thing: str
+) -> pl.DataFrame:
+    """Return exactly the contract's columns of the answer, without any coercion of values."""
+    schema = polars_schema(columns)
+    problems = []
+    if not isinstance(answer, pl.DataFrame):
+        problems.append(f"a {type(answer).__name__} instead of a frame")
+    else:
+        problems += [
+            f"column {name} is {answer.schema.get(name, 'absent')}, not {dtype}"
+            for name, dtype in schema.items()
+            if answer.schema.get(name) != dtype
+        ]
+        problems += [f"column {n} is undeclared" for n in answer.columns if n not in schema]
+        if not problems:
+            problems += _value_problems(answer, columns, key)
+    if problems or not isinstance(answer, pl.DataFrame):
+        raise ConsumerFailed(
+            thing,
+            expected="exactly the columns of its contract, no null where none may be, unique keys",
+            found="; ".join(problems),
+            remedy="Mend the function or its contract.",
+        )
+    return answer.select(schema.names())
+
+
+def _value_problems(
+    answer: pl.DataFrame, columns: Sequence[Column], key: Sequence[str]
+) -> list[str]:
+    nulls = {c.name: answer[c.name].null_count() for c in columns if not c.nullable}
+    problems = [f"column {name} has {count} nulls" for name, count in nulls.items() if count]
+    repeated = answer.height - answer.select(key).unique().height
+    if repeated:
+        problems.append(f"{repeated} rows repeat the key {', '.join(key)}")
+    return problems
+
+
+def _record(
+    platform: Platform, run: RunId, consumer: str, inputs: _Inputs, manifest: dict[str, Any]
+) -> None:
+    path = layout.consumption_path(run, consumer, manifest["generation"])
+    record = {
+        "record": "consumption",
+        "version": 1,
+        "run_id": str(run),
+        "config_digest": manifest["config_digest"],
+        "consumer": consumer,
+        "generation": manifest["generation"],
+        "inputs": [
+            {
+                "product": opened.name,
+                "run_id": str(opened.run),
+                "generation": opened.generation,
+                "manifest_digest": opened.manifest_digest,
+                "certificate_digest": opened.certificate_digest,
+                "rows": opened.rows,
+            }
+            for opened in inputs.listed()
+        ],
+        "output": {
+            "product": consumer,
+            "generation": manifest["generation"],
+            "manifest_digest": digest(manifest),
+        },
+        "recorded_at": rfc3339(platform.clock.now()),
+    }
+    try:
+        write_record(platform.store, path, record)
+    except RecordConflict:
+        standing = read_record(platform.store, path, "consumption")
+        if any(standing[k] != v for k, v in record.items() if k != "recorded_at"):
+            raise

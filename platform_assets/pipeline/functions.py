@@ -1,0 +1,45 @@
+"""Functions that a user names in YAML as ``module:function``.
+
+Modules are found on the Python path, then in the platform home, so that a consumer can stand beside
+the declaration that names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.errors import DeclarationInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def load_function(reference: str, home: Path) -> Callable[..., Any]:
+    """Return the function.
+
+    Raises:
+        DeclarationInvalid: the module cannot be imported or has no such function.
+    """
+    module_name, _, name = reference.partition(":")
+    if str(home) not in sys.path:
+        sys.path.append(str(home))
+    try:
+        function = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise DeclarationInvalid(
+            f"function {reference}",
+            expected=f"a function importable from the Python path or from {home}",
+            found=f"{type(error).__name__}: {error}",
+            remedy="Write it as module:function and put the module into the platform home.",
+        ) from error
+    if not callable(function):
+        raise DeclarationInvalid(
+            f"function {reference}",
+            expected="something that can be called",
+            found=type(function).__name__,
+            remedy="Name a function.",
+        )
+    return function  # type: ignore[no-any-return]

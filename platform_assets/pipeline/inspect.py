@@ -1,0 +1,123 @@
+"""What there is: the state of runs and of everything that they wrote, for people and for tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.canonical import digest
+from platform_assets.errors import GateRefusal, Refusal
+from platform_assets.flow.signing import TEST_RESULT, open_statement
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.reading import newest_certificate, newest_generation, open_product
+from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.state import sealed_run
+
+if TYPE_CHECKING:
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+_COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
+
+
+def run_summary(platform: Platform, run: RunId) -> dict[str, Any]:
+    """Return one line on a run: state, when it was pinned, counts so far, evidence."""
+    anchors = platform.anchors(run)
+    receipts = admission_receipts(platform, run, anchors)
+    sealed = sealed_run(platform, run)
+    return {
+        "run_id": str(run),
+        "state": "CLOSED" if sealed else "OPEN",
+        "pinned_at": anchors["pinned_at"],
+        "records": sum(
+            int(p["end"]) - int(p["start"]) for s in anchors["streams"] for p in s["partitions"]
+        ),
+        **{name: sum(receipt[name] for receipt in receipts.values()) for name in _COUNTS},
+        "bundle_digest": sealed.bundle_digest if sealed else None,
+        "report": report_path(platform, run, sealed.epoch) if sealed else None,
+    }
+
+
+def run_details(platform: Platform, run: RunId) -> dict[str, Any]:
+    """Return everything on a run: anchors, receipts, products with their checks, consumption."""
+    anchors = platform.anchors(run)
+    declaration = platform.run_configuration(run).declaration
+    return {
+        **run_summary(platform, run),
+        "config_digest": anchors["config_digest"],
+        "anchors": {"digest": digest(anchors), "streams": anchors["streams"]},
+        "admission": {
+            stream: {key: receipt[key] for key in (*_COUNTS, "reasons", "partitions", "judged")}
+            for stream, receipt in admission_receipts(platform, run, anchors).items()
+        },
+        "products": {name: product_state(platform, run, name) for name in declaration.outputs()},
+        "consumptions": consumptions(platform, run, list(declaration.consumers)),
+    }
+
+
+def admission_receipts(
+    platform: Platform, run: RunId, anchors: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the admission receipts that exist so far, by stream."""
+    paths = {
+        s["stream"]: layout.admission_receipt_path(run, s["stream"]) for s in anchors["streams"]
+    }
+    return {
+        stream: read_record(platform.store, path, "admission")
+        for stream, path in paths.items()
+        if platform.store.exists(path)
+    }
+
+
+def product_state(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
+    """Return where a product stands: its manifest, its certificate, whether the gate opens it."""
+    generation = newest_generation(platform, run, product)
+    state: dict[str, Any] = {"generation": generation, **_readable(platform, run, product)}
+    if generation is None:
+        return state
+    path = layout.manifest_path(run, product, generation)
+    if platform.store.exists(path):
+        manifest = read_record(platform.store, path, "manifest")
+        state |= {key: manifest[key] for key in ("rows", "content_digest", "parts")}
+        state["manifest_digest"] = digest(manifest)
+    state["certificate"] = certificate_of(platform, run, product, generation)
+    return state
+
+
+def certificate_of(
+    platform: Platform, run: RunId, product: str, generation: int
+) -> dict[str, Any] | None:
+    """Return the newest certificate if it is signed by a trusted key, else None."""
+    data = newest_certificate(platform, run, product, generation)
+    if data is None:
+        return None
+    try:
+        statement = open_statement(
+            data, platform.trust, thing=f"certificate of {product}", predicate_type=TEST_RESULT
+        )
+    except Refusal:
+        return None
+    return dict(statement.predicate["certificate"])
+
+
+def consumptions(platform: Platform, run: RunId, consumers: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the newest consumption record of each consumer that has one."""
+    found = {}
+    for consumer in consumers:
+        generation = newest_generation(platform, run, consumer)
+        path = layout.consumption_path(run, consumer, generation or 1)
+        if platform.store.exists(path):
+            found[consumer] = read_record(platform.store, path, "consumption")
+    return found
+
+
+def report_path(platform: Platform, run: RunId, epoch: int) -> str:
+    """Return the local file of a closed run's report."""
+    return str(platform.store.local_path(f"{layout.evidence_folder(run, epoch)}/report.html"))
+
+
+def _readable(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
+    try:
+        open_product(platform, run, product)
+    except GateRefusal as error:
+        return {"readable": False, "refusal": error.as_json()}
+    return {"readable": True, "refusal": None}

@@ -1,0 +1,100 @@
+"""Where each record stands in the store.
+
+Paths are built here and nowhere else, from names that were checked. A folder of a run holds all that
+the run wrote; the feed's log, the configurations, the log of closures and the revocations stand
+beside the runs, because they outlive or precede them.
+"""
+
+from __future__ import annotations
+
+from platform_assets.identifiers import RunId, check_name
+
+
+def configuration_path(config_digest: str) -> str:
+    """Return the path of a configuration by its digest."""
+    return f"configs/{config_digest.removeprefix('sha256:')}.json"
+
+
+def feed_log(feed: str) -> str:
+    """Return the folder of a feed's anchors."""
+    return f"feeds/{check_name(feed, 'feed')}"
+
+
+def anchors_path(run: RunId) -> str:
+    """Return the path of a run's anchors in its feed's log."""
+    return f"{feed_log(run.feed)}/{run.sequence:08d}.json"
+
+
+def run_folder(run: RunId) -> str:
+    """Return the folder of everything that a run wrote."""
+    return f"runs/{run}"
+
+
+def landing_folder(run: RunId, stream: str) -> str:
+    """Return the folder of a stream's landed parts."""
+    return f"{run_folder(run)}/landing/{check_name(stream, 'stream')}"
+
+
+def landing_receipt_path(run: RunId, stream: str) -> str:
+    """Return the path of a stream's landing receipt."""
+    return f"{landing_folder(run, stream)}.json"
+
+
+def admission_folder(run: RunId, stream: str) -> str:
+    """Return the folder of a stream's admitted, duplicate and quarantined rows."""
+    return f"{run_folder(run)}/admission/{check_name(stream, 'stream')}"
+
+
+def admission_receipt_path(run: RunId, stream: str) -> str:
+    """Return the path of a stream's admission receipt."""
+    return f"{admission_folder(run, stream)}.json"
+
+
+def product_folder(run: RunId, product: str) -> str:
+    """Return the folder of all generations of a product."""
+    return f"{run_folder(run)}/products/{check_name(product, 'product')}"
+
+
+def generation_folder(run: RunId, product: str, generation: int) -> str:
+    """Return the folder of one generation: its claim, its parts and its manifest."""
+    return f"{product_folder(run, product)}/{generation:04d}"
+
+
+def generation_claim_path(run: RunId, product: str, generation: int) -> str:
+    """Return the path whose creation claims a generation."""
+    return f"{generation_folder(run, product, generation)}/claim.json"
+
+
+def manifest_path(run: RunId, product: str, generation: int) -> str:
+    """Return the path of a generation's manifest."""
+    return f"{generation_folder(run, product, generation)}/manifest.json"
+
+
+def certificate_folder(run: RunId, product: str, generation: int) -> str:
+    """Return the folder of the certificates that were issued for a generation."""
+    return f"{run_folder(run)}/certificates/{check_name(product, 'product')}/{generation:04d}"
+
+
+def certificate_path(run: RunId, product: str, generation: int, issue: int) -> str:
+    """Return the path of one signed certificate; the newest issue counts."""
+    return f"{certificate_folder(run, product, generation)}/{issue:04d}.json"
+
+
+def consumption_path(run: RunId, consumer: str, generation: int) -> str:
+    """Return the path of the record of what a consumer read for one generation of its output."""
+    return f"{run_folder(run)}/consumers/{check_name(consumer, 'consumer')}/{generation:04d}.json"
+
+
+def closure_folder(run: RunId) -> str:
+    """Return the folder of claims, beats and seals."""
+    return f"{run_folder(run)}/closure"
+
+
+def evidence_folder(run: RunId, epoch: int) -> str:
+    """Return the folder of the evidence written under one epoch."""
+    return f"{run_folder(run)}/evidence/{epoch:04d}"
+
+
+def revocation_path(run: RunId, product: str, generation: int) -> str:
+    """Return the path of a certificate's revocation, outside the run because a run does not change."""
+    return f"revocations/{run}/{check_name(product, 'product')}/{generation:04d}.json"

@@ -1,0 +1,82 @@
+"""Parts that a step hands to the next one, named by position and content.
+
+A crashed attempt may leave parts that no receipt names. Because the name holds the content's hash,
+a later attempt never meets a part of that name with other bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.adapters.parts import sha256_file
+from platform_assets.errors import AlreadyExists, LandingInconsistent, PartAltered, UnknownOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from platform_assets.adapters.parts import PartFile
+    from platform_assets.ports.store import Store
+
+_HASH_IN_NAME = 12
+
+
+def store_parts(
+    store: Store, run_folder: str, folder: str, parts: Sequence[PartFile]
+) -> list[dict[str, Any]]:
+    """Put parts into a folder of a run and return them as receipts list them."""
+    listed = []
+    for part in parts:
+        name = f"{Path(part.name).stem}.{part.sha256[:_HASH_IN_NAME]}.parquet"
+        path = f"{folder}/{name}"
+        put_part(store, path, part)
+        relative = path.removeprefix(f"{run_folder}/")
+        listed.append(
+            {"path": relative, "size": part.size, "sha256": part.sha256, "rows": part.rows}
+        )
+    return listed
+
+
+def put_part(store: Store, path: str, part: PartFile) -> None:
+    """Put one part; the same bytes standing there already are success.
+
+    Raises:
+        PartAltered: other bytes stand at the path.
+        UnknownOutcome: the store does not say what stands there.
+    """
+    try:
+        store.create_from(path, part.path)
+    except (AlreadyExists, UnknownOutcome) as error:
+        if not store.exists(path):
+            raise
+        standing = sha256_file(store.local_path(path))
+        if standing != part.sha256:
+            raise PartAltered(
+                path,
+                expected=f"nothing, or the same bytes (sha256 {part.sha256})",
+                found=f"other bytes (sha256 {standing})",
+                remedy="The store was changed from outside. Restore it, or correct with a new run.",
+            ) from error
+
+
+def verified_paths(
+    store: Store, run_folder: str, parts: Sequence[dict[str, Any]], thing: str
+) -> list[Path]:
+    """Return local files of the listed parts after comparing their hashes.
+
+    Raises:
+        LandingInconsistent: a part is not what its receipt says.
+    """
+    paths = []
+    for part in parts:
+        path = store.local_path(f"{run_folder}/{part['path']}")
+        found = sha256_file(path)
+        if found != part["sha256"]:
+            raise LandingInconsistent(
+                f"{part['path']} of {thing}",
+                expected=f"sha256 {part['sha256']}",
+                found=found,
+                remedy="The store was changed from outside. Restore the file.",
+            )
+        paths.append(path)
+    return paths

@@ -1,0 +1,202 @@
+"""An opened platform home: its settings, feeds, contracts, store, keys and clock.
+
+Every step of the pipeline takes one of these. A run is processed under the configuration that was
+pinned with its anchors, whatever the YAML says by then; only the checks are those declared now.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.adapters.file_log import FileLog
+from platform_assets.adapters.key_files import (
+    FileTrust,
+    signer_from_environment,
+    signer_from_file,
+    trust_key,
+)
+from platform_assets.adapters.local_store import LocalStore
+from platform_assets.canonical import digest
+from platform_assets.contracts.registry import Contract, ContractRegistry
+from platform_assets.declarations import FeedDeclaration
+from platform_assets.declarations.crosscheck import check_against_contracts
+from platform_assets.declarations.loading import load_feeds
+from platform_assets.errors import UnknownThing
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.code_identity import code_identity
+from platform_assets.pipeline.records import read_record
+from platform_assets.ports.clock import Clock, SystemClock
+from platform_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from platform_assets.ports.signer import Signer, Trust
+    from platform_assets.ports.store import Store
+    from platform_assets.ports.streams import StreamSource
+
+
+@dataclass(frozen=True)
+class RunConfiguration:
+    """What a run was pinned under: the declaration, with the checks of today, and its contracts."""
+
+    digest: str
+    declaration: FeedDeclaration
+    contracts: Mapping[str, Contract]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """A platform home, opened."""
+
+    home: Path
+    settings: Settings
+    feeds: Mapping[str, FeedDeclaration]
+    contracts: ContractRegistry
+    store: Store
+    clock: Clock
+    _configurations: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(
+        cls, home: Path, *, store: Store | None = None, clock: Clock | None = None
+    ) -> Platform:
+        """Open a home; tests pass a store and a clock of their own.
+
+        Raises:
+            SettingsInvalid, DeclarationInvalid, ContractInvalid: with file, line and remedy.
+        """
+        home = home.absolute()
+        settings = load_settings(home)
+        contracts = ContractRegistry.load([home / settings.schemas])
+        loaded = load_feeds(home / settings.defs)
+        for declaration, document in loaded.values():
+            check_against_contracts(declaration, contracts, document)
+        return cls(
+            home=home,
+            settings=settings,
+            feeds={name: declaration for name, (declaration, _) in loaded.items()},
+            contracts=contracts,
+            store=store or LocalStore(home / settings.store),
+            clock=clock or SystemClock(),
+        )
+
+    @cached_property
+    def signer(self) -> Signer:
+        """The signing key; a development key is made on first use, and trusted by its own home."""
+        keys = self.settings.keys
+        if keys.signing_env:
+            return signer_from_environment(keys.signing_env)
+        signer = signer_from_file(self.home / keys.signing)
+        if signer.development:
+            trust_key(signer.public_key_pem, self.home / keys.trusted)
+        return signer
+
+    @property
+    def trust(self) -> Trust:
+        """The trusted public keys of this home, as they stand now."""
+        return FileTrust(self.home / self.settings.keys.trusted)
+
+    def feed(self, name: str) -> FeedDeclaration:
+        """Return a declared feed.
+
+        Raises:
+            UnknownThing: no such feed is declared.
+        """
+        if name not in self.feeds:
+            raise UnknownThing(
+                f"feed {name}",
+                expected=f"one of {', '.join(sorted(self.feeds)) or 'no feed; none is declared'}",
+                found=repr(name),
+                remedy=f"Declare it in {self.home / self.settings.defs}/{name}/defs.yaml.",
+            )
+        return self.feeds[name]
+
+    def source(self, declaration: FeedDeclaration, stream: str) -> StreamSource:
+        """Return the source of a declared stream."""
+        source = declaration.source_of(stream)
+        return FileLog(self.home / source.path, declaration.streams[stream].topic or stream)
+
+    def configuration(self, feed: str) -> tuple[str, dict[str, Any]]:
+        """Return digest and record of a feed's declaration as it stands now."""
+        declaration = self.feed(feed)
+        refs = [event.contract for s in declaration.streams.values() for event in s.events.values()]
+        refs += [consumer.contract for consumer in declaration.consumers.values()]
+        record = {
+            "record": "configuration",
+            "version": 1,
+            "feed": feed,
+            "declaration": declaration.configuration(),
+            "contracts": {
+                ref: dict(self.contracts.contract(ref).documents) for ref in sorted(set(refs))
+            },
+        }
+        return digest(record), record
+
+    def anchors(self, run: RunId) -> dict[str, Any]:
+        """Return the anchors of a run.
+
+        Raises:
+            RecordMissing: the run was never pinned.
+        """
+        return read_record(self.store, layout.anchors_path(run), "anchors")
+
+    def run_configuration(self, run: RunId) -> RunConfiguration:
+        """Return what the run was pinned under.
+
+        Raises:
+            UnknownThing: a product of the run is declared no more, so that its checks are unknown.
+        """
+        config_digest = self.anchors(run)["config_digest"]
+        if config_digest not in self._configurations:
+            path = layout.configuration_path(config_digest)
+            self._configurations[config_digest] = read_record(self.store, path, "configuration")
+        record = self._configurations[config_digest]
+        declared = self._with_checks(run, record["declaration"])
+        return RunConfiguration(
+            digest=config_digest,
+            declaration=FeedDeclaration.model_validate(declared),
+            contracts={
+                ref: Contract.from_documents(ref, documents)
+                for ref, documents in record["contracts"].items()
+            },
+        )
+
+    def _with_checks(self, run: RunId, pinned: Mapping[str, Any]) -> dict[str, Any]:
+        now = self.feed(run.feed).outputs()
+        declared = dict(pinned)
+        for kind in ("products", "consumers"):
+            declared[kind] = {}
+            for name, output in pinned[kind].items():
+                if name not in now:
+                    raise UnknownThing(
+                        f"{name} of {run}",
+                        expected="a declaration with checks",
+                        found="none; the run was pinned when it was declared",
+                        remedy=f"Declare {name} again until {run} is closed.",
+                    )
+                checks = [check.model_dump() for check in now[name].checks]
+                declared[kind][name] = {**output, "checks": checks}
+        return declared
+
+    def code(self) -> dict[str, Any]:
+        """Return the identity of the running code, as manifests record it."""
+        return code_identity(self.settings.revision, self.settings.image)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder of its own in the home's scratch space; it is gone afterwards."""
+        root = self.home / self.settings.scratch
+        root.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(dir=root)
+        try:
+            yield root / folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

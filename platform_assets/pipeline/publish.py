@@ -1,0 +1,40 @@
+"""Publishing certified products to readers that do not come through the gate themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_assets.adapters.duckdb_catalogue import publish_views
+from platform_assets.errors import CertificateRevoked
+from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.run import runs
+from platform_assets.pipeline.state import is_closed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from platform_assets.pipeline.platform import Platform
+
+
+def publish(platform: Platform, feed: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Make DuckDB views over the products of all closed runs of a feed, and return their names.
+
+    Each product is opened through the gate first. A revoked one is left out, which takes it from the
+    readers at the next publication; any other refusal stops the publication.
+
+    Raises:
+        GateRefusal: a product of a closed run may not be read, for another reason than revocation.
+    """
+    closed = [run for run in runs(platform, feed) if is_closed(platform, run)]
+    listed: dict[str, dict[str, tuple[Path, ...]]] = {}
+    for product in platform.feed(feed).outputs():
+        listed[product] = {}
+        for run in closed:
+            if product in platform.run_configuration(run).declaration.outputs():
+                try:
+                    listed[product][str(run)] = open_product(platform, run, product).paths
+                except CertificateRevoked:
+                    continue
+    return publish_views(connection, feed, listed)

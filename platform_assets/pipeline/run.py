@@ -1,0 +1,130 @@
+"""A whole run, step by step, each step convergent: starting again continues where it stopped.
+
+An open run is finished before the next window is pinned. A failed check stops what reads the product
+and the closure, not the other products: every certificate is issued before the run is refused.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from platform_assets.errors import CertificationFailed, GateRefusal
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.admit import admit
+from platform_assets.pipeline.build import build
+from platform_assets.pipeline.certify import certify
+from platform_assets.pipeline.close import close
+from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.land import land
+from platform_assets.pipeline.pin import pin
+from platform_assets.pipeline.state import is_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from platform_assets.pipeline.platform import Platform
+
+
+class Progress(Protocol):
+    """Is told when a step of a run begins and ends."""
+
+    def step(self, run: RunId, step: str, thing: str) -> AbstractContextManager[object]:
+        """Return a context that lasts as long as the step."""
+        ...
+
+
+class Silence:
+    """Tells nobody."""
+
+    def step(self, run: RunId, step: str, thing: str) -> AbstractContextManager[object]:
+        """Return an empty context."""
+        del run, step, thing
+        return nullcontext()
+
+
+def next_run(platform: Platform, feed: str) -> RunId | None:
+    """Return the open run to finish, else pin the next window; None when the feed is caught up."""
+    return open_run(platform, feed) or pin(platform, feed)
+
+
+def open_run(platform: Platform, feed: str) -> RunId | None:
+    """Return the earliest run that is not closed."""
+    return next((run for run in runs(platform, feed) if not is_closed(platform, run)), None)
+
+
+def runs(platform: Platform, feed: str) -> list[RunId]:
+    """Return every pinned run of a declared feed, earliest first."""
+    platform.feed(feed)
+    folder = layout.feed_log(feed)
+    names = [path.removeprefix(f"{folder}/") for path in platform.store.list(folder)]
+    return [RunId(feed, int(name.removesuffix(".json"))) for name in sorted(names)]
+
+
+def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dict[str, Any]]:
+    """Close window after window until there is nothing new; yields each closed run."""
+    while (run := next_run(platform, feed)) is not None:
+        yield finish(platform, run, progress)
+
+
+def finish(platform: Platform, run: RunId, progress: Progress | None = None) -> dict[str, Any]:
+    """Take a pinned run through every step to its closure, and return the closure.
+
+    Raises:
+        CertificationFailed: checks failed; all certificates are issued, consumers of what failed are
+            blocked, and nothing is closed.
+        ClosureRefused: a requirement of the closure is not met.
+    """
+    progress = progress or Silence()
+    declaration = platform.run_configuration(run).declaration
+    if not is_closed(platform, run):
+        for stream in declaration.streams:
+            with progress.step(run, "land", stream):
+                land(platform, run, stream)
+            with progress.step(run, "admit", stream):
+                admit(platform, run, stream)
+        for product in declaration.products:
+            with progress.step(run, "build", product):
+                build(platform, run, product)
+        _certified(platform, run, list(declaration.products), list(declaration.consumers), progress)
+    with progress.step(run, "close", str(run)):
+        return close(platform, run)
+
+
+def _certified(
+    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: Progress
+) -> None:
+    failures: dict[str, str] = {}
+    for product in products:
+        with progress.step(run, "certify", product):
+            _note_failures(failures, certify(platform, run, product))
+    for consumer in consumers:
+        try:
+            with progress.step(run, "consume", consumer):
+                consume(platform, run, consumer)
+        except GateRefusal as error:
+            failures[consumer] = f"blocked by {error.code} ({error.thing})"
+            continue
+        with progress.step(run, "certify", consumer):
+            _note_failures(failures, certify(platform, run, consumer))
+    if failures:
+        raise CertificationFailed(
+            str(run),
+            expected="every product and consumer certified PASS",
+            found="; ".join(f"{name}: {why}" for name, why in failures.items()),
+            remedy=f"Look at the checks: platform-assets show {run}. Mend the cause, then "
+            "materialize and certify the product, or continue: platform-assets run "
+            f"{run.feed}.",
+        )
+
+
+def _note_failures(failures: dict[str, str], certificate: dict[str, Any]) -> None:
+    failed = [
+        f"{check['name']} observed {check['observed']}, expected {check['expected']}"
+        for check in certificate["checks"]
+        if check["outcome"] != "PASS"
+    ]
+    if certificate["verdict"] != "PASS":
+        failures[certificate["product"]] = ", ".join(failed) or "no check was observed"

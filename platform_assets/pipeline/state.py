@@ -1,0 +1,111 @@
+"""Whether a run is open or closed, told from its seal alone.
+
+A run is closed when a seal stands that is not VOID, verifies, and names evidence that has exactly the
+digest in the seal. A seal that does not verify closes nothing and opens nothing: it is a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.canonical import digest_bytes
+from platform_assets.contracts.records import check_record
+from platform_assets.errors import ClosureUnknown, EvidenceInconsistent, RunSealed
+from platform_assets.flow.closure import AlreadyClosed, ClosureOf, Unknown, find_seal
+from platform_assets.flow.signing import CLOSURE, EVIDENCE, open_statement
+from platform_assets.flow.steps import perform
+from platform_assets.pipeline import layout
+
+if TYPE_CHECKING:
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRun:
+    """A closed run: its seal, and the evidence that the seal names."""
+
+    epoch: int
+    seal: bytes
+    bundle_bytes: bytes
+    bundle: dict[str, Any]
+
+    @property
+    def bundle_digest(self) -> str:
+        """The digest of the evidence, as the seal names it."""
+        return digest_bytes(self.bundle_bytes)
+
+
+def closure_of(platform: Platform, run: RunId) -> ClosureOf:
+    """Return where the run's claims, beats and seals stand, and what they name."""
+    return ClosureOf(layout.closure_folder(run), str(run), platform.anchors(run)["config_digest"])
+
+
+def sealed_run(platform: Platform, run: RunId) -> SealedRun | None:
+    """Return the run's closure, None where the run is open or was never pinned.
+
+    Raises:
+        GateRefusal, EvidenceInconsistent: a seal stands and does not verify.
+        ClosureUnknown: the store does not say whether there is a seal.
+    """
+    if not platform.store.exists(layout.anchors_path(run)):
+        return None
+    found = perform(find_seal(closure_of(platform, run)), platform.store, platform.clock)
+    if isinstance(found, Unknown):
+        raise ClosureUnknown(
+            f"closure of {run}",
+            expected="to read whether the run is sealed",
+            found=f"no answer for {found.path}",
+            remedy="Look again when the store answers; delete nothing.",
+        )
+    return None if found is None else open_seal(platform, run, found)
+
+
+def open_seal(platform: Platform, run: RunId, found: AlreadyClosed) -> SealedRun:
+    """Verify a standing seal and the evidence that it names.
+
+    Raises:
+        GateRefusal, EvidenceInconsistent: they do not verify.
+    """
+    thing = f"seal of {run}"
+    statement = open_statement(found.seal, platform.trust, thing=thing, predicate_type=CLOSURE)
+    seal = check_record(dict(statement.predicate), thing)
+    path = f"{layout.evidence_folder(run, found.epoch)}/bundle.json"
+    data = platform.store.read(path)
+    named = (str(run), found.epoch, digest_bytes(data))
+    if (seal["run_id"], seal["epoch"], seal["bundle_digest"]) != named:
+        raise EvidenceInconsistent(
+            thing,
+            expected=f"a seal of {run}, epoch {found.epoch}, over evidence {digest_bytes(data)}",
+            found=f"one of {seal['run_id']}, epoch {seal['epoch']}, over {seal['bundle_digest']}",
+            remedy="The store was changed after closure. Restore it from exported evidence.",
+        )
+    evidence = open_statement(data, platform.trust, thing=path, predicate_type=EVIDENCE)
+    return SealedRun(found.epoch, found.seal, data, check_record(dict(evidence.predicate), path))
+
+
+def is_closed(platform: Platform, run: RunId) -> bool:
+    """Tell whether the run is closed."""
+    return sealed_run(platform, run) is not None
+
+
+def sealed_bundle(platform: Platform, run: RunId) -> dict[str, Any] | None:
+    """Return the evidence of a closed run, None where it is open."""
+    sealed = sealed_run(platform, run)
+    return None if sealed is None else sealed.bundle
+
+
+def require_open(platform: Platform, run: RunId) -> None:
+    """Refuse to write into a closed run.
+
+    Raises:
+        RunSealed: the run is closed.
+    """
+    if is_closed(platform, run):
+        raise RunSealed(
+            str(run),
+            expected="an open run",
+            found="a closed one, which does not change",
+            remedy="Pin the next window; a correction is a new run over the same anchors.",
+        )

@@ -1,0 +1,93 @@
+"""Settings of a platform home: ``platform.yaml`` beside the feeds.
+
+Paths are relative to the home. Secrets never stand here: a key is named by its file or by the
+environment variable that holds it, and the variables listed under ``secrets`` are those whose values
+must never occur in a record.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, ValidationError
+
+from platform_assets.declarations.model import Declaration
+from platform_assets.errors import SettingsInvalid
+
+SETTINGS_FILE = "platform.yaml"
+DEFAULT_HOME = ".platform"
+
+
+class KeySettings(Declaration):
+    """Where the signing key and the trusted public keys are."""
+
+    signing: Annotated[str, Field(description="PEM file; made on first use if absent.")] = (
+        "keys/signing.pem"
+    )
+    signing_env: Annotated[
+        str | None,
+        Field(description="Environment variable that holds the PEM; wins over the file."),
+    ] = None
+    trusted: Annotated[str, Field(description="Folder of trusted public keys, *.pem.")] = (
+        "keys/trusted"
+    )
+
+
+class Settings(Declaration):
+    """All settings, each with a default that works on one machine."""
+
+    store: str = "store"
+    scratch: str = "scratch"
+    defs: str = "defs"
+    schemas: str = "schemas/events"
+    keys: KeySettings = KeySettings()
+    secrets: Annotated[
+        tuple[str, ...], Field(description="Environment variables whose values no record may hold.")
+    ] = ()
+    claim_ttl_seconds: Annotated[int, Field(gt=0)] = 30
+    revision: Annotated[str | None, Field(description="Source revision of the deployed code.")] = (
+        None
+    )
+    image: Annotated[str | None, Field(description="Digest of the deployed image.")] = None
+
+    def secret_values(self) -> frozenset[str]:
+        """Return the values that must not reach any record."""
+        named = [*self.secrets, *([self.keys.signing_env] if self.keys.signing_env else [])]
+        return frozenset(value for name in named if (value := os.environ.get(name)))
+
+
+def home_directory(given: Path | None) -> Path:
+    """Return the home: as given, else ``$PLATFORM_HOME``, else ``.platform``."""
+    return (given or Path(os.environ.get("PLATFORM_HOME") or DEFAULT_HOME)).absolute()
+
+
+def load_settings(home: Path) -> Settings:
+    """Read the settings of a home.
+
+    Raises:
+        SettingsInvalid: the home has no settings, or they are wrong.
+    """
+    path = home / SETTINGS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsInvalid(
+            str(home),
+            expected=f"a platform home with {SETTINGS_FILE}",
+            found=error.strerror or str(error),
+            remedy="Make one: platform-assets init DIR, then pass --home DIR or set PLATFORM_HOME.",
+        ) from error
+    try:
+        return Settings.model_validate(yaml.safe_load(text) or {})
+    except (ValidationError, yaml.YAMLError) as error:
+        raise SettingsInvalid(
+            str(path),
+            expected="valid settings",
+            found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            if isinstance(error, ValidationError)
+            else str(error),
+            remedy="Correct the file; an empty file means all defaults.",
+        ) from error

@@ -1,0 +1,96 @@
+"""The whole job of the shop over a store that kills its process at one chosen durable write.
+
+Run as ``python -m platform_assets_tests.crashes.job HOME``: it serves as a fork server. Each line on
+stdin, ``<home> <write> <before|after>``, forks a child that runs the job there and is killed by SIGKILL
+just before or just after its n-th durable write (0: never). One line on stdout says how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_assets.adapters.local_store import LocalStore
+from platform_assets.pipeline import Platform, caught_up
+from platform_assets.pipeline.run import Silence
+from platform_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+class StandingClock:
+    """Records always say the same moment, and waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def sleep(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+class KillingStore(LocalStore):
+    """Kills this process at its n-th durable write."""
+
+    def __init__(self, root: Path, write: int, moment: str) -> None:
+        super().__init__(root)
+        self.writes = 0
+        self._kill_at = write
+        self._moment = moment
+
+    def create(self, path: str, data: bytes) -> None:
+        self._around(lambda: super(KillingStore, self).create(path, data))
+
+    def create_from(self, path: str, source: Path) -> None:
+        self._around(lambda: super(KillingStore, self).create_from(path, source))
+
+    def _around(self, write: Callable[[], None]) -> None:
+        self.writes += 1
+        if self.writes == self._kill_at and self._moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        write()
+        if self.writes == self._kill_at and self._moment == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_job(home: Path, write: int = 0, moment: str = "before") -> int:
+    """Run every window of the shop to its closure and return the number of durable writes."""
+    store = KillingStore(home / load_settings(home).store, write, moment)
+    platform = Platform.open(home, store=store, clock=StandingClock())
+    for _ in caught_up(platform, "shop", Silence()):
+        pass
+    return store.writes
+
+
+def serve() -> None:
+    """Fork a child for each line; the parent starts no thread, so forking is safe."""
+    for line in sys.stdin:
+        home, write, moment = line.split()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                run_job(Path(home), int(write), moment)
+                status = 0
+            finally:
+                os._exit(status)
+        _, ended = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(ended)
+        sys.stdout.write(f"{code}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,129 @@
+"""I15: killing the job at any durable write and starting again gives the same records."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import Platform, runs, verify_run
+from platform_assets_tests.crashes.job import KillingStore, StandingClock, run_job
+from platform_assets_tests.shop import append, cancelled, make_shop, order, refunded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.crash
+
+ROOT = Path(__file__).parents[2]
+#: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
+_PER_CLOSER = ("closure", "evidence")
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two windows with a duplicate, a mismatch and quarantined records, across and within windows."""
+    home = make_shop(tmp_path_factory.mktemp("crash") / "home", orders=20)
+    append(home, "orders", 0, [order(0), order(2, cents=7), b"{", order(40, cents=-1), b""])
+    append(home, "changes", 0, [cancelled(0), refunded(5), refunded(15, cents="many")])
+    text = (home / "defs/shop/defs.yaml").read_text()
+    (home / "defs/shop/defs.yaml").write_text(
+        text.replace("max_records: 1000", "max_records: 20").replace("min: 1, max", "min: -9, max")
+    )
+    Platform.open(home).signer  # noqa: B018 - the key is made before the first crash
+    return home
+
+
+@pytest.fixture(scope="session")
+def undisturbed(fresh_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    shutil.copytree(fresh_home, home)
+    return home, run_job(home)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "platform_assets_tests.crashes.job"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "POLARS_MAX_THREADS": "1"},
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def test_i15_every_write_of_the_job_goes_through_the_port(undisturbed: tuple[Path, int]) -> None:
+    home, writes = undisturbed
+    stored = [path for path in (home / "store").rglob("*") if path.is_file()]
+    assert writes == len(stored)
+    assert len(runs(Platform.open(home), "shop")) > 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("shard", range(8))
+def test_i15_killed_at_each_durable_write_and_started_again(
+    shard: int,
+    moment: str,
+    fresh_home: Path,
+    undisturbed: tuple[Path, int],
+    forks: subprocess.Popen[str],
+    tmp_path: Path,
+) -> None:
+    expected_home, writes = undisturbed
+    expected = _records(expected_home)
+    for write in range(1 + shard, writes + 1, 8):
+        home = tmp_path / f"{write}-{moment}"
+        shutil.copytree(fresh_home, home)
+        assert _fork(forks, home, write, moment) == -signal.SIGKILL
+        assert _fork(forks, home, 0, moment) == 0, f"write {write}"
+        assert _records(home) == expected, f"write {write}"
+        _closed_once(home)
+        shutil.rmtree(home)
+
+
+def _fork(forks: subprocess.Popen[str], home: Path, write: int, moment: str) -> int:
+    assert forks.stdin is not None
+    assert forks.stdout is not None
+    forks.stdin.write(f"{home} {write} {moment}\n")
+    forks.stdin.flush()
+    return int(forks.stdout.readline())
+
+
+def _records(home: Path) -> dict[str, bytes]:
+    store = home / "store"
+    records = {}
+    for path in sorted(store.rglob("*")):
+        name = path.relative_to(store).as_posix()
+        parts = name.split("/")
+        if path.is_file() and not (parts[0] == "runs" and parts[2] in _PER_CLOSER):
+            data = path.read_bytes()
+            records[name] = _without_bundle(data) if parts[0] == "log" else data
+    return records
+
+
+def _without_bundle(entry: bytes) -> bytes:
+    record = json.loads(entry)
+    return json.dumps([record["index"], record["run_id"]]).encode()
+
+
+def _closed_once(home: Path) -> None:
+    platform = Platform.open(
+        home, store=KillingStore(home / "store", 0, "before"), clock=StandingClock()
+    )
+    for run in runs(platform, "shop"):
+        seals = list((home / "store/runs" / str(run) / "closure").glob("*.seal"))
+        assert sum(b'"void"' not in seal.read_bytes() for seal in seals) == 1
+        assert verify_run(platform, run).ok
+    assert runs(platform, "shop")[0] == RunId("shop", 1)
