@@ -174,7 +174,9 @@ class Platform:
         declared = dict(pinned)
         for kind in ("products", "consumers"):
             declared[kind] = {}
-            for name, output in pinned[kind].items():
+            # a record sorts its keys, and what is read has to stand before what reads it
+            order = list(now)
+            for name in sorted(pinned[kind], key=lambda n: order.index(n) if n in now else -1):
                 if name not in now:
                     raise UnknownThing(
                         f"{name} of {run}",
@@ -183,7 +185,7 @@ class Platform:
                         remedy=f"Declare {name} again until {run} is closed.",
                     )
                 checks = [check.model_dump() for check in now[name].checks]
-                declared[kind][name] = {**output, "checks": checks}
+                declared[kind][name] = {**pinned[kind][name], "checks": checks}
         return declared
 
     def code(self) -> dict[str, Any]:
