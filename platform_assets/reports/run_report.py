@@ -121,6 +121,7 @@ def _environment() -> jinja2.Environment:
         position=wording.position,
         size=wording.size,
         short=wording.short,
+        shortened=wording.shortened,
         moment=wording.moment,
     )
     environment.globals.update(

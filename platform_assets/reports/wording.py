@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
-_DIGEST = re.compile(r"(sha256:)?([0-9a-f]{64})")
+_DIGEST = re.compile(r"(sha256:)?\b([0-9a-f]{64})\b")
 _SHORT = 12
 _MINUTE = 60
 _KIB = 1024
@@ -53,6 +53,11 @@ def short(digest: str) -> str:
     """Shorten a SHA-256 for reading; anything else stays whole."""
     match = _DIGEST.fullmatch(digest)
     return f"{match[1] or ''}{match[2][:_SHORT]}…" if match else digest
+
+
+def shortened(text: str) -> str:
+    """Shorten every digest that occurs in a text."""
+    return _DIGEST.sub(lambda match: short(match[0]), text)
 
 
 def moment(text: str) -> str:

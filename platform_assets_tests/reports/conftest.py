@@ -164,15 +164,21 @@ def manifest_record(product: str, kind: str, producer: str, rows: int) -> dict[s
 
 
 def certificate_record(manifest: dict[str, Any], second: int) -> dict[str, Any]:
-    rows = f"{manifest['rows']:,}"
+    rows, content = f"{manifest['rows']:,}", manifest["content_digest"]
     checks = [
         ("schema", "schema", "5 columns", "5 columns as in the manifest", ""),
         ("row_count_reconciles", "row_count_reconciles", f"{rows} rows", f"{rows} rows", ""),
         ("unique_event_id", "unique", "0 repeated", "0 repeated", "columns event_id"),
         ("sorted", "sorted", "in order", "account_id, occurred_at, event_id", ""),
-        ("range_amount", "range", "0.50 to 8,411.09", "0.01 to 1000000", "0 outside"),
+        (
+            "range_amount",
+            "range",
+            "0.50 to 8,411.09",
+            "0.01 to 1000000",
+            "0 outside",
+        ),
         ("mostly_approved", "allowed_values", "0.1041 outside", "at most 0.2", "00"),
-        ("digest", "digest", manifest["content_digest"], manifest["content_digest"], ""),
+        ("digest", "digest", f"{content} of {rows} rows", content, ""),
     ]
     names = ("name", "check", "observed", "expected", "detail")
     return _head("certificate") | {

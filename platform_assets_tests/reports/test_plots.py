@@ -89,6 +89,13 @@ def test_sizes_and_times_are_written_for_people() -> None:
     assert wording.moment("2026-03-01T08:00:00.999999Z") == "2026-03-01 08:00:00 UTC"
 
 
+def test_digests_within_a_text_are_shortened() -> None:
+    digest = "sha256:" + "ab" * 32
+    assert wording.short(digest) == "sha256:abababababab…"
+    assert wording.shortened(f"{digest} of 3 rows") == "sha256:abababababab… of 3 rows"
+    assert wording.shortened("ab" * 33) == "ab" * 33
+
+
 def test_the_first_records_of_each_reason_are_chosen(tmp_path: Path) -> None:
     codes = [["A"], ["A"], ["A", "B"], ["A"], ["B"], ["B"], []]
     frame = pl.DataFrame(
