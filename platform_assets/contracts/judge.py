@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from platform_assets.contracts.columnar.path import ColumnarPath
 from platform_assets.contracts.events import EventRule
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.contracts.one_by_one import OneByOne
@@ -22,6 +24,9 @@ from platform_assets.contracts.strict import DEFAULT_MAX_BYTES, DEFAULT_MAX_DEPT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from platform_assets.contracts.columnar.path import Proven
+    from platform_assets.contracts.one_by_one import Judged
 
 __all__ = ["REFUSED_SCHEMA", "EventRule", "StreamJudge", "Verdicts", "polars_schema"]
 
@@ -53,8 +58,11 @@ class StreamJudge:
         *,
         max_depth: int = DEFAULT_MAX_DEPTH,
         max_record_bytes: int = DEFAULT_MAX_BYTES,
+        _columnar: bool = True,
     ) -> None:
         """Prepare the events, in the order in which they are tried.
+
+        Tests turn the columnar path off, to hold it against the other.
 
         Raises:
             RuntimeError: there is no event, or one name stands twice.
@@ -74,15 +82,33 @@ class StreamJudge:
             for event in events
         }
         self._one_by_one = OneByOne(self._events, max_depth=max_depth, max_bytes=max_record_bytes)
+        self._columnar = ColumnarPath(
+            self._events if _columnar else (), max_depth=max_depth, max_bytes=max_record_bytes
+        )
 
     def judge(self, values: pl.Series) -> Verdicts:
         """Judge a batch of record values (Binary; null is a record without a value)."""
         if values.dtype != pl.Binary:
             raise RuntimeError(f"values must be Binary, found {values.dtype}")
-        rows = range(len(values))
-        found = self._one_by_one.judge(values, rows)
-        accepted = {
-            event.name: found.frame(event.name, self._schemas[event.name]) for event in self._events
-        }
+        # 1. the columnar path takes what it can prove
+        proven = self._columnar.judge(values)
+        left = np.ones(len(values), dtype=np.bool_)
+        for part in proven:
+            left[part.rows] = False
+        # 2. the rest, one by one
+        rows = np.flatnonzero(left)
+        found = self._one_by_one.judge(values.gather(rows), rows.tolist())
+        accepted = {event.name: self._accepted(event.name, found, proven) for event in self._events}
         refused = pl.DataFrame(found.refused, schema=REFUSED_SCHEMA, orient="row")
-        return Verdicts(accepted, refused, 0, len(rows))
+        return Verdicts(accepted, refused, len(values) - len(rows), len(rows))
+
+    def _accepted(self, event: str, found: Judged, proven: Sequence[Proven]) -> pl.DataFrame:
+        schema = self._schemas[event]
+        frames = [found.frame(event, schema)] if found.rows[event] else []
+        for part in proven:
+            if part.event == event:
+                rows = pl.Series("_row", part.rows, dtype=pl.UInt32)
+                frames.append(part.frame.insert_column(0, rows))
+        if not frames:
+            return pl.DataFrame(schema=schema)
+        return frames[0] if len(frames) == 1 else pl.concat(frames).sort("_row")

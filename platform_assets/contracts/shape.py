@@ -24,10 +24,10 @@ _EVALUATING = ("anyOf", "oneOf", "if", "dependentSchemas", "patternProperties", 
 
 @dataclass(frozen=True)
 class Shape:
-    """The parts that a value meets all at once, and whether null is allowed as well."""
+    """The parts that a value meets all at once; null need not meet those that are ``excused``."""
 
     parts: tuple[Place, ...]
-    or_null: bool
+    excused: tuple[bool, ...]
 
     @property
     def schemas(self) -> Iterator[dict[str, Any]]:
@@ -37,20 +37,14 @@ class Shape:
     @property
     def types(self) -> frozenset[str]:
         """The JSON types that the value may have; ``number`` stands for integers too."""
-        types = _EVERY_TYPE
-        for schema in self.schemas:
-            if "type" in schema:
-                declared = schema["type"]
-                types = _both(
-                    types, frozenset([declared] if isinstance(declared, str) else declared)
-                )
-            if "enum" in schema:
-                types = _both(types, frozenset(_type_of(value) for value in schema["enum"]))
-            if "const" in schema:
-                types = _both(types, frozenset([_type_of(schema["const"])]))
+        types = allowing_null = _EVERY_TYPE
+        for part, excused in zip(self.parts, self.excused, strict=True):
+            own = _types_of(part.schema)
+            types = _both(types, own)
+            allowing_null = allowing_null if excused else _both(allowing_null, own)
         if "number" in types:
             types -= {"integer"}
-        return types | {"null"} if self.or_null else types
+        return types - {"null"} | (allowing_null & {"null"})
 
     def values(self, keyword: str) -> list[Any]:
         """Return what the parts say under a keyword."""
@@ -87,35 +81,38 @@ def shape_of(places: list[Place], library: Library) -> Shape:
     """Gather the shape of a value that meets all of the given schemas."""
     gathering = _Gathering(library)
     for place in places:
-        gathering.add(place, frozenset())
-    return Shape(tuple(gathering.parts), gathering.or_null)
+        gathering.add(place, frozenset(), excused=False)
+    parts, excused = zip(*gathering.found, strict=True)
+    return Shape(parts, excused)
 
 
 class _Gathering:
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.parts: list[Place] = []
-        self.or_null = False
+        self.found: list[tuple[Place, bool]] = []
 
-    def add(self, place: Place, seen: frozenset[tuple[str, str]]) -> None:
+    def add(self, place: Place, seen: frozenset[tuple[str, str]], *, excused: bool) -> None:
         schema = place.schema
         key = (place.document.uri, place.where)
         if not isinstance(schema, dict):
-            self.parts.append(place)
+            self.found.append((place, excused))
             return
         if key in seen:
             return  # the schema refers to itself and adds nothing more
         seen |= {key}
         chosen = {word: _or_null(schema.get(word, ())) for word in _BRANCHES}
+        if chosen["oneOf"] is not None:
+            branch = shape_of([place.step("oneOf", chosen["oneOf"])], self.library)
+            if "null" in branch.types:  # null would meet both branches, and so not the oneOf
+                chosen["oneOf"] = None
         chosen = {word: index for word, index in chosen.items() if index is not None}
-        self.or_null = self.or_null or bool(chosen)
-        self.parts.append(_without(place, chosen))
+        self.found.append((_without(place, chosen), excused))
         if "$ref" in schema:
-            self.add(self.library.follow(place)[0], seen)
+            self.add(self.library.follow(place)[0], seen, excused=excused)
         for index in range(len(schema.get("allOf", ()))):
-            self.add(place.step("allOf", index), seen)
+            self.add(place.step("allOf", index), seen, excused=excused)
         for word, index in chosen.items():
-            self.add(place.step(word, index), seen)
+            self.add(place.step(word, index), seen, excused=True)
 
 
 def _or_null(branches: Any) -> Any:
@@ -129,6 +126,20 @@ def _or_null(branches: Any) -> Any:
 def _without(place: Place, keywords: Container[str]) -> Place:
     rest = {name: value for name, value in place.schema.items() if name not in keywords}
     return replace(place, schema=rest)
+
+
+def _types_of(schema: Any) -> frozenset[str]:
+    if not isinstance(schema, dict):
+        return _EVERY_TYPE if schema else frozenset()
+    types = _EVERY_TYPE
+    if "type" in schema:
+        declared = schema["type"]
+        types = frozenset([declared] if isinstance(declared, str) else declared)
+    if "enum" in schema:
+        types = _both(types, frozenset(_type_of(value) for value in schema["enum"]))
+    if "const" in schema:
+        types = _both(types, frozenset([_type_of(schema["const"])]))
+    return types
 
 
 def _both(left: frozenset[str], right: frozenset[str]) -> frozenset[str]:

@@ -1,0 +1,272 @@
+"""Running the fast path over a batch.
+
+1. Set aside what it never takes: nulls, bytes that are not UTF-8, records that are too large, and
+   records with a backslash or a control character.
+2. For each event, learn a layout from a few of the records that are left, and plan its readers.
+3. Walk over all of them, a few thousand at a time on every core; keep the records that are proven from
+   their first byte to their last.
+4. Try the next layout on the rest, as long as a layout proves a worthwhile share.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from platform_assets.contracts.columnar.arrow import arrow_array
+from platform_assets.contracts.columnar.layout import Layout, learn_layout
+from platform_assets.contracts.columnar.plan import Demands, NotColumnar, plan_record
+from platform_assets.contracts.columnar.text import PADDING, Cursor, Text
+from platform_assets.contracts.columnar.values import Objects, Plain, Texts, join
+from platform_assets.contracts.columns import Column, ListOf, Scalar, Struct
+from platform_assets.contracts.derivation import derive
+from platform_assets.contracts.frames import polars_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from platform_assets.contracts.columnar.composites import ObjectReader
+    from platform_assets.contracts.columnar.words import Bools, Ints
+    from platform_assets.contracts.derivation import Derived
+    from platform_assets.contracts.events import EventRule
+
+_CHUNK_ROWS = 8_192
+_SAMPLES = 48
+_MAX_LAYOUTS = 4
+_LEAST_ROWS = 64
+#: A string view finds its bytes by a 32-bit offset.
+MAX_BATCH_BYTES = 2**31 - 2 * PADDING
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The accepted records of one event: their rows in the batch, in order, and their columns."""
+
+    event: str
+    rows: Ints
+    frame: pl.DataFrame
+
+
+class ColumnarPath:
+    """The fast path of a stream. It keeps nothing between batches."""
+
+    def __init__(self, events: Sequence[EventRule], *, max_depth: int, max_bytes: int) -> None:
+        """Find out which events can be read in columns at all."""
+        self._max_bytes = max_bytes
+        self._events = [
+            _Event(event, derived)
+            for index, event in enumerate(events)
+            if (derived := derive(event.contract.root, event.contract.library))
+            and _can_be_columnar(event, derived, max_depth)
+            and all(_disjoint(event, earlier) for earlier in events[:index])
+        ]
+
+    def judge(self, values: pl.Series) -> list[Proven]:
+        """Return the records that are proven, for each event in the order of the batch."""
+        if not self._events or not len(values):
+            return []
+        batch = _Batch(values, self._max_bytes)
+        proven: dict[str, list[Proven]] = {}
+        for event in self._events:
+            for _ in range(_MAX_LAYOUTS):
+                rows = batch.candidates(event)
+                found = event.prove(batch, rows)
+                if found is None:
+                    break
+                proven.setdefault(found.event, []).append(found)
+                batch.left[found.rows] = False
+                if len(found.rows) < max(_LEAST_ROWS, len(rows) // 100):
+                    break
+        return [_in_order(parts) for parts in proven.values()]
+
+
+class _Batch:
+    """The bytes of a batch, one after the other, and the rows that are still to be proven."""
+
+    def __init__(self, values: pl.Series, max_bytes: int) -> None:
+        self.strings = _decoded(values)
+        array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        offsets = np.frombuffer(array.buffers()[1], dtype=np.int64)
+        offsets = offsets[array.offset : array.offset + len(array) + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        self.data: NDArray[np.uint8] = np.zeros(last - first + PADDING, dtype=np.uint8)
+        if last > first:
+            self.data[: last - first] = np.frombuffer(array.buffers()[2], dtype=np.uint8)[
+                first:last
+            ]
+        self.starts: Ints = offsets[:-1] - first
+        self.ends: Ints = offsets[1:] - first
+        # 1. set aside
+        usable = self.strings.is_not_null().to_numpy()
+        for row in np.flatnonzero(~usable):
+            self.data[self.starts[row] : self.ends[row]] = ord(" ")
+        length = self.ends - self.starts
+        self.left: Bools = usable & (length > 0) & (length <= max_bytes)
+
+    def candidates(self, event: _Event) -> Ints:
+        """Return the rows left that look like the event, which the walk still has to prove."""
+        rows: Ints = np.flatnonzero(self.left)
+        hint = event.hint
+        if hint is None or not rows.size:
+            return rows
+        strings = self.strings if rows.size == len(self.left) else self.strings.gather(rows)
+        found: Ints = rows[strings.str.contains(hint, literal=True).to_numpy()]
+        return found
+
+    def samples(self, rows: Ints) -> Iterable[str]:
+        """Return records spread over the rows, the first one first."""
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(np.int64))
+        return self.strings.gather(rows[chosen]).to_list()
+
+
+class _Event:
+    def __init__(self, event: EventRule, derived: Derived) -> None:
+        self.name = event.name
+        self._id_path = event.id_path
+        self._derived = derived
+        self._columns = event.contract.columns
+        present = {event.id_path, *event.when}
+        present |= {path[:length] for path in present for length in range(1, len(path))}
+        self._demands = Demands(frozenset(present), dict(event.when))
+        texts = [value for value in event.when.values() if isinstance(value, str)]
+        self.hint = f'"{texts[0]}"' if texts else None
+
+    def prove(self, batch: _Batch, rows: Ints) -> Proven | None:
+        """Learn a layout from the rows and return those that have it; None if nothing has."""
+        # 2. learn and plan
+        layout = learn_layout(batch.samples(rows)) if rows.size else None
+        reader = self._plan(layout) if layout is not None else None
+        if reader is None:
+            return None
+        # 3. walk
+        chunks = [rows[at : at + _CHUNK_ROWS] for at in range(0, len(rows), _CHUNK_ROWS)]
+        results = _pool().map(lambda chunk: _walk(batch, chunk, reader), chunks)
+        walked = [part for part in results if part is not None]
+        if not walked:
+            return None
+        proven = np.concatenate([chunk for chunk, _ in walked])
+        values: Objects = join([objects for _, objects in walked])
+        return Proven(self.name, proven, self._frame(Text(batch.data, 0, 0), values))
+
+    def _plan(self, layout: Layout) -> ObjectReader | None:
+        try:
+            return plan_record(self._derived, layout.keys, layout.style, self._demands)
+        except NotColumnar:
+            return None
+
+    def _frame(self, text: Text, values: Objects) -> pl.DataFrame:
+        schema = polars_schema(self._columns)
+        columns = {
+            column.name: pl.Series(
+                pl.from_arrow(
+                    arrow_array(column.type, values.fields.get(column.name), text, len(values))
+                )
+            )
+            for column in self._columns
+        }
+        identity = self._identity(values)
+        ids = pl.Series(pl.from_arrow(arrow_array(identity[0], identity[1], text, len(values))))
+        frame = pl.DataFrame({"_id": ids.cast(pl.String), **columns})
+        if frame.drop("_id").schema != schema:
+            raise RuntimeError(f"rows of {self.name} came as {frame.schema}, expected {schema}")
+        return frame
+
+    def _identity(self, values: Objects) -> tuple[Scalar, Any]:
+        value: Any = values
+        for name in self._id_path:
+            value = value.fields[name]
+        return (Scalar.STRING if isinstance(value, Texts) else Scalar.INT64), value
+
+
+def _decoded(values: pl.Series) -> pl.Series:
+    """Return the records as strings, null where the bytes are not UTF-8."""
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        decodable = [value is not None and _is_utf8(value) for value in values]
+        mask = pl.Series(decodable, dtype=pl.Boolean)
+        nothing = pl.Series([None], dtype=pl.Binary)
+        return values.zip_with(mask, nothing.new_from_index(0, len(values))).cast(pl.String)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _walk(batch: _Batch, rows: Ints, reader: ObjectReader) -> tuple[Ints, Objects] | None:
+    starts, ends = batch.starts[rows], batch.ends[rows]
+    text = Text(batch.data, int(starts[0]), int(ends[-1]))
+    cursor = Cursor(text, starts, text.quotes_before(starts), np.ones(len(rows), dtype=np.bool_))
+    suspects = text.suspects()
+    if suspects.size:
+        owner = np.searchsorted(starts, suspects, side="right") - 1
+        cursor.ok[owner[suspects < ends[owner]]] = False
+    objects = reader.read(cursor)
+    cursor.require(cursor.at == ends)
+    if cursor.ok.all():
+        return rows, objects
+    kept = np.flatnonzero(cursor.ok)
+    return (rows[kept], objects.take(kept)) if kept.size else None
+
+
+def _in_order(parts: Sequence[Proven]) -> Proven:
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    frame = pl.concat([part.frame for part in parts])
+    return Proven(parts[0].event, rows[order], frame[order])
+
+
+def _can_be_columnar(event: EventRule, derived: Derived, max_depth: int) -> bool:
+    declared = event.contract.columns
+    kind: Any = Struct(declared)
+    for name in event.id_path:
+        fields = {f.name: f.type for f in kind.fields} if isinstance(kind, Struct) else {}
+        kind = fields.get(name)
+    return kind in (Scalar.STRING, Scalar.INT64) and _depth(declared) <= max_depth and bool(derived)
+
+
+def _depth(columns: Iterable[Column]) -> int:
+    return 1 + max((_type_depth(column.type) for column in columns), default=0)
+
+
+def _type_depth(kind: Any) -> int:
+    match kind:
+        case Struct(fields):
+            return _depth(fields)
+        case ListOf(element):
+            return 1 + _type_depth(element)
+        case _:
+            return 0
+
+
+def _disjoint(one: EventRule, other: EventRule) -> bool:
+    """Tell whether no record can be both, because one place would need two values."""
+    return any(
+        path in other.when and (type(value), value) != (type(other.when[path]), other.when[path])
+        for path, value in one.when.items()
+    )
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="columnar")
+
+
+__all__ = ["MAX_BATCH_BYTES", "ColumnarPath", "Plain", "Proven"]
