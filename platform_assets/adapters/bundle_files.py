@@ -1,4 +1,4 @@
-"""The files of an evidence bundle: in a directory, or still in the store.
+"""The files of an evidence bundle that was exported to a directory.
 
 A bundle has ``seal.json`` and ``bundle.json`` at its root; every other path is that of the store. Only
 regular files count, and no link is followed; whatever else stands there is a problem to be reported.
@@ -16,12 +16,9 @@ from typing import IO, TYPE_CHECKING
 
 from platform_assets.adapters.local_folders import Folders, opened_file
 from platform_assets.errors import ObjectMissing
-from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from platform_assets.ports.store import Store
 
 
 class DirectoryBundle:
@@ -75,44 +72,6 @@ class DirectoryBundle:
             self._paths.append(path)
         elif not stat.S_ISDIR(mode):
             self._problems.append((ascii(path), "is not a regular file with a plain name"))
-
-
-class StoredBundle:
-    """The bundle of a closed run where it was written: in the store."""
-
-    def __init__(
-        self, store: Store, seal_path: str, bundle_path: str, listed: Iterable[str]
-    ) -> None:
-        """Take the store's paths of seal and bundle, and every path that the bundle lists."""
-        self._store = store
-        self._roots = {SEAL_FILE: seal_path, BUNDLE_FILE: bundle_path}
-        self._paths = sorted([*self._roots, *(path for path in listed if store.exists(path))])
-
-    def problems(self) -> Sequence[tuple[str, str]]:
-        """Return nothing: a store holds more than one bundle."""
-        return ()
-
-    def paths(self) -> Sequence[str]:
-        """Return the paths of the bundle's files, sorted."""
-        return self._paths
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file."""
-        return self._store.read(self._roots.get(path, path))
-
-    def fingerprints(self, paths: Iterable[str]) -> Mapping[str, tuple[int, str]]:
-        """Return size and SHA-256 of files, hashed on all cores in bounded memory."""
-        return fingerprints(paths, self._fingerprint)
-
-    @contextmanager
-    def open(self, path: str) -> Iterator[IO[bytes]]:
-        """Open a file that `paths` names."""
-        with self._store.local_path(self._roots.get(path, path)).open("rb") as stream:
-            yield stream
-
-    def _fingerprint(self, path: str) -> tuple[int, str]:
-        with self.open(path) as stream:
-            return fingerprint(stream)
 
 
 def fingerprint(stream: IO[bytes]) -> tuple[int, str]:

@@ -7,14 +7,17 @@ the evidence names the very manifest and certificate that were used.
 
 from __future__ import annotations
 
-import base64
-import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import GateRefusal, RecordInvalid
-from platform_assets.flow.signing import CLOSURE, EVIDENCE, open_statement
+from platform_assets.flow.signing import (
+    CLOSURE,
+    EVIDENCE,
+    open_statement,
+    unverified_predicate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,23 +65,38 @@ def references(documents: Mapping[str, Document], run_id: str) -> list[Reference
 
 def foreign_problems(records: RunRecords) -> dict[str, list[str]]:
     """Return, for each other run that is referred to, what speaks against its being closed."""
-    problems: dict[str, list[str]] = {}
-    for reference in references(records.parsed, str(records.run)):
-        found = problems.setdefault(reference.run_id, [])
-        evidence = sealed_evidence(records.parsed, reference.run_id, records.trust)
-        if isinstance(evidence, str):
-            if evidence not in found:
-                found.append(evidence)
-            continue
-        named = evidence["products"].get(reference.product, {})
-        for key in ("manifest_digest", "certificate_digest"):
-            used = getattr(reference, key)
-            if used and named.get(key) != used:
-                found.append(
-                    f"{reference.product} was used with the {key} {used}, "
-                    f"it was closed with {named.get(key)}"
-                )
+    own, parsed = str(records.run), records.parsed
+    used: dict[str, list[Reference]] = {}
+    for reference in references(parsed, own):
+        used.setdefault(reference.run_id, []).append(reference)
+    problems = {}
+    for run_id, of_run in used.items():
+        evidence = sealed_evidence(parsed, run_id, records.trust)
+        problems[run_id] = (
+            [evidence]
+            if isinstance(evidence, str)
+            else [problem for each in of_run for problem in _used_otherwise(each, evidence)]
+        )
+    named = {d for of_run in used.values() for r in of_run for d in astuple(r)[2:]}
+    for document in parsed.values():
+        place = document.place
+        if place is not None and place.run_id not in ("", own):
+            found = problems.setdefault(place.run_id, [])
+            if place.run_id not in used:
+                found.append(f"{document.path} belongs to a run that nothing refers to")
+            elif place.kind in ("certificate", "manifest") and document.digest not in named:
+                found.append(f"{document.path} is not what was used")
     return problems
+
+
+def _used_otherwise(reference: Reference, evidence: Mapping[str, Any]) -> list[str]:
+    closed_with = evidence["products"].get(reference.product, {})
+    return [
+        f"{reference.product} was used with the {key} {used}, it was closed with "
+        f"{closed_with.get(key)}"
+        for key in ("manifest_digest", "certificate_digest")
+        if (used := getattr(reference, key)) and closed_with.get(key) != used
+    ]
 
 
 def sealed_evidence(
@@ -110,10 +128,8 @@ def sealed_evidence(
 
 def _unverified_certificate(document: Document) -> Mapping[str, Any]:
     """Return what a certificate claims, to know what it refers to; the gate verifies it."""
+    claimed = unverified_predicate(document.value).get("certificate")
     try:
-        claimed = json.loads(base64.b64decode(document.value["payload"]))["predicate"][
-            "certificate"
-        ]
         return dict(check_record(claimed, document.path))
-    except (ValueError, TypeError, KeyError, RecordInvalid):
+    except RecordInvalid:
         return {}

@@ -30,8 +30,14 @@ _PLACES = {
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PLACES.items()}
 
-#: Kinds whose files are DSSE envelopes; a seal may also be a plain VOID record.
-SIGNED = frozenset({"certificate", "bundle", "revocation", "seal"})
+#: Kinds whose files are DSSE envelopes, with the field that their path numbers. A seal may also be a
+#: plain VOID record.
+SIGNED = {
+    "certificate": "generation",
+    "bundle": "epoch",
+    "revocation": "generation",
+    "seal": "epoch",
+}
 
 #: The field of each kind of record that its path names.
 NAME_FIELDS = {

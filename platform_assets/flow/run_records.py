@@ -15,6 +15,7 @@ from platform_assets.canonical import digest_bytes, parse_canonical
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import RecordInvalid, RecordNotCanonical
 from platform_assets.flow.places import NAME_FIELDS, NUMBER_FIELDS, SIGNED, Place, place_of
+from platform_assets.flow.signing import unverified_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,11 +161,24 @@ def parse_document(path: str, data: bytes) -> Document:
     return Document(path, data, place, {} if problem else value, problem)
 
 
+def _envelope_problem(place: Place, envelope: Mapping[str, Any]) -> str:
+    """Compare what an envelope claims with its path; whether it may claim it shows when opened."""
+    claimed = unverified_predicate(envelope)
+    record = claimed.get("certificate") if place.kind == "certificate" else claimed
+    if not isinstance(record, dict) or record.get("record") != place.kind:
+        return f"not a signed {place.kind}"
+    expected = {"run_id": place.run_id, SIGNED[place.kind]: place.number}
+    if place.name:
+        expected["product"] = place.name
+    wrong = [f"{key} {record.get(key)!r}" for key, v in expected.items() if record.get(key) != v]
+    return ", ".join(wrong) + ", which its path does not say" if wrong else ""
+
+
 def _problem(place: Place, value: Any, data: bytes) -> str:
     if not isinstance(value, dict):
         return "not a JSON object"
     if "record" not in value and place.kind in SIGNED:
-        return ""  # an envelope: judged when it is opened
+        return _envelope_problem(place, value)
     try:
         check_record(value, place.kind)
     except RecordInvalid as error:

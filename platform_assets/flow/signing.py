@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,18 @@ def open_statement(
     for keyid, text in signatures:  # 5
         _verify(trust, keyid, payload, text, thing)
     return _statement(payload, thing, predicate_type, tuple(keyid for keyid, _ in signatures))  # 6
+
+
+def unverified_predicate(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the predicate that a parsed envelope claims, without any proof, or nothing.
+
+    It serves to know what a statement refers to, before it is opened; nothing may rely on it.
+    """
+    try:
+        predicate = json.loads(base64.b64decode(envelope["payload"], validate=True))["predicate"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return predicate if isinstance(predicate, dict) else {}
 
 
 def _signatures(envelope: Mapping[str, Any], thing: str) -> list[tuple[str, str]]:

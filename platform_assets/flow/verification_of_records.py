@@ -17,7 +17,7 @@ from platform_assets.flow.signing import PROVENANCE, open_statement
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from platform_assets.flow.requirements import Requirement
     from platform_assets.flow.signing import SignedStatement
@@ -48,16 +48,23 @@ def record_findings(
         nonce=evidence["nonce"],
         trust=trust,
     )
+    return [
+        *((d.path, d.problem) for d in records.parsed.values() if d.problem),  # 5
+        *_judged(lambda: _judged_again(records, bundle, written)),  # 6, 7
+        *_judged(lambda: _provenance(records, folder, written)),  # 8
+        *_keys(bundle, folder, written),
+    ]
+
+
+def _judged(judge: Callable[[], Iterable[Found]]) -> Iterable[Found]:
+    """Turn signed records of a shape that no closer writes into a finding.
+
+    The schemas leave a feed's declaration open, so what is read from it may not be there.
+    """
     try:
-        return [
-            *((d.path, d.problem) for d in records.parsed.values() if d.problem),  # 5
-            *_judged_again(records, bundle, written),  # 6, 7
-            *_provenance(records, folder, written),  # 8
-            *_keys(bundle, folder, written),
-        ]
+        yield from judge()
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        # Signed records of a shape that no closer writes: the schemas leave the declaration open.
-        return [(_BUNDLE, f"its records cannot be judged: {type(error).__name__}: {error}")]
+        yield _BUNDLE, f"its records cannot be judged: {type(error).__name__}: {error}"
 
 
 def evidence_folder(run_id: str, epoch: int) -> str:

@@ -7,12 +7,12 @@ our choosing. The second run continues the first, refers to it in every way, and
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from platform_assets.adapters.bundle_files import StoredBundle
 from platform_assets.adapters.key_files import KeySigner, KeyTrust
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.canonical import canonical_bytes, digest, digest_bytes
@@ -31,6 +31,7 @@ from platform_assets.pipeline.run_documents import gather
 from platform_assets.ports.clock import SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 NOW = "2026-01-01T00:00:00.000000Z"
@@ -70,6 +71,31 @@ POLICIES = {
 
 def new_signer() -> KeySigner:
     return KeySigner(Ed25519PrivateKey.generate(), development=False)
+
+
+@dataclass
+class MemoryBundle:
+    """A bundle that tests may change."""
+
+    files: dict[str, bytes]
+
+    def problems(self) -> list[tuple[str, str]]:
+        return []
+
+    def paths(self) -> list[str]:
+        return sorted(self.files)
+
+    def read(self, path: str) -> bytes:
+        return self.files[path]
+
+    def open(self, path: str) -> io.BytesIO:
+        return io.BytesIO(self.files[path])
+
+    def fingerprints(self, paths: Iterable[str]) -> dict[str, tuple[int, str]]:
+        return {
+            path: (len(self.files[path]), hashlib.sha256(self.files[path]).hexdigest())
+            for path in paths
+        }
 
 
 @dataclass
@@ -317,15 +343,14 @@ class ClosedFeed:
         perform(seal(self.closure(run), held, envelope), self.store, SystemClock())
         self.predicate = predicate
 
-    def bundle(self, run: RunId) -> StoredBundle:
-        listed = [e["path"] for k in ("records", "data") for e in self.predicate[k]]
+    def bundle(self, run: RunId, *, with_data: bool = True) -> MemoryBundle:
         epoch = self.predicate["epoch"]
-        return StoredBundle(
-            self.store,
-            self.closure(run).seal_path(epoch),
-            f"{layout.evidence_folder(run, epoch)}/bundle.json",
-            listed,
-        )
+        listed = [*self.predicate["records"], *(self.predicate["data"] if with_data else ())]
+        files = {entry["path"]: self.store.read(entry["path"]) for entry in listed}
+        files["seal.json"] = self.store.read(self.closure(run).seal_path(epoch))
+        folder = layout.evidence_folder(run, epoch)
+        files["bundle.json"] = self.store.read(f"{folder}/bundle.json")
+        return MemoryBundle(files)
 
     # --- records and parts -----------------------------------------------------------------------
 
