@@ -246,3 +246,25 @@ def test_the_largest_amount_that_the_column_holds_is_compared_exactly() -> None:
         schema={"amount": pl.Decimal(18, 2), "amount_minor": pl.Int64},
     )
     assert amounts_agree(frame, {"minor_units": 100}).passed
+
+
+def test_an_event_exactly_as_old_as_a_window_is_outside_and_one_microsecond_younger_inside() -> (
+    None
+):
+    newest = dt.datetime(2026, 1, 9, 12, tzinfo=dt.UTC)
+    hour, tick = dt.timedelta(hours=1), dt.timedelta(microseconds=1)
+    moments = [newest, newest - hour, newest - hour + tick, newest - 24 * hour, newest - 168 * hour]
+    authorisations = pl.LazyFrame(
+        {
+            "account_id": ["a00000001"] * 5,
+            "currency": ["EUR"] * 5,
+            "occurred_at": moments,
+            "amount": [Decimal("1.00")] * 5,
+            "response": ["00"] * 5,
+            "_run": [RUNS[0]] * 5,
+        },
+        schema_overrides={"amount": pl.Decimal(18, 2), "occurred_at": pl.Datetime("us", "UTC")},
+    )
+    inputs = {"authorisations": authorisations, "chargebacks": authorisations.clear()}
+    row = account_activity(inputs, {"run_id": RUNS[0]}).collect().row(0, named=True)
+    assert (row["count_1h"], row["count_24h"], row["count_7d"]) == (2, 3, 4)
