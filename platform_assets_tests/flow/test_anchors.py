@@ -67,7 +67,7 @@ def partition(record: dict[str, Any], index: int = 0) -> dict[str, Any]:
 TAMPERING: dict[str, Callable[[dict[str, Any]], object]] = {
     "another predecessor": lambda r: r.update(predecessor="sha256:" + "1" * 64),
     "no predecessor": lambda r: r.update(predecessor=None),
-    "another feed": lambda r: r.update(feed="bar"),
+    "another feed": lambda r: r.update(feed="bar", run_id="bar-00000003"),
     "another sequence": lambda r: r.update(sequence=4),
     "another run": lambda r: r.update(run_id="shop-00000007"),
     "skipped records": lambda r: partition(r).update(start=13),

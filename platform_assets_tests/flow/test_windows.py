@@ -99,6 +99,12 @@ def test_a_record_above_the_bound_is_taken_alone() -> None:
     assert Sizes([5000, 1], [1, 1, 1]).cut(10)[0] == 1
 
 
+def test_a_single_large_record_is_counted_although_it_always_fits() -> None:
+    taken = Sizes([900], [10] * 1000).cut(2000)
+
+    assert taken == [1, 100]
+
+
 def test_both_bounds_hold() -> None:
     assert sum(Sizes([10] * 100, [1] * 100).cut(10**6, max_records=50)) == 50
     assert Sizes([10] * 100, [10] * 100).cut(100, max_records=50) == [5, 5]

@@ -83,6 +83,7 @@ def test_i02_exactly_the_pinned_records_are_landed_as_they_came(
     anchors = platform.anchors(RUN)
     assert reconcile(receipt, anchors, digest(anchors)) == []
     assert receipt["bytes"] == 3 * sum(map(len, ODD))
+    assert [part["rows"] for part in receipt["parts"]] == [len(ODD)] * 3  # one partition each
 
 
 def test_i02_each_window_lands_what_the_others_did_not(

@@ -269,6 +269,21 @@ def test_i15_a_write_that_arrives_late_is_the_window_that_stands(tmp_path: Path)
     assert len(pinned_runs(platform)) == 1
 
 
+def test_i01_a_rival_that_wrote_what_does_not_follow_is_not_believed(tmp_path: Path) -> None:
+    def forge(act: str, path: str) -> Fault:
+        if act == "create" and path == "feeds/shop/00000002.json":
+            first = store.objects["feeds/shop/00000001.json"]
+            store.objects[path] = first.replace(b"00000001", b"00000002")
+        return Fault.NONE
+
+    store = SimulatedStore(forge)
+    platform = simulated(make_home(tmp_path, max_records=1), store, orders=filled(5))
+    pin(platform, "shop")
+
+    with pytest.raises(ChainBroken):
+        pin(platform, "shop")
+
+
 class MeetingClock(SystemClock):
     """Answers only when all rivals ask, so that each has looked before any of them writes."""
 
