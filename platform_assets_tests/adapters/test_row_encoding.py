@@ -80,9 +80,12 @@ def test_i05_what_lies_hidden_under_an_absent_struct_or_list_does_not_count() ->
     lists = pa.LargeListArray.from_arrays(
         pa.array([0, 1, 3], pa.int64()), pa.array([5, 6, 7]), mask=absent
     )
-    frame = pl.DataFrame({"p": pl.Series(struct), "l": pl.Series(lists)})
     rows: Rows = [{"p": {"x": 1, "s": "a"}, "l": [5]}, {"p": None, "l": None}]
-    assert list(encode_rows(frame, columns)) == [encode_row(columns, row) for row in rows]
+    expected = [encode_row(columns, row) for row in rows]
+    # Polars clears what lies under absent structs when it takes them over; Arrow hands it on.
+    assert row_encoding._encode_arrays([struct, lists], columns, 2).to_pylist() == expected
+    frame = pl.DataFrame({"p": pl.Series(struct), "l": pl.Series(lists)})
+    assert list(encode_rows(frame, columns)) == expected
 
 
 def test_i05_the_order_of_rows_does_not_enter_but_that_of_columns_does() -> None:
