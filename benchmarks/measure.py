@@ -2,7 +2,8 @@
 
 Wall time is from start to exit, the interpreter's start and imports included. CPU time is what the
 kernel accounts to the process and all children that it waited for. Peak RSS is the largest sum over
-the process and its descendants, sampled every 50 ms: pages that they share count in each.
+the process and its descendants, sampled every 50 ms: pages that they share count in each. What other
+processes took of the machine meanwhile is measured too: on a busy machine wall time says little.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Measurement:
     wall_seconds: float
     cpu_seconds: float
     peak_rss_bytes: int
+    other_cpu_share: float
     steps: dict[str, float]
 
     @property
@@ -55,11 +57,11 @@ def measure(contender: str, arguments: dict[str, Any]) -> Measurement:
     paths = [str(_CONTENDERS.parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.perf_counter()
+        busy, start = _busy_seconds(), time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
         peak = _Peak(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
+        wall, busy = time.perf_counter() - start, _busy_seconds() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
         peak.stop()
         out.seek(0)
@@ -70,14 +72,21 @@ def measure(contender: str, arguments: dict[str, Any]) -> Measurement:
             f"{contender} exited with {process.returncode}:\n{complained[-2000:]}"
         )
     result = json.loads(said.strip().splitlines()[-1])
+    cpu = usage.ru_utime + usage.ru_stime
     return Measurement(
         records=result["records"],
         rows=result["rows"],
         wall_seconds=wall,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        cpu_seconds=cpu,
         peak_rss_bytes=peak.bytes,
+        other_cpu_share=max(busy - cpu, 0.0) / (wall * (os.cpu_count() or 1)),
         steps=result.get("steps", {}),
     )
+
+
+def _busy_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
 class _Peak:
