@@ -37,10 +37,20 @@ class Settled:
     mismatches: pl.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Rows that earlier runs admitted: ``_id``, ``_run``, the position columns, ``columns``.
+
+    ``columns`` are the contract's columns that all these runs had with the same type: a contract may
+    have changed since, and content is compared where it can be.
+    """
+
+    rows: pl.DataFrame
+    columns: Sequence[Column]
+
+
 def settle(
-    rows: pl.DataFrame,
-    columns: Sequence[Column],
-    earlier: Callable[[pl.Series], pl.DataFrame],
+    rows: pl.DataFrame, columns: Sequence[Column], earlier: Callable[[pl.Series], Earlier | None]
 ) -> Settled:
     """Settle the accepted rows of one event type.
 
@@ -48,53 +58,63 @@ def settle(
         rows: ``_id``, the contract's columns and the position columns, in the order in which the
             first row of an identity wins.
         columns: the contract's columns, whose values are an event's content.
-        earlier: given the ids of this run, returns the rows that earlier runs admitted under any of
-            them: ``_id``, ``_run``, the position columns and the contract's columns.
+        earlier: given the ids of this run, returns what earlier runs admitted under any of them.
     """
     numbered = rows.with_row_index("_seq")
     known = earlier(rows["_id"])
-    repeated = numbered["_id"].is_duplicated() | numbered["_id"].is_in(known["_id"].implode())
+    repeated = numbered["_id"].is_duplicated()
+    if known is not None:
+        repeated |= numbered["_id"].is_in(known.rows["_id"].implode())
     suspects = numbered.filter(repeated)
     if suspects.is_empty():
         return Settled(rows, *(_empty(numbered),) * 2)
-    compared = _with_content(suspects, columns).join(
-        _firsts(known, suspects, columns), on="_id", how="left", maintain_order="left"
-    )
+    compared = _compared(suspects, columns, known)
     standing = (
         pl.col("first_run").is_null()
         & (pl.col("_partition") == pl.col("first_partition"))
         & (pl.col("_offset") == pl.col("first_offset"))
     )
     later = compared.filter(~standing)
-    same = pl.col("_content") == pl.col("first_content")
+    admitted = numbered.join(later.select("_seq"), on="_seq", how="anti", maintain_order="left")
     return Settled(
-        admitted=numbered.join(
-            later.select("_seq"), on="_seq", how="anti", maintain_order="left"
-        ).drop("_seq"),
-        duplicates=_selected(later.filter(same)),
-        mismatches=_selected(later.filter(~same)),
+        admitted=admitted.drop("_seq"),
+        duplicates=_selected(later.filter("_same")),
+        mismatches=_selected(later.filter(~pl.col("_same"))),
     )
 
 
-def _firsts(known: pl.DataFrame, suspects: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    before = _with_content(known, columns)
-    here = _with_content(suspects, columns).with_columns(_run=pl.lit(None, pl.String))
-    picked = [
-        frame.select(
-            "_id",
-            first_run="_run",
-            first_stream="_stream",
-            first_partition="_partition",
-            first_offset="_offset",
-            first_content="_content",
-        )
-        for frame in (before, here)
-    ]
-    return pl.concat(picked).unique("_id", keep="first", maintain_order=True)
+def _compared(
+    suspects: pl.DataFrame, columns: Sequence[Column], known: Earlier | None
+) -> pl.DataFrame:
+    """Return the suspects beside the first row of their identity, and whether their content agrees."""
+    here = suspects.with_columns(_content=_content(suspects, columns))
+    firsts = [_firsts(here.with_columns(_run=pl.lit(None, pl.String)))]
+    if known is not None and not known.rows.is_empty():
+        here = here.with_columns(_shared=_content(suspects, known.columns))
+        before = known.rows.with_columns(_content=_content(known.rows, known.columns))
+        firsts.insert(0, _firsts(before))
+    else:
+        here = here.with_columns(_shared=pl.lit(None, pl.Binary))
+    first = pl.concat(firsts).unique("_id", keep="first", maintain_order=True)
+    own = pl.when(pl.col("first_run").is_null()).then("_content").otherwise("_shared")
+    return here.join(first, on="_id", how="left", maintain_order="left").with_columns(
+        _same=own == pl.col("first_content")
+    )
 
 
-def _with_content(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    return frame.with_columns(pl.Series("_content", encode_rows(frame, columns), pl.Binary))
+def _firsts(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(
+        "_id",
+        first_run="_run",
+        first_stream="_stream",
+        first_partition="_partition",
+        first_offset="_offset",
+        first_content="_content",
+    )
+
+
+def _content(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.Series:
+    return pl.Series("_content", encode_rows(frame, columns), pl.Binary)
 
 
 def _selected(frame: pl.DataFrame) -> pl.DataFrame:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import NoReturn
 
-import click
 import typer
 
 from platform_assets import __version__
 from platform_assets.cli import evidence, feeds, products, runs, setup
 from platform_assets.cli.session import report_error
-from platform_assets.errors import PlatformError
+from platform_assets.errors import PlatformError, UnknownOutcome
 
 app = typer.Typer(
     name="platform-assets",
     help="Certified stream products: pinned offsets, gated reads, signed evidence.",
-    epilog="Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 unknown outcome or unreachable.",
+    epilog="Exit codes: 0 done, 1 refused, 2 usage or configuration, 3 unknown or unreachable.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -46,13 +46,20 @@ def main() -> NoReturn:
     """Run a command and end with its exit code."""
     as_json = "--json" in sys.argv
     try:
-        code = app(standalone_mode=False)
+        app()
     except PlatformError as error:
         report_error(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(3)
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception as error:
+        # A defect of ours: nobody knows how far it came, so it must not look like a refusal.
+        traceback.print_exc()
+        defect = UnknownOutcome(
+            "platform-assets",
+            expected="no defect of its own",
+            found=f"{type(error).__name__}: {error}",
+            remedy="Report this with the trace above. Steps converge: the same command may be called "
+            "again.",
+        )
+        report_error(defect, as_json=as_json)
+        sys.exit(defect.exit_code)
+    sys.exit(0)

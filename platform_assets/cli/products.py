@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from platform_assets.cli import tables
 from platform_assets.cli.session import HomeOption, JsonOption, RunOption, session
@@ -88,7 +89,8 @@ def read(
             f"manifest {tables.short(opened.manifest_digest)}"
         )
         if out is None:
-            console.print(str(opened.scan().head(_SHOWN_ROWS).collect()), markup=False)
+            rows = str(opened.scan().head(_SHOWN_ROWS).collect())
+            console.print(Text(rows), soft_wrap=True)
         else:
             console.print(f"written to {out}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -18,15 +19,12 @@ _COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "CLOSED": "green", "
 
 def runs(summaries: Sequence[dict[str, Any]]) -> Table:
     """Return one line for each run."""
-    grid = Table("run", "state", "pinned at", *_COUNTS, "evidence")
+    grid = Table(
+        Column("run", no_wrap=True), "state", *_counts(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for run in summaries:
-        grid.add_row(
-            run["run_id"],
-            coloured(run["state"]),
-            run["pinned_at"],
-            *(f"{run[name]:,}" for name in _COUNTS),
-            short(run["bundle_digest"]),
-        )
+        counts = (f"{run[name]:,}" for name in _COUNTS)
+        grid.add_row(run["run_id"], coloured(run["state"]), *counts)
     return grid
 
 
@@ -40,7 +38,7 @@ def details(console: Console, run: dict[str, Any]) -> None:
         for code, count in receipt["reasons"].items()
     }
     if reasons:
-        grid = Table("quarantined because of", "records")
+        grid = Table("quarantined because of", "records", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for reason, count in reasons.items():
             grid.add_row(reason, f"{count:,}")
         console.print(grid)
@@ -49,13 +47,24 @@ def details(console: Console, run: dict[str, Any]) -> None:
     for consumer, record in run["consumptions"].items():
         read = ", ".join(f"{i['product']} of {i['run_id']}" for i in record["inputs"])
         console.print(Text(f"{consumer} read {read}"))
+    console.print(Text(f"pinned at {run['pinned_at']}"))
     if run["report"]:
+        console.print(Text(f"evidence: {run['bundle_digest']}"), soft_wrap=True)
         console.print(Text(f"report: {run['report']}"), soft_wrap=True)
 
 
 def anchors(streams: Sequence[dict[str, Any]]) -> Table:
     """Return the pinned range of every partition."""
-    grid = Table("stream", "partition", "start", "end", "records", "start taken from")
+    grid = Table(
+        "stream",
+        "partition",
+        "start",
+        "end",
+        "records",
+        "start taken from",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for stream in streams:
         for part in stream["partitions"]:
             grid.add_row(
@@ -71,9 +80,9 @@ def anchors(streams: Sequence[dict[str, Any]]) -> Table:
 
 def certificate(record: dict[str, Any]) -> Table:
     """Return the checks of a certificate."""
-    grid = Table(
-        "check", "outcome", "observed", "expected", title=f"{record['product']} {record['verdict']}"
-    )
+    title = f"{record['product']} {record['verdict']}"
+    columns = ("check", "outcome", "observed", "expected")
+    grid = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for check in record["checks"]:
         grid.add_row(
             check["name"],
@@ -92,6 +101,10 @@ def coloured(word: str) -> Text:
 def short(digest: str | None) -> str:
     """Return enough of a digest to tell it by."""
     return digest.removeprefix("sha256:")[:12] if digest else ""
+
+
+def _counts() -> list[Column]:
+    return [Column(name, justify="right") for name in _COUNTS]
 
 
 def _product(console: Console, name: str, product: dict[str, Any]) -> None:

@@ -78,6 +78,12 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
     return _close_held(platform, run, closure, held)
 
 
+def mend_log(platform: Platform, run: RunId) -> None:
+    """Bring a closed run into the log, if its closer ended between seal and log."""
+    if not platform.store.exists(f"{layout.closure_folder(run)}/log.json"):
+        close(platform, run)
+
+
 def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) -> dict[str, Any]:
     records = run_records(platform, run, held)
     requirements = evaluate(records)  # 5
@@ -157,7 +163,8 @@ def _settled(
                 f"closure of {run}",
                 expected=f"the store to say what stands at {path}",
                 found="no clear answer",
-                remedy=f"Look again when the store answers: platform-assets close {run}. Delete nothing.",
+                remedy="Look again when the store answers, and delete nothing: platform-assets "
+                f"close {run}",
             )
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from platform_assets.adapters.dedupe import Earlier
+from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.errors import PredecessorOpen
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
@@ -30,26 +32,31 @@ class Horizon:
         self.consulted: list[dict[str, str]] = []
         require_closed(platform, run, self._runs)
 
-    def admitted_before(self, event: str, ids: pl.Series) -> pl.DataFrame:
+    def admitted_before(self, event: str, ids: pl.Series) -> Earlier | None:
         """Return the rows that earlier runs admitted under any of the ids, earliest run first."""
         product = next(n for n, p in self._declaration.products.items() if p.event == event)
-        identity = column_at(self._declaration.event(event).id)
+        identity = column_at(self._declaration.event(event).id).cast(pl.String)
         wanted = ids.unique().to_frame("_id").lazy()
-        frames = []
-        for run in self._runs:
-            opened = open_product(self._platform, run, product)
-            self.consulted.append(
-                {
-                    "run_id": str(run),
-                    "product": product,
-                    "manifest_digest": opened.manifest_digest,
-                }
-            )
-            rows = opened.scan().with_columns(_id=identity.cast(pl.String), _run=pl.lit(str(run)))
-            frames.append(rows.join(wanted, on="_id", how="semi"))
-        if not frames:
-            return pl.DataFrame(schema={"_id": pl.String, "_run": pl.String})
-        return pl.concat(frames).collect()
+        opened = [self._consult(run, product) for run in self._runs]
+        if not opened:
+            return None
+        shared = [
+            column
+            for column in opened[-1].columns
+            if column not in POSITION_COLUMNS and all(column in other.columns for other in opened)
+        ]
+        kept = [column.name for column in (*shared, *POSITION_COLUMNS)]
+        rows = pl.concat(
+            each.scan().select(*kept, _id=identity, _run=pl.lit(str(each.run))) for each in opened
+        )
+        return Earlier(rows.join(wanted, on="_id", how="semi").collect(), shared)
+
+    def _consult(self, run: RunId, product: str) -> CertifiedProduct:
+        opened = open_product(self._platform, run, product)
+        self.consulted.append(
+            {"run_id": str(run), "product": product, "manifest_digest": opened.manifest_digest}
+        )
+        return opened
 
 
 def column_at(path: str) -> pl.Expr:

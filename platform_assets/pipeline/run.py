@@ -15,7 +15,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.admit import admit
 from platform_assets.pipeline.build import build
 from platform_assets.pipeline.certify import certify
-from platform_assets.pipeline.close import close
+from platform_assets.pipeline.close import close, mend_log
 from platform_assets.pipeline.consume import consume
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
@@ -46,8 +46,15 @@ class Silence:
 
 
 def next_run(platform: Platform, feed: str) -> RunId | None:
-    """Return the open run to finish, else pin the next window; None when the feed is caught up."""
-    return open_run(platform, feed) or pin(platform, feed)
+    """Return the open run to finish, else pin the next window; None when the feed is caught up.
+
+    A closed run that its closer could not bring into the log any more is brought there first.
+    """
+    for run in runs(platform, feed):
+        if not is_closed(platform, run):
+            return run
+        mend_log(platform, run)
+    return pin(platform, feed)
 
 
 def open_run(platform: Platform, feed: str) -> RunId | None:

@@ -46,32 +46,34 @@ class KillingStore(LocalStore):
 
     def __init__(self, root: Path, write: int, moment: str) -> None:
         super().__init__(root)
-        self.writes = 0
+        self.paths: list[str] = []
         self._kill_at = write
         self._moment = moment
 
     def create(self, path: str, data: bytes) -> None:
-        self._around(lambda: super(KillingStore, self).create(path, data))
+        self._around(path, lambda: super(KillingStore, self).create(path, data))
 
     def create_from(self, path: str, source: Path) -> None:
-        self._around(lambda: super(KillingStore, self).create_from(path, source))
+        self._around(path, lambda: super(KillingStore, self).create_from(path, source))
 
-    def _around(self, write: Callable[[], None]) -> None:
-        self.writes += 1
-        if self.writes == self._kill_at and self._moment == "before":
+    def _around(self, path: str, write: Callable[[], None]) -> None:
+        self.paths.append(path)
+        if len(self.paths) == self._kill_at and self._moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        write()
-        if self.writes == self._kill_at and self._moment == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            write()
+        finally:  # also where the object stood there already
+            if len(self.paths) == self._kill_at and self._moment == "after":
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_job(home: Path, write: int = 0, moment: str = "before") -> int:
-    """Run every window of the shop to its closure and return the number of durable writes."""
+def run_job(home: Path, write: int = 0, moment: str = "before") -> list[str]:
+    """Run every window of the shop to its closure and return the path of each durable write."""
     store = KillingStore(home / load_settings(home).store, write, moment)
     platform = Platform.open(home, store=store, clock=StandingClock())
     for _ in caught_up(platform, "shop", Silence()):
         pass
-    return store.writes
+    return store.paths
 
 
 def serve() -> None:
