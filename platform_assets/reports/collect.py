@@ -116,9 +116,13 @@ def collect(
 def _commands(run_id: str, epoch: int) -> tuple[str, ...]:
     evidence = f"runs/{run_id}/evidence/{epoch:04d}"
     return (
+        "# where the platform runs",
         f"platform-assets verify {run_id}",
-        f"sha256sum {evidence}/report.html",
-        f"sha256sum {evidence}/bundle.json",
+        f"platform-assets export {run_id} --out {run_id}.tar",
+        "# anywhere, with a public key that you were given by other means",
+        f"platform-assets verify {run_id}.tar --key KEY.pem",
+        "# this page alone",
+        f"sha256sum {evidence}/report.html {evidence}/bundle.json",
     )
 
 
