@@ -19,7 +19,7 @@ from platform_assets.contracts.frames import arrow_type
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from platform_assets.contracts.columnar.text import Text
+    from platform_assets.contracts.columnar.text import Content, Text
     from platform_assets.contracts.columnar.values import Value
     from platform_assets.contracts.columnar.words import Bools
 
@@ -70,19 +70,22 @@ def _plain(column: ColumnType, value: Plain) -> pa.Array:
 
 
 def _texts(value: Texts, text: Text) -> pa.Array:
-    length = value.length.astype(np.uint64)
-    first = text.words(value.start)
-    shown = np.minimum(length, _U(4))
-    prefix = first & ((_U(1) << (shown << _U(3))) - _U(1))
-    views = np.empty((len(value), 2), dtype=np.uint64)
-    views[:, 0] = length | (prefix << _U(32))
-    rest = np.minimum(length, _U(_INLINE)) - shown
-    tail = text.words(value.start + 4)
-    tail &= _below(rest << _U(3))
-    place = value.start.astype(np.uint64) << _U(32)
-    views[:, 1] = np.where(length <= _INLINE, tail, place)
-    buffers = [_bitmap(value.valid), pa.py_buffer(views), text.buffer]
+    buffers = [_bitmap(value.valid), pa.py_buffer(np.ascontiguousarray(value.views)), text.buffer]
     return pa.Array.from_buffers(pa.string_view(), len(value), buffers)
+
+
+def views_of(content: Content) -> NDArray[np.uint64]:
+    """Return Arrow's views of strings: length and prefix, then the rest or the place."""
+    length = content.length.view(np.uint64)
+    first, second = content.word(0), content.word(1)
+    shown = np.minimum(length, _U(4)) << _U(3)
+    views = np.empty((len(length), 2), dtype=np.uint64)
+    views[:, 0] = length | ((first & _below(shown)) << _U(32))
+    rest = (np.minimum(length, _U(_INLINE)) << _U(3)) - shown
+    tail = ((first >> _U(32)) | (second << _U(32))) & _below(rest)
+    place = content.start.view(np.uint64) << _U(32)
+    views[:, 1] = np.where(length <= _INLINE, tail, place)
+    return views
 
 
 def _below(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:

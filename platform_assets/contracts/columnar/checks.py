@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
-from platform_assets.contracts.columnar.arrow import arrow_array
+from platform_assets.contracts.columnar.arrow import arrow_array, views_of
 from platform_assets.contracts.columnar.values import Texts
 from platform_assets.contracts.columnar.words import WORD, mask_of, outside, word_of
 from platform_assets.contracts.columns import Scalar
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from platform_assets.contracts.columnar.scalars import Digits
-    from platform_assets.contracts.columnar.text import Cursor, Text
-    from platform_assets.contracts.columnar.words import Bools, Ints
+    from platform_assets.contracts.columnar.text import Content, Cursor, Text
+    from platform_assets.contracts.columnar.words import Bools, Ints, Words
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _LONGEST_CHARACTER = 4  # bytes of a code point in UTF-8
@@ -43,7 +43,7 @@ class NumberCheck(Protocol):
 class TextCheck(Protocol):
     """A keyword on strings."""
 
-    def apply(self, cursor: Cursor, start: Ints, length: Ints) -> None:
+    def apply(self, cursor: Cursor, content: Content) -> None:
         """Give up the records whose string does not surely pass."""
         ...
 
@@ -118,8 +118,9 @@ class Length:
     least: int
     most: int | None
 
-    def apply(self, cursor: Cursor, start: Ints, length: Ints) -> None:
+    def apply(self, cursor: Cursor, content: Content) -> None:
         """Count bytes, and code points only where bytes do not decide."""
+        length = content.length
         if cursor.text.ascii:
             cursor.require(length >= self.least)
             if self.most is not None:
@@ -129,16 +130,16 @@ class Length:
         if self.most is not None:
             unsure |= length > self.most
         rows = np.flatnonzero(unsure & cursor.ok & (length < _LONGEST_COUNTED))
-        count = code_points(cursor.text, start[rows], length[rows])
+        count = _code_points(cursor.text, content.start[rows], length[rows])
         unsure[rows] = (count < self.least) | (self.most is not None and count > self.most)
         cursor.require(~unsure)
 
 
-def code_points(text: Text, start: Ints, length: Ints) -> Ints:
+def _code_points(text: Text, start: Ints, length: Ints) -> Ints:
     """Count the code points of strings: all bytes but those that continue a character."""
     count = length.copy()
     for at in range(0, int(length.max(initial=0)), WORD):
-        words = text.words(text.clamp(start + at))
+        words = text.window(text.clamp(start + at), 1)[:, 0]
         continuing = words & ~(words << np.uint64(1)) & _TOP
         inside = np.clip(length - at, 0, WORD).astype(np.uint64) << np.uint64(3)
         continuing &= ~(~np.uint64(0) << inside)
@@ -152,17 +153,13 @@ class OneOf:
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = [_Whole(text.encode()) for text in allowed]
 
-    def apply(self, cursor: Cursor, start: Ints, length: Ints) -> None:
+    def apply(self, cursor: Cursor, content: Content) -> None:
         """Compare with each."""
-        words = [cursor.text.words(start)]
-        found = np.zeros(len(start), dtype=np.bool_)
+        found = np.zeros(len(cursor), dtype=np.bool_)
         for whole in self._allowed:
-            while len(words) < len(whole.parts):
-                at = cursor.text.clamp(start + WORD * len(words))
-                words.append(cursor.text.words(at))
-            same = length == whole.length
-            for word, (mask, value) in zip(words, whole.parts, strict=False):
-                same &= (word & mask) == value
+            same = content.length == whole.length
+            for number, (mask, value) in enumerate(whole.parts):
+                same &= (content.word(number) & mask) == value
             found |= same
         cursor.require(found)
 
@@ -180,11 +177,11 @@ class Places:
         self._length = len(places)
         self._words = [_PlacesWord(places[at : at + WORD]) for at in range(0, len(places), WORD)]
 
-    def apply(self, cursor: Cursor, start: Ints, length: Ints) -> None:
+    def apply(self, cursor: Cursor, content: Content) -> None:
         """Compare eight places at a time."""
-        cursor.require(length == self._length)
-        for index, word in enumerate(self._words):
-            word.require(cursor, start + WORD * index)
+        cursor.require(content.length == self._length)
+        for number, word in enumerate(self._words):
+            word.require(cursor, content.word(number))
 
 
 class _PlacesWord:
@@ -200,8 +197,7 @@ class _PlacesWord:
                 sets.setdefault(chars, set()).add(index)
         self._sets = [(mask_of(indices), _ranges(chars)) for chars, indices in sets.items()]
 
-    def require(self, cursor: Cursor, at: Ints) -> None:
-        words = cursor.text.words(cursor.text.clamp(at))
+    def require(self, cursor: Cursor, words: Words) -> None:
         if self._mask:
             cursor.require((words & self._mask) == self._value)
         for places, ranges in self._sets:
@@ -227,10 +223,10 @@ class Expression:
 
     pattern: str
 
-    def apply(self, cursor: Cursor, start: Ints, length: Ints) -> None:
+    def apply(self, cursor: Cursor, content: Content) -> None:
         """Match the records that are proven so far, because only those surely hold UTF-8."""
         rows = np.flatnonzero(cursor.ok)
-        texts = Texts(start[rows], length[rows])
+        texts = Texts(views_of(content)[rows])
         array = arrow_array(Scalar.STRING, texts, cursor.text, len(rows))
         found = pl.Series(pl.from_arrow(array)).str.contains(self.pattern, strict=True)
         cursor.ok[rows] &= found.to_numpy()

@@ -13,9 +13,10 @@ import numpy as np
 
 from platform_assets.contracts.columnar.text import Literal
 from platform_assets.contracts.columnar.values import Lists, Objects, join
+from platform_assets.contracts.columnar.words import WORD, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from platform_assets.contracts.columnar.scalars import Reader
     from platform_assets.contracts.columnar.text import Cursor
@@ -24,47 +25,58 @@ if TYPE_CHECKING:
 
 #: Records with longer arrays go to the other path, because each element is a step for all records.
 MAX_ELEMENTS = 256
-_NULL = Literal(b"null")
+_NULL = word_of(b"null")
 
 
-@dataclass(frozen=True)
 class Field:
     """A property in its place in the layout; ``key`` is its name with the punctuation around it."""
 
-    name: str
-    key: Literal
-    reader: Reader
-    optional: bool
-    nullable: bool
+    def __init__(
+        self, name: str, key: bytes, reader: Reader, *, optional: bool, nullable: bool
+    ) -> None:
+        self.name = name
+        self._reader = reader
+        self._optional = optional
+        self._nullable = nullable
+        # What every value begins with is proven together with the key.
+        self._key = Literal(key if nullable else key + reader.opening)
+        self._ahead = reader.ahead + (len(reader.opening) if nullable else 0)
 
     def read(self, cursor: Cursor) -> Value:
         """Read the property where it is there and not null."""
-        if not self.optional:
-            self.key.demand(cursor)
-            return read_nullable(cursor, self.reader) if self.nullable else self.reader.read(cursor)
-        present = self.key.try_pass(cursor)
-        if self.nullable:
-            present &= ~(_passed_null(cursor, present))
-        return _read_where(cursor, self.reader, present)
+        if not self._optional:
+            self._key.demand(cursor, self._ahead)
+            return self._value(cursor)
+        present = self._key.try_pass(cursor, self._ahead)
+        return self._value(cursor) if present.all() else _read_where(cursor, present, self._value)
+
+    def _value(self, cursor: Cursor) -> Value:
+        if self._nullable:
+            return read_nullable(cursor, self._reader)
+        return self._reader.read(cursor)
 
 
 def read_nullable(cursor: Cursor, reader: Reader) -> Value:
     """Read a value or null."""
-    return _read_where(cursor, reader, ~_NULL.try_pass(cursor))
-
-
-def _passed_null(cursor: Cursor, among: Bools) -> Bools:
-    null = _NULL.found(cursor) & among
+    null = (cursor.words() & _NULL[0]) == _NULL[1]
+    if not null.any():
+        return read_opened(cursor, reader)
     cursor.move(null * len(b"null"))
-    return null
+    return _read_where(cursor, ~null, lambda part: read_opened(part, reader))
 
 
-def _read_where(cursor: Cursor, reader: Reader, wanted: Bools) -> Value:
-    if wanted.all():
-        return reader.read(cursor)
+def read_opened(cursor: Cursor, reader: Reader) -> Value:
+    """Read a value together with what every such value begins with."""
+    if reader.opening:
+        cursor.require(cursor.starts_with(reader.opening[0]))
+        cursor.skip(len(reader.opening))
+    return reader.read(cursor)
+
+
+def _read_where(cursor: Cursor, wanted: Bools, read: Callable[[Cursor], Value]) -> Value:
     rows = np.flatnonzero(wanted)
     part = cursor.select(rows)
-    value = reader.read(part)
+    value = read(part)
     cursor.put(rows, part)
     return value.spread(rows, len(cursor))
 
@@ -75,6 +87,8 @@ class ObjectReader:
 
     fields: Sequence[Field]
     close: Literal
+    opening: bytes = b""
+    ahead: int = 0
 
     def read(self, cursor: Cursor) -> Objects:
         """Read all properties. The opening brace belongs to the first key."""
@@ -92,10 +106,11 @@ class ListReader:
     comma: Literal
     least: int
     most: int
+    opening: bytes = b"["
+    ahead: int = 0
 
     def read(self, cursor: Cursor) -> Lists:
         """Read element after element, for the records whose array has not ended yet."""
-        _OPEN.demand(cursor)
         count = len(cursor)
         lengths = np.zeros(count, dtype=np.int64)
         rows = np.flatnonzero(~_CLOSE.try_pass(cursor) & cursor.ok)
@@ -103,8 +118,9 @@ class ListReader:
         owners = []
         while rows.size and len(parts) < MAX_ELEMENTS:
             part = cursor.select(rows)
-            read = read_nullable(part, self.element) if self.nullable else self.element.read(part)
-            parts.append(read)
+            part.load(self.element.ahead + WORD)
+            read = read_nullable if self.nullable else read_opened
+            parts.append(read(part, self.element))
             owners.append(rows)
             lengths[rows] += 1
             more = ~_CLOSE.try_pass(part)
@@ -122,4 +138,4 @@ class ListReader:
         return Lists(lengths, join(parts).take(order))
 
 
-_OPEN, _CLOSE = Literal(b"["), Literal(b"]")
+_CLOSE = Literal(b"]")

@@ -23,7 +23,7 @@ import pyarrow as pa
 from platform_assets.contracts.columnar.arrow import arrow_array
 from platform_assets.contracts.columnar.layout import Layout, learn_layout
 from platform_assets.contracts.columnar.plan import Demands, NotColumnar, plan_record
-from platform_assets.contracts.columnar.text import PADDING, Cursor, Text
+from platform_assets.contracts.columnar.text import LEAD, PADDING, Cursor, Text
 from platform_assets.contracts.columnar.values import Objects, Plain, Texts, join
 from platform_assets.contracts.columns import Column, ListOf, Scalar, Struct
 from platform_assets.contracts.derivation import derive
@@ -44,7 +44,7 @@ _SAMPLES = 48
 _MAX_LAYOUTS = 4
 _LEAST_ROWS = 64
 #: A string view finds its bytes by a 32-bit offset.
-MAX_BATCH_BYTES = 2**31 - 2 * PADDING
+MAX_BATCH_BYTES = 2**31 - LEAD - PADDING
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ColumnarPath:
         """Find out which events can be read in columns at all."""
         self._max_bytes = max_bytes
         self._events = [
-            _Event(event, derived)
+            _Event(event, derived, alone=len(events) == 1)
             for index, event in enumerate(events)
             if (derived := derive(event.contract.root, event.contract.library))
             and _can_be_columnar(event, derived, max_depth)
@@ -100,13 +100,12 @@ class _Batch:
         offsets = np.frombuffer(array.buffers()[1], dtype=np.int64)
         offsets = offsets[array.offset : array.offset + len(array) + 1]
         first, last = int(offsets[0]), int(offsets[-1])
-        self.data: NDArray[np.uint8] = np.zeros(last - first + PADDING, dtype=np.uint8)
+        self.data: NDArray[np.uint8] = np.zeros(LEAD + last - first + PADDING, dtype=np.uint8)
         if last > first:
-            self.data[: last - first] = np.frombuffer(array.buffers()[2], dtype=np.uint8)[
-                first:last
-            ]
-        self.starts: Ints = offsets[:-1] - first
-        self.ends: Ints = offsets[1:] - first
+            source = np.frombuffer(array.buffers()[2], dtype=np.uint8)
+            self.data[LEAD : LEAD + last - first] = source[first:last]
+        self.starts: Ints = offsets[:-1] - first + LEAD
+        self.ends: Ints = offsets[1:] - first + LEAD
         # 1. set aside
         usable = self.strings.is_not_null().to_numpy()
         for row in np.flatnonzero(~usable):
@@ -131,7 +130,7 @@ class _Batch:
 
 
 class _Event:
-    def __init__(self, event: EventRule, derived: Derived) -> None:
+    def __init__(self, event: EventRule, derived: Derived, *, alone: bool) -> None:
         self.name = event.name
         self._id_path = event.id_path
         self._derived = derived
@@ -140,7 +139,7 @@ class _Event:
         present |= {path[:length] for path in present for length in range(1, len(path))}
         self._demands = Demands(frozenset(present), dict(event.when))
         texts = [value for value in event.when.values() if isinstance(value, str)]
-        self.hint = f'"{texts[0]}"' if texts else None
+        self.hint = f'"{texts[0]}"' if texts and not alone else None
 
     def prove(self, batch: _Batch, rows: Ints) -> Proven | None:
         """Learn a layout from the rows and return those that have it; None if nothing has."""
@@ -157,7 +156,7 @@ class _Event:
             return None
         proven = np.concatenate([chunk for chunk, _ in walked])
         values: Objects = join([objects for _, objects in walked])
-        return Proven(self.name, proven, self._frame(Text(batch.data, 0, 0), values))
+        return Proven(self.name, proven, self._frame(Text(batch.data, LEAD, LEAD), values))
 
     def _plan(self, layout: Layout) -> ObjectReader | None:
         try:
@@ -211,7 +210,7 @@ def _is_utf8(value: bytes) -> bool:
 def _walk(batch: _Batch, rows: Ints, reader: ObjectReader) -> tuple[Ints, Objects] | None:
     starts, ends = batch.starts[rows], batch.ends[rows]
     text = Text(batch.data, int(starts[0]), int(ends[-1]))
-    cursor = Cursor(text, starts, text.quotes_before(starts), np.ones(len(rows), dtype=np.bool_))
+    cursor = Cursor(text, starts, np.ones(len(rows), dtype=np.bool_))
     suspects = text.suspects()
     if suspects.size:
         owner = np.searchsorted(starts, suspects, side="right") - 1

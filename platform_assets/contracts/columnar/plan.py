@@ -37,7 +37,7 @@ from platform_assets.contracts.columnar.scalars import (
     IntegerReader,
     TextReader,
 )
-from platform_assets.contracts.columnar.text import Literal
+from platform_assets.contracts.columnar.text import MAX_LITERAL, Literal
 from platform_assets.contracts.columnar.times import DateReader, TimeReader
 from platform_assets.contracts.columns import Decimal, ListOf, Scalar, Struct
 from platform_assets.contracts.conversion import MAX_MICROSECONDS, MIN_MICROSECONDS
@@ -124,10 +124,13 @@ class _Planner:
             quoted = json.dumps(name, ensure_ascii=False)
             wanted = (*path, name) in self.demands.present
             inner = declared[name]
+            key = f"{before}{quoted}{self.style.colon}".encode()
+            if len(key) > MAX_LITERAL:
+                raise NotColumnar(f"{path}: a long key")
             fields.append(
                 Field(
                     name,
-                    Literal(f"{before}{quoted}{self.style.colon}".encode()),
+                    key,
                     self.value(inner, keys.nested.get(name), (*path, name)),
                     optional=place > 0 and name not in derived.required and not wanted,
                     nullable=inner.nullable and not wanted,

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
-from platform_assets.contracts.columnar.arrow import arrow_array
-from platform_assets.contracts.columnar.text import QUOTE, Cursor
+from platform_assets.contracts.columnar.arrow import arrow_array, views_of
+from platform_assets.contracts.columnar.text import QUOTE, Content, Cursor
 from platform_assets.contracts.columnar.values import Plain, Texts
 from platform_assets.contracts.columnar.words import POWERS, WORD, digit_run, word_of
 from platform_assets.contracts.columns import Scalar
@@ -36,7 +36,21 @@ _TRUE, _FALSE = word_of(b"true"), word_of(b"false")
 
 
 class Reader(Protocol):
-    """Reads one value of every record under the cursor."""
+    """Reads one value of every record under the cursor.
+
+    ``opening`` is what every value begins with, which the caller has passed over; ``ahead`` is how many
+    bytes after it are worth reading at once.
+    """
+
+    @property
+    def opening(self) -> bytes:
+        """Bytes that the caller has passed over."""
+        ...
+
+    @property
+    def ahead(self) -> int:
+        """How many bytes to read at once."""
+        ...
 
     def read(self, cursor: Cursor) -> Value:
         """Prove, move on, return what was read; rows that are not proven hold anything."""
@@ -83,19 +97,18 @@ def read_digits(cursor: Cursor) -> tuple[Ints, Ints]:
 
 def read_number(cursor: Cursor, *, fraction: bool) -> Digits:
     """Read a JSON number without an exponent; a fraction only where asked for."""
-    first = cursor.text.bytes(cursor.at)
-    negative = first == _MINUS
+    negative = cursor.starts_with(_MINUS)
     if negative.any():
         cursor.move(negative.astype(np.int64))
-        first = cursor.text.bytes(cursor.at)
+    zero = cursor.starts_with(_ZERO)
     whole, mantissa = read_digits(cursor)
-    cursor.require((first != _ZERO) | (whole == 1))
+    cursor.require(~zero | (whole == 1))
     after = np.zeros(len(cursor), dtype=np.int64)
     if fraction:
-        rows = np.flatnonzero(cursor.text.bytes(cursor.at) == _DOT)
+        rows = np.flatnonzero(cursor.starts_with(_DOT))
         if rows.size:
             part = cursor.select(rows)
-            part.move(1)
+            part.skip(1)
             after[rows], digits = read_digits(part)
             cursor.put(rows, part)
             cursor.require(whole + after <= MAX_DIGITS)
@@ -111,6 +124,8 @@ class IntegerReader:
     checks: Sequence[NumberCheck]
     unit: int = 1
     limits: tuple[int, int] | None = None
+    opening: bytes = b""
+    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read integers."""
@@ -129,6 +144,8 @@ class FloatReader:
     """A number as its nearest double."""
 
     checks: Sequence[NumberCheck]
+    opening: bytes = b""
+    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read doubles."""
@@ -142,7 +159,8 @@ class FloatReader:
         if rows.size:
             # An integer beyond 2^53 may be no double at all; the other path decides.
             cursor.ok[rows] &= digits.fraction[rows] > 0
-            texts = Texts(start[rows], cursor.at[rows] - start[rows])
+            part = Cursor(cursor.text, start[rows], cursor.ok[rows])
+            texts = Texts(views_of(Content(part, cursor.at[rows] - start[rows])))
             array = arrow_array(Scalar.STRING, texts, cursor.text, len(rows))
             parsed = pl.Series(pl.from_arrow(array)).cast(pl.Float64, strict=False)
             cursor.ok[rows] &= parsed.is_not_null().to_numpy()
@@ -160,23 +178,26 @@ class DecimalReader:
     integral: bool
     checks: Sequence[NumberCheck]
     texts: Sequence[TextCheck]
+    ahead: int = 2 * WORD
+
+    @property
+    def opening(self) -> bytes:
+        """A quotation mark before a decimal that is written as a string."""
+        return b'"' if self.quoted else b""
 
     def read(self, cursor: Cursor) -> Plain:
         """Read unscaled integers."""
-        if self.quoted:
-            cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-            cursor.move(1)
-        start = cursor.at
+        content = Content(cursor, cursor.at)
         digits = read_number(cursor, fraction=not self.integral)
         number = digits.signed()
         for check in self.checks:
             cursor.require(check.holds(digits, number))
         if self.quoted:
+            content.length = cursor.at - content.start
             for text_check in self.texts:
-                text_check.apply(cursor, start, cursor.at - start)
-            cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-            cursor.move(1)
-            cursor.quote += 2
+                text_check.apply(cursor, content)
+            cursor.require(cursor.starts_with(QUOTE))
+            cursor.skip(1)
         shift = self.scale - digits.fraction
         cursor.require((shift >= 0) & (digits.whole + self.scale <= MAX_DIGITS))
         unscaled = number * POWERS[np.clip(shift, 0, MAX_DIGITS)]
@@ -190,6 +211,8 @@ class BooleanReader:
     """The words true and false."""
 
     allowed: frozenset[bool] = frozenset([True, False])
+    opening: bytes = b""
+    ahead: int = WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read booleans."""
@@ -199,7 +222,7 @@ class BooleanReader:
         if len(self.allowed) == 1:
             cursor.require(true if True in self.allowed else false)
         cursor.require(true | false)
-        cursor.move(5 - true.astype(np.int64))
+        cursor.move(len(b"false") - true.astype(np.int64))
         return Plain(true)
 
 
@@ -208,15 +231,14 @@ class TextReader:
     """A string without escapes."""
 
     checks: Sequence[TextCheck]
+    ahead: int = 3 * WORD
+    opening: bytes = b'"'
 
     def read(self, cursor: Cursor) -> Texts:
-        """Read the range between the quotation marks."""
-        cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-        start = cursor.at + 1
-        end = cursor.text.quote(cursor.quote + 1)
-        length = np.maximum(end - start, 0)
-        cursor.at = cursor.text.clamp(start + length + 1)
-        cursor.quote += 2
+        """Read up to the closing quotation mark, and pass over it."""
+        content = Content(cursor, cursor.until_quote())
         for check in self.checks:
-            check.apply(cursor, start, length)
-        return Texts(start, length)
+            check.apply(cursor, content)
+        texts = Texts(views_of(content))
+        cursor.move(content.length + 1)
+        return texts

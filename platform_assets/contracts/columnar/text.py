@@ -1,70 +1,63 @@
 """The bytes of a batch, and cursors that walk over all its records at once.
 
 A cursor stands at one position in each record. Every step either proves what stands there and moves on,
-or marks the record as not proven; nothing is ever skipped unseen. Strings end at the next quotation
+or marks the record as not proven; nothing is ever skipped unseen. A string ends at the next quotation
 mark, which is right because records with a backslash were set aside before. A cursor that has run past
 the end of its record is found out at the end: positions only grow, and the last one must be exactly it.
+
+Reading is done in windows: one gather brings the bytes of a key and of the beginning of its value for
+every record, because a gather costs a cache miss whether it takes 8 bytes or 64.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from platform_assets.contracts.columnar.words import WORD, word_of
+from platform_assets.contracts.columnar.words import WORD, first_flag, outside, word_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from platform_assets.contracts.columnar.words import Bools, Ints, Words
 
-#: Bytes after the last record, so that a word can be read at any position of it.
-PADDING = 64
+#: Bytes before the first and after the last record, so that a window can be read at any position.
+LEAD, PADDING = 8, 128
 QUOTE = ord('"')
 _BACKSLASH = ord("\\")
 _FIRST_PRINTABLE = 0x20
 _ASCII = 0x80
+_MAX_WINDOW = 12
+#: Longer keys are left to the path for single records.
+MAX_LITERAL = 64
+_SCAN_WINDOW = 8
+_BYTE = np.uint64(0xFF)
 
 
 class Text:
-    """Consecutive bytes with their quotation marks."""
+    """Consecutive bytes: those of a batch, of which one chunk is walked over."""
 
     def __init__(self, data: NDArray[np.uint8], start: int, stop: int) -> None:
-        """Take ``data[start:stop]``, which has `PADDING` more bytes after ``stop``."""
-        self._words = np.ndarray((len(data) - WORD + 1,), "<u8", data, strides=(1,))
-        self._bytes = data
-        self._last = len(data) - PADDING
+        """Take ``data[start:stop]``; ``data`` has `LEAD` bytes before and `PADDING` bytes after."""
+        self._data = data
+        self.last = len(data) - PADDING
         self.buffer = pa.py_buffer(data)
-        body = data[start:stop]
-        quotes = np.flatnonzero(body == QUOTE)
-        quotes += start
-        self._quotes = np.concatenate([quotes, np.full(1, self._last)])
         self.start = start
-        self.body = body
-        self.ascii = bool(body.size == 0 or body.max() < _ASCII)
+        self.body = data[start:stop]
+        self.ascii = bool(self.body.size == 0 or self.body.max() < _ASCII)
 
-    def words(self, at: Ints) -> Words:
-        """Return the eight bytes at each position."""
-        return self._words[at]
-
-    def bytes(self, at: Ints) -> NDArray[np.uint8]:
-        """Return the byte at each position."""
-        return self._bytes.take(at)
-
-    def quotes_before(self, at: Ints) -> Ints:
-        """Return how many quotation marks stand before each position."""
-        return np.searchsorted(self._quotes, at).astype(np.int64)
-
-    def quote(self, number: Ints) -> Ints:
-        """Return the position of each numbered quotation mark, or the end where there is none."""
-        return self._quotes.take(number, mode="clip")
+    def window(self, at: Ints, count: int) -> Words:
+        """Return ``count`` words from each position, as an array of shape (positions, count)."""
+        size = WORD * count
+        view = np.ndarray((len(self._data) - size + 1,), f"V{size}", self._data, strides=(1,))
+        found: Words = view[at].view("<u8").reshape(len(at), count)
+        return found
 
     def clamp(self, at: Ints) -> Ints:
         """Keep positions of records that are not proven inside the data."""
-        return np.minimum(at, self._last)
+        return np.minimum(at, self.last)
 
     def suspects(self) -> Ints:
         """Return the positions of all backslashes and control characters."""
@@ -75,70 +68,153 @@ class Text:
         return found + self.start
 
 
-@dataclass
 class Cursor:
-    """Where the walk stands in each record: byte, number of the next quotation mark, still proven."""
+    """Where the walk stands in each record: the position, and whether all before it is proven."""
 
-    text: Text
-    at: Ints
-    quote: Ints
-    ok: Bools
+    def __init__(self, text: Text, at: Ints, ok: Bools) -> None:
+        self.text = text
+        self.at = at
+        self.ok = ok
+        self._window: Words | None = None
+        self._used = 0  # bytes from the beginning of the window to the position
 
     def __len__(self) -> int:
         return len(self.at)
 
     def select(self, rows: Ints) -> Cursor:
         """Return a cursor over some of the records."""
-        return Cursor(self.text, self.at[rows], self.quote[rows], self.ok[rows])
+        part = Cursor(self.text, self.at[rows], self.ok[rows])
+        if self._window is not None:
+            part._window, part._used = self._window[rows], self._used
+        return part
 
     def put(self, rows: Ints, other: Cursor) -> None:
         """Take over where a cursor over some of the records has come to."""
+        self.at = self.at.copy()  # where a string began may still be this very array
         self.at[rows] = other.at
-        self.quote[rows] = other.quote
         self.ok[rows] = other.ok
+        self._window = None
+
+    def load(self, ahead: int, behind: int = 0) -> Words:
+        """Read so many bytes ahead, and some behind, of each position at once, as far as it pays."""
+        count = min(-(-(ahead + behind) // WORD), _MAX_WINDOW)
+        self._window = self.text.window(self.at - behind if behind else self.at, count)
+        self._used = behind
+        return self._window
 
     def words(self, offset: int = 0) -> Words:
         """Return the eight bytes from here, or from some bytes further."""
-        if not offset:
-            return self.text.words(self.at)
-        at = self.at + offset
-        return self.text.words(at if offset <= PADDING - 2 * WORD else self.text.clamp(at))
+        place, shift = divmod(self._used + offset, WORD)
+        window = self._window
+        if window is not None and place + (shift > 0) < window.shape[1]:
+            if not shift:
+                return window[:, place]
+            low, high = np.uint64(8 * shift), np.uint64(64 - 8 * shift)
+            return (window[:, place] >> low) | (window[:, place + 1] << high)
+        return self.text.window(self.text.clamp(self.at + offset), 1)[:, 0]
 
-    def move(self, steps: Ints | int) -> None:
-        """Go on by so many bytes, staying inside the data."""
+    def starts_with(self, byte: int) -> Bools:
+        """Tell for each record whether the byte stands here."""
+        found: Bools = (self.words() & _BYTE) == byte
+        return found
+
+    def skip(self, steps: int) -> None:
+        """Go on by the same number of bytes everywhere; they have been proven."""
         self.at = self.text.clamp(self.at + steps)
+        self._used += steps
+
+    def move(self, steps: Ints) -> None:
+        """Go on by so many bytes in each record, staying inside the data; they have been proven."""
+        first = int(steps[0]) if steps.size else 0
+        if (steps == first).all():
+            self.skip(first)
+        else:
+            self.at = self.text.clamp(self.at + steps)
+            self._window = None
 
     def require(self, proven: Bools) -> None:
         """Give up the records for which something was not proven."""
         self.ok &= proven
+
+    def until_quote(self) -> Ints:
+        """Return how many bytes stand before the next quotation mark; without one, not proven."""
+        length = np.full(len(self), -1, dtype=np.int64)
+        place = 0
+        while self._window is not None and self._used + place + WORD <= 8 * self._window.shape[1]:
+            _find_quote(self.words(place), place, length)
+            place += WORD
+            if (length >= 0).all():
+                return length
+        rows = np.flatnonzero(length < 0)
+        while rows.size:
+            at = self.at[rows] + place
+            rows, at = rows[at < self.text.last], at[at < self.text.last]
+            window = self.text.window(at, _SCAN_WINDOW)
+            found = np.full(len(rows), -1, dtype=np.int64)
+            for index in range(_SCAN_WINDOW):
+                _find_quote(window[:, index], place + WORD * index, found)
+            length[rows] = found
+            rows = rows[found < 0]
+            place += WORD * _SCAN_WINDOW
+        self.require(length >= 0)
+        return np.maximum(length, 0)
+
+
+def _find_quote(words: Words, place: int, length: Ints) -> None:
+    flags = outside(words, QUOTE, QUOTE) ^ np.uint64(0x8080_8080_8080_8080)
+    here = (flags != 0) & (length < 0)
+    np.copyto(length, first_flag(flags) + place, where=here)
+
+
+class Content:
+    """The inside of a string under the cursor, eight bytes at a time."""
+
+    def __init__(self, cursor: Cursor, length: Ints) -> None:
+        """Take the string of ``length`` bytes that begins at the cursor, which has not moved yet."""
+        self.text = cursor.text
+        self.start = cursor.at
+        self.length = length
+        self._words = [cursor.words(), cursor.words(WORD)]
+
+    def word(self, number: int) -> Words:
+        """Return the numbered word; bytes after the end of the string are whatever follows."""
+        while len(self._words) <= number:
+            at = self.text.clamp(self.start + WORD * len(self._words))
+            self._words.append(self.text.window(at, 1)[:, 0])
+        return self._words[number]
 
 
 class Literal:
     """Bytes that stand in every record of a layout, such as a key with its punctuation."""
 
     def __init__(self, text: bytes) -> None:
-        self._length = len(text)
-        self._quotes = text.count(b'"')
-        self._parts = [
-            (offset, *word_of(text[offset : offset + WORD])) for offset in range(0, len(text), WORD)
-        ]
+        # The window begins so many bytes before, that what follows the literal begins a word.
+        self.behind = -len(text) % WORD
+        self.length = len(text)
+        padded = b"\0" * self.behind + text
+        self._parts = [word_of(padded[at : at + WORD]) for at in range(0, len(padded), WORD)]
+        hidden = np.uint64((1 << (8 * self.behind)) - 1)
+        if self._parts:
+            self._parts[0] = (self._parts[0][0] & ~hidden, self._parts[0][1])
 
-    def found(self, cursor: Cursor) -> Bools:
-        """Tell for each record whether it stands here."""
+    def found(self, cursor: Cursor, ahead: int) -> Bools:
+        """Tell for each record whether it stands here; read so many bytes after it as well."""
+        window = cursor.load(self.length + ahead, self.behind)
         found = np.ones(len(cursor), dtype=np.bool_)
-        for offset, mask, value in self._parts:
-            found &= (cursor.words(offset) & mask) == value
+        for index, (mask, value) in enumerate(self._parts):
+            found &= (window[:, index] & mask) == value
         return found
 
-    def demand(self, cursor: Cursor) -> None:
+    def demand(self, cursor: Cursor, ahead: int = 0) -> None:
         """Pass over it in every record; without it a record is not proven."""
-        cursor.require(self.found(cursor))
-        cursor.move(self._length)
-        cursor.quote += self._quotes
+        cursor.require(self.found(cursor, ahead))
+        cursor.skip(self.length)
 
-    def try_pass(self, cursor: Cursor) -> Bools:
+    def try_pass(self, cursor: Cursor, ahead: int = 0) -> Bools:
         """Pass over it where it stands, and tell where that was."""
-        found = self.found(cursor)
-        cursor.move(found * self._length)
-        cursor.quote += found * self._quotes
+        found = self.found(cursor, ahead)
+        if found.all():
+            cursor.skip(self.length)
+        else:
+            cursor.move(found * self.length)
         return found

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from platform_assets.contracts.columnar.scalars import read_digits
-from platform_assets.contracts.columnar.text import QUOTE
+from platform_assets.contracts.columnar.text import QUOTE, Content
 from platform_assets.contracts.columnar.values import Plain
-from platform_assets.contracts.columnar.words import POWERS, mask_of, outside
+from platform_assets.contracts.columnar.words import POWERS, WORD, mask_of, outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,17 +80,18 @@ class DateReader:
     """A string ``YYYY-MM-DD`` as days since the epoch."""
 
     checks: Sequence[TextCheck]
+    opening: bytes = b'"'
+    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read days."""
-        cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-        cursor.move(1)
         first, second = cursor.words(), cursor.words(8)
         cursor.require(_YEAR_MONTH.fits(first) & _DAY_END.fits(second))
         days = _days(cursor, first, second)
-        _check(cursor, cursor.at, self.checks, 10)
-        cursor.move(11)
-        cursor.quote += 2
+        content = Content(cursor, np.full(len(cursor), len("YYYY-MM-DD")))
+        for check in self.checks:
+            check.apply(cursor, content)
+        cursor.skip(len('YYYY-MM-DD"'))
         return Plain(days)
 
 
@@ -99,50 +100,54 @@ class TimeReader:
     """A string ``YYYY-MM-DDThh:mm:ss[.ffffff](Z|±hh:mm)`` as microseconds since the epoch, UTC."""
 
     checks: Sequence[TextCheck]
+    opening: bytes = b'"'
+    ahead: int = 5 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read microseconds."""
-        cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-        cursor.move(1)
-        start = cursor.at
+        content = Content(cursor, cursor.at)
         first, second, third = cursor.words(), cursor.words(8), cursor.words(16)
         fits = _YEAR_MONTH.fits(first) & _DAY_TIME.fits(second) & _SECONDS.fits(third)
         hour, minute, seconds = _two(second, 3), _two(second, 6), _two(third, 1)
         cursor.require(fits & (hour < 24) & (minute < 60) & (seconds < 60))  # noqa: PLR2004
         days = _days(cursor, first, second)
-        cursor.move(19)
+        cursor.skip(len("YYYY-MM-DDThh:mm:ss"))
         seconds += days * 86_400 + hour * 3_600 + minute * 60
         micros = seconds * 1_000_000 + _fraction(cursor) - _offset(cursor) * 60_000_000
-        _check(cursor, start, self.checks, cursor.at - start)
-        cursor.require(cursor.text.bytes(cursor.at) == QUOTE)
-        cursor.move(1)
-        cursor.quote += 2
+        content.length = cursor.at - content.start
+        for check in self.checks:
+            check.apply(cursor, content)
+        cursor.require(cursor.starts_with(QUOTE))
+        cursor.skip(1)
         return Plain(micros)
-
-
-def _check(cursor: Cursor, start: Ints, checks: Sequence[TextCheck], length: Ints | int) -> None:
-    for check in checks:
-        check.apply(cursor, start, np.broadcast_to(np.asarray(length), start.shape))
 
 
 def _fraction(cursor: Cursor) -> Ints:
     micros = np.zeros(len(cursor), dtype=np.int64)
-    rows = np.flatnonzero(cursor.text.bytes(cursor.at) == _DOT)
+    dots = cursor.starts_with(_DOT)
+    if dots.all():
+        return _read_fraction(cursor)
+    rows = np.flatnonzero(dots)
     if rows.size:
         part = cursor.select(rows)
-        part.move(1)
-        length, digits = read_digits(part)
-        part.require(length <= _MICRO_DIGITS)
+        micros[rows] = _read_fraction(part)
         cursor.put(rows, part)
-        micros[rows] = digits * POWERS[np.clip(_MICRO_DIGITS - length, 0, _MICRO_DIGITS)]
+    return micros
+
+
+def _read_fraction(cursor: Cursor) -> Ints:
+    cursor.skip(1)
+    length, digits = read_digits(cursor)
+    cursor.require(length <= _MICRO_DIGITS)
+    micros: Ints = digits * POWERS[np.clip(_MICRO_DIGITS - length, 0, _MICRO_DIGITS)]
     return micros
 
 
 def _offset(cursor: Cursor) -> Ints:
     """Read ``Z`` or an offset; return it in minutes."""
     minutes = np.zeros(len(cursor), dtype=np.int64)
-    mark = cursor.text.bytes(cursor.at)
-    cursor.move(1)
+    mark = cursor.words() & np.uint64(0xFF)
+    cursor.skip(1)
     rows = np.flatnonzero(mark != _Z)
     if rows.size:
         part = cursor.select(rows)
@@ -151,7 +156,7 @@ def _offset(cursor: Cursor) -> Ints:
         hour, minute = _two(words, 0), _two(words, 3)
         part.require(_OFFSET.fits(words) & ((sign == _PLUS) | (sign == _MINUS)))
         part.require((hour < 24) & (minute < 60))  # noqa: PLR2004
-        part.move(5)
+        part.skip(len("hh:mm"))
         cursor.put(rows, part)
         minutes[rows] = np.where(sign == _PLUS, 1, -1) * (hour * 60 + minute)
     return minutes

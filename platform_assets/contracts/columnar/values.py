@@ -1,6 +1,6 @@
 """What a walk has read, column by column, before it becomes Arrow.
 
-Texts stay where they are: a value knows where its bytes begin and end. Each kind can be narrowed to
+Texts stay where they are: a value points at its bytes. Each kind can be narrowed to
 some rows, spread over more rows (the others are null), and joined with more of its kind.
 """
 
@@ -71,35 +71,26 @@ class Plain:
 
 @dataclass
 class Texts:
-    """Strings, as ranges of the batch's bytes."""
+    """Strings, as Arrow's views on the bytes of the batch: two words each."""
 
-    start: Ints
-    length: Ints
+    views: NDArray[np.uint64]
     valid: Bools | None = None
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.views)
 
     def take(self, rows: Ints) -> Texts:
         """Return some rows."""
-        return Texts(self.start[rows], self.length[rows], _take(self.valid, rows))
+        return Texts(self.views[rows], _take(self.valid, rows))
 
     def spread(self, rows: Ints, count: int) -> Texts:
         """Return the column with nulls between the rows."""
-        return Texts(
-            _spread(self.start, rows, count),
-            _spread(self.length, rows, count),
-            _spread_valid(self.valid, rows, count),
-        )
+        return Texts(_spread(self.views, rows, count), _spread_valid(self.valid, rows, count))
 
     @classmethod
     def join(cls, parts: Sequence[Texts]) -> Texts:
         """Return the rows of all parts."""
-        return cls(
-            np.concatenate([part.start for part in parts]),
-            np.concatenate([part.length for part in parts]),
-            _join_valid(parts),
-        )
+        return cls(np.concatenate([part.views for part in parts]), _join_valid(parts))
 
 
 @dataclass
@@ -172,7 +163,7 @@ def _take(valid: Bools | None, rows: Ints) -> Bools | None:
 
 
 def _spread(data: NDArray[T], rows: Ints, count: int) -> NDArray[T]:
-    full = np.zeros(count, dtype=data.dtype)
+    full = np.zeros((count, *data.shape[1:]), dtype=data.dtype)
     full[rows] = data
     return full
 

@@ -58,14 +58,19 @@ def outside(words: Words, low: int, high: int) -> Words:
     return (below | above | words) & _TOP
 
 
+def first_flag(flags: Words) -> Ints:
+    """Return the place of the first flagged byte, from 0; 8 where there is none."""
+    first = flags & (~flags + _ONE)
+    return (np.bitwise_count(first - _ONE) >> np.uint8(3)).astype(np.int64)
+
+
 def digit_run(words: Words) -> tuple[Ints, Ints]:
     """Return how many digits the words begin with, and the number they write."""
     digits = words ^ _ZEROS
     flags = (((digits & _LOW) + _OVER_NINE) | digits) & _TOP
-    first = flags & (~flags + _ONE)
-    length = np.bitwise_count(first - _ONE) >> np.uint8(3)
-    number = digits << ((_U(WORD) - length.astype(np.uint64)) << _U(3))
+    length = first_flag(flags)
+    number = digits << ((_U(WORD) - length.view(np.uint64)) << _U(3))
     number = ((number * _PAIR[0]) >> _PAIR[1]) & _PAIR[2]
     number = ((number * _QUAD[0]) >> _QUAD[1]) & _QUAD[2]
     number = (number * _OCTET[0]) >> _OCTET[1]
-    return length.astype(np.int64), number.view(np.int64)
+    return length, number.view(np.int64)
