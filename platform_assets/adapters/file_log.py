@@ -78,7 +78,8 @@ class FileLog:
                 fits = reader.last_line_at(begin + remaining, last - segment.base)
                 if fits is not None and segment.base + fits < last:
                     return max(segment.base + fits, start + 1)
-                used = reader.position(last - segment.base)
+                # The last segment of the range need not be measured; nothing comes after it.
+                used = begin if last == end else reader.position(last - segment.base)
                 if fits is None or used is None:
                     raise self._missing(partition, segment, last - 1, stop, reader.torn)
                 remaining -= used - begin

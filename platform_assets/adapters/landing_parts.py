@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 #: Keys and values of a part, in bytes, before compression. Headers are not counted.
-PART_BYTES = 64 * 1024**2
-PART_ROWS = 524_288
+PART_BYTES = 32 * 1024**2
+PART_ROWS = 262_144
 WRITERS = 2
 
 _PAGE_BYTES = 1024**2
