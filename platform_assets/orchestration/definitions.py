@@ -50,11 +50,14 @@ def home_feeds(home: Path) -> dg.Definitions:
     # The component loader would wrap a mistake into its own error; here it is raised as it is.
     for feed in Platform.open(home).feeds.values():
         names_of(feed)
-    module = _folder_as_module(home / load_settings(home).defs)
+    folder = home / load_settings(home).defs
+    tree = ComponentTree(defs_module=_folder_as_module(folder), project_root=home)
     with warnings.catch_warnings():
         # Dagster's component loader warns of its own use of its own beta features.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return ComponentTree(defs_module=module, project_root=home).build_defs()
+        # Of the folder only: the whole tree also describes every component type of every installed
+        # library, which imports all of them and takes seconds.
+        return tree.build_defs(folder)
 
 
 def example_feeds() -> dg.Definitions:

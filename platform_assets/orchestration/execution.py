@@ -5,11 +5,14 @@ the run. The Dagster UI shows the result when it is started on the home's instan
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from platform_assets.errors import RunFailed
 from platform_assets.identifiers import RunId
@@ -33,8 +36,24 @@ def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "dagster.yaml").exists():
         shutil.copyfile(HOME_FILES / INSTANCE_FOLDER / "dagster.yaml", folder / "dagster.yaml")
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with _without_fsync(), dg.DagsterInstance.from_config(str(folder)) as instance:
         yield instance
+
+
+@contextmanager
+def _without_fsync() -> Iterator[None]:
+    # Dagster commits some hundred times a run. Its databases show what happened and are no record of
+    # it, so that they may lose their last moments when the machine stops; the store may not.
+    event.listen(Engine, "connect", _do_not_wait_for_the_disk)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", _do_not_wait_for_the_disk)
+
+
+def _do_not_wait_for_the_disk(connection: object, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 def run_feed_in_dagster(home: Path, feed: str, *, windows: int | None = None) -> list[RunId]:
@@ -86,17 +105,21 @@ def execute_run(
     )
     if result.success:
         return
-    failures = [event for event in result.all_events if event.is_step_failure]
+    failures = [each for each in result.all_events if each.is_step_failure]
     raise RunFailed(
         f"{run} in Dagster (Dagster run {result.run_id})",
         expected="every step succeeds and every blocking check passes",
-        found="; ".join(f"{event.step_key}: {_reason(event)}" for event in failures) or "a failure",
+        found="; ".join(f"{each.step_key}: {_reason(each)}" for each in failures) or "a failure",
         remedy=f"Look at the run in the UI, or run it here: platform-assets run {names.feed}",
     )
 
 
-def _reason(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
+def _reason(failure: dg.DagsterEvent) -> str:
+    data = failure.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
-    return data.error.message.strip() if data.error else "no reason was recorded"
+    # Dagster wraps what a step raised; the innermost error is the one that says what happened
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "no reason was recorded"

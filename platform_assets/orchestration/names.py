@@ -14,7 +14,7 @@ from platform_assets.declarations import FeedDeclaration
 from platform_assets.errors import DeclarationInvalid
 
 #: Names of assets that every feed has; no product or consumer can have them.
-RESERVED_ASSETS = ("anchors", "landing", "admission", "evidence", "catalogue")
+RESERVED_ASSETS = ("anchors", "evidence", "catalogue")
 
 #: The check that mirrors the certificate's verdict; no declared check can have its name.
 CERTIFICATE_CHECK = "certificate"
@@ -42,11 +42,11 @@ class FeedNames:
 
     def landing(self, stream: str) -> dg.AssetKey:
         """The delivered bytes of a stream."""
-        return dg.AssetKey([self.feed, "landing", stream])
+        return dg.AssetKey([self.feed, f"{stream}_landing"])
 
     def admission(self, stream: str) -> dg.AssetKey:
         """The admitted, duplicate and quarantined records of a stream."""
-        return dg.AssetKey([self.feed, "admission", stream])
+        return dg.AssetKey([self.feed, f"{stream}_admission"])
 
     def output(self, name: str) -> dg.AssetKey:
         """A product, or the output of a consumer."""
@@ -87,9 +87,11 @@ def names_of(feed: FeedDeclaration, others: tuple[FeedDeclaration, ...] = ()) ->
     Raises:
         DeclarationInvalid: an output or a check has a name that the platform uses itself.
     """
+    steps = [f"{stream}_{step}" for stream in feed.streams for step in ("landing", "admission")]
+    reserved = (*RESERVED_ASSETS, *steps)
     for name, output in feed.outputs().items():
-        if name in RESERVED_ASSETS:
-            raise _reserved(f"{feed.feed}: output {name}", RESERVED_ASSETS)
+        if name in reserved:
+            raise _reserved(f"{feed.feed}: output {name}", reserved)
         if any(check.name == CERTIFICATE_CHECK for check in output.checks):
             raise _reserved(f"{feed.feed}: a check of {name}", (CERTIFICATE_CHECK,))
     elsewhere = {name for other in others if other.feed != feed.feed for name in other.outputs()}

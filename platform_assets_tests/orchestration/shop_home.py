@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-import platform_assets.orchestration
+import platform_assets
 
 FEED = "shop"
 PRODUCTS = ("orders", "refunds", "visits")
@@ -130,7 +130,7 @@ def good_window(first: int) -> list[dict[str, object]]:
 
 def make_shop(home: Path) -> Path:
     """Make the home, with an empty log of one partition."""
-    shutil.copytree(Path(platform_assets.orchestration.__file__).parent / "home", home)
+    shutil.copytree(Path(platform_assets.__file__).parent / "orchestration/home", home)
     (home / "platform.yaml").write_text("{}\n", encoding="utf-8")
     _write(home / "defs/shop/defs.yaml", DECLARATION)
     _write(home / "shop_functions.py", FUNCTIONS)

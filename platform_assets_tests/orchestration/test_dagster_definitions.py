@@ -24,7 +24,7 @@ OUTPUTS = (*PRODUCTS, *CONSUMERS)
 
 def test_every_step_of_a_feed_is_an_asset_partitioned_by_its_runs(home: Path) -> None:
     graph = definitions_for(home).resolve_asset_graph()
-    steps = ["anchors", "landing/events", "admission/events", *OUTPUTS, "evidence", "catalogue"]
+    steps = ["anchors", "events_landing", "events_admission", *OUTPUTS, "evidence", "catalogue"]
     assert {"/".join(key.path) for key in graph.get_all_asset_keys()} == {
         f"shop/{step}" for step in steps
     }
@@ -38,7 +38,7 @@ def test_lineage_follows_the_declaration(home: Path) -> None:
     def parents(name: str) -> set[str]:
         return {"/".join(k.path[1:]) for k in graph.get(dg.AssetKey(["shop", name])).parent_keys}
 
-    assert parents("orders") == {"admission/events"}
+    assert parents("orders") == {"events_admission"}
     assert parents("refund_rate") == {"refunds", "totals"}
     assert parents("evidence") == set(OUTPUTS)
 
@@ -90,12 +90,17 @@ def test_two_feeds_with_a_product_of_one_name_have_certify_jobs_of_two_names(hom
     ("old", "new"),
     [
         ("    visits:\n      event", "    evidence:\n      event"),
+        ("    visits:\n      event", "    events_landing:\n      event"),
         (
             "- check: unique\n          columns: [id]",
             "- check: schema\n          name: certificate",
         ),
     ],
-    ids=["a product named like the evidence", "a check named like the certificate"],
+    ids=[
+        "a product named like the evidence",
+        "a product named like a landing",
+        "a check named like the certificate",
+    ],
 )
 def test_a_name_that_the_platform_uses_itself_is_refused(home: Path, old: str, new: str) -> None:
     redeclare(home, old, new)

@@ -11,9 +11,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from platform_assets.errors import CertificateFailed, RunFailed
+from platform_assets.errors import CertificateFailed, PlatformError, RunFailed, SourceUnreachable
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance, run_feed_in_dagster
+from platform_assets.orchestration.failures import refusals_fail_the_step
 from platform_assets.pipeline import Platform, finish, open_product, pin, run_summary
 from platform_assets.pipeline.state import is_closed
 from platform_assets_tests.orchestration.dagster_steps import done, execute, failed_checks, refusals
@@ -93,7 +94,7 @@ def test_the_catalogue_lists_the_certified_parts_of_closed_runs(
     append(home, [order(11, cents=0)])
     assert not execute(home, instance, pinned(home)).success
     with duckdb.connect(str(home / "catalogue.duckdb"), read_only=True) as catalogue:
-        assert catalogue.sql("select count(*) from shop.orders").fetchone() == (3,)
+        assert catalogue.sql("select count(*) from shop.orders").fetchall() == [(3,)]
 
 
 # --- failed checks and the gate ------------------------------------------------------------------
@@ -127,21 +128,26 @@ def test_a_consumer_launched_before_any_certification_is_refused(
 ) -> None:
     append(home, good_window(1))
     run = pinned(home)
-    execute(home, instance, run, "landing/events", "admission/events")
+    execute(home, instance, run, "events_landing", "events_admission")
     assert refusals(execute(home, instance, run, "totals")) == {"shop__totals": "ProductMissing"}
 
 
-def test_a_refusal_is_a_failure_with_its_fields_and_without_a_retry(
-    home: Path, instance: dg.DagsterInstance
+@pytest.mark.parametrize(
+    ("kind", "retried"), [(CertificateFailed, False), (SourceUnreachable, True)]
+)
+def test_a_refusal_is_a_failure_with_its_fields_that_only_an_outage_may_retry(
+    kind: type[PlatformError], retried: bool
 ) -> None:
-    append(home, [*good_window(1), order(9, cents=0)])
-    run = pinned(home)
-    execute(home, instance, run)
-    (event,) = [e for e in execute(home, instance, run, "totals").all_events if e.is_step_failure]
-    failure = event.step_failure_data.user_failure_data
-    assert failure is not None
-    assert failure.allow_retries is False
-    assert set(failure.metadata) == {"code", "thing", "expected", "found", "remedy"}
+    with pytest.raises(dg.Failure) as raised, refusals_fail_the_step():
+        raise kind("it", expected="this", found="that", remedy="Do so.")
+    assert raised.value.allow_retries is retried
+    assert {key: value.value for key, value in raised.value.metadata.items()} == {
+        "code": kind.__name__,
+        "thing": "it",
+        "expected": "this",
+        "found": "that",
+        "remedy": "Do so.",
+    }
 
 
 def test_the_pass_of_a_later_run_does_not_let_a_failed_run_be_read(
@@ -189,7 +195,7 @@ def test_a_certify_job_launched_with_the_partition_tag_certifies_without_buildin
 ) -> None:
     append(home, good_window(1))
     run = pinned(home)
-    execute(home, instance, run, "landing/events", "admission/events", "orders")
+    execute(home, instance, run, "events_landing", "events_admission", "orders")
     before = product_files(home, "orders")
     result = execute(home, instance, run, job="certify_orders")
     assert done(result) == {"orders__certifier"}
@@ -202,7 +208,7 @@ def test_closing_before_everything_is_certified_lists_what_is_missing(
 ) -> None:
     append(home, good_window(1))
     run = pinned(home)
-    execute(home, instance, run, "landing/events", "admission/events", "orders")
+    execute(home, instance, run, "events_landing", "events_admission", "orders")
     result = execute(home, instance, run, job="shop_close")
     assert refusals(result) == {"shop__evidence": "ClosureRefused"}
 

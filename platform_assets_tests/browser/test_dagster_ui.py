@@ -1,0 +1,126 @@
+"""The Dagster UI in a real Chromium: one product of one run is mended and certified by hand.
+
+The browser is Chromium as the system has it; where there is none the test says so and is skipped.
+Screenshots are kept in ``$PLATFORM_SCREENSHOTS`` where that is set, else in the test's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from platform_assets.identifiers import RunId
+from platform_assets.orchestration import home_instance
+from platform_assets.pipeline import Platform, finish, pin, product_state
+from platform_assets_tests.browser.dagster_server import dagster_dev
+from platform_assets_tests.orchestration.dagster_steps import execute, failed_checks
+from platform_assets_tests.orchestration.shop_home import append, good_window, make_shop, redeclare
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Milliseconds for something to show; the machine may be busy.
+PATIENCE = 120_000
+RUN = "shop-00000001"
+TOO_STRICT = ("max: 100000\n        - check: referential", "max: 50\n        - check: referential")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A run whose refunds failed their check; the check has been mended since."""
+    home = make_shop(tmp_path / "home")
+    right = (home / "defs/shop/defs.yaml").read_text(encoding="utf-8")
+    append(home, good_window(1))
+    redeclare(home, *TOO_STRICT)
+    assert str(pin(Platform.open(home), "shop")) == RUN
+    with home_instance(home) as instance:
+        result = execute(home, instance, RUN)
+    assert ("refunds", "certificate", RUN) in failed_checks(result)
+    (home / "defs/shop/defs.yaml").write_text(right, encoding="utf-8")
+    return home
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("PLATFORM_SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_one_product_of_one_run_is_materialised_and_certified_from_its_partition_page(
+    home: Path, page: Page, screenshots: Path, tmp_path: Path
+) -> None:
+    with dagster_dev(home, tmp_path / "dg-dev.log") as address:
+        page.goto(f"{address}/assets/shop/refunds?view=partitions&partition={RUN}")
+        page.get_by_role("heading", name=RUN).or_(page.get_by_text(RUN)).first.wait_for()
+        page.screenshot(path=screenshots / "1-failed.png")
+
+        page.get_by_role("button", name="Materialize").first.click()
+        page.get_by_role("button", name="Launch 1 run").click()
+        wait_for_run(home)
+        assert product_state(Platform.open(home), RunId.parse(RUN), "refunds")["readable"]
+
+        page.goto(f"{address}/assets/shop/refunds?view=checks&checkDetail=certificate")
+        page.get_by_text("certificate").first.wait_for()
+        page.get_by_text("PASS").first.wait_for()
+        page.screenshot(path=screenshots / "2-certified.png")
+
+        page.goto(f"{address}/assets/shop/refunds?view=partitions&partition={RUN}")
+        page.get_by_text("content_digest").first.wait_for()
+        page.screenshot(path=screenshots / "3-materialised.png")
+
+        page.goto(f"{address}/asset-groups/")
+        page.get_by_text("refund_rate").first.wait_for()
+        page.wait_for_timeout(3_000)  # the graph is laid out in a worker and then drawn
+        page.screenshot(path=screenshots / "4-lineage.png")
+    closed = finish(Platform.open(home), RunId.parse(RUN))
+    assert closed["bundle_digest"]
+
+
+def wait_for_run(home: Path) -> None:
+    """Wait until the run that the browser launched has ended, and hold it to success."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    with home_instance(home) as instance:
+        while time.monotonic() < deadline:
+            launched = [run for run in instance.get_runs() if run.job_name != "shop_run"]
+            if launched and launched[0].is_finished:
+                assert launched[0].status is dg.DagsterRunStatus.SUCCESS
+                return
+            time.sleep(1)
+    raise AssertionError("the run that the browser launched did not end")
