@@ -80,7 +80,7 @@ class DependencyUnreachable(PlatformError):
 
 
 class StoreUnwritable(DependencyUnreachable):
-    """The store cannot take an object now, for example because the disk is full; nothing was written."""
+    """The store cannot take an object now, for example a full disk; nothing was written."""
 
 
 # --- names, declarations, schemas ----------------------------------------------------------------
@@ -141,7 +141,7 @@ class AlreadyExists(Refusal):
 
 
 class ChainBroken(Refusal):
-    """The feed's log does not link: an anchors record names another predecessor than the one before."""
+    """The feed's log does not link: anchors name another predecessor than the one before."""
 
 
 class OffsetExpired(Refusal):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFS = """
 type: platform_assets.orchestration.FeedComponent
@@ -159,7 +161,7 @@ def refunded(number: int, **changed: Any) -> dict[str, Any]:
 def make_shop(home: Path, *, orders: int = 100) -> Path:
     """Write a home with one feed and one window of events."""
     (home / "defs" / "shop").mkdir(parents=True)
-    (home / "platform.yaml").write_text("claim_ttl_seconds: 2\nrevision: shop\n")
+    (home / "platform.yaml").write_text("revision: shop\n")
     (home / "defs" / "shop" / "defs.yaml").write_text(textwrap.dedent(DEFS))
     (home / "shop_functions.py").write_text(FUNCTIONS)
     for name, contract in SCHEMAS.items():

@@ -50,7 +50,7 @@ def main() -> NoReturn:
     except PlatformError as error:
         report_error(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outermost edge; see below
         # A defect of ours: nobody knows how far it came, so it must not look like a refusal.
         traceback.print_exc()
         defect = UnknownOutcome(

@@ -28,7 +28,6 @@ from platform_assets.flow.closure import (
     Patience,
     Sealed,
     Unknown,
-    beat,
     claim,
     release,
     seal,
@@ -40,6 +39,7 @@ from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.evidence import run_records, stored_problems, write_evidence
+from platform_assets.pipeline.heartbeat import Heartbeat
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.state import SealedRun, closure_of, open_seal, sealed_run
 
@@ -85,17 +85,18 @@ def mend_log(platform: Platform, run: RunId) -> None:
 
 
 def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) -> dict[str, Any]:
-    records = run_records(platform, run, held)
-    requirements = evaluate(records)  # 5
-    open_points = unmet([*requirements, *stored_problems(platform, run, records)])
+    ttl = float(platform.settings.claim_ttl_seconds)
+    with Heartbeat(platform.store, platform.clock, closure, held, ttl_seconds=ttl) as heart:
+        records = run_records(platform, run, held)
+        requirements = evaluate(records)  # 5
+        open_points = unmet([*requirements, *stored_problems(platform, run, records)])
+        envelope = b"" if open_points else _evidence(platform, run, records, requirements)  # 6
     if open_points:
         perform(release(closure, held), platform.store, platform.clock)
         raise _refused(run, open_points)
-    still = perform(beat(closure, held), platform.store, platform.clock)
-    if not isinstance(still, Held):
-        return _settled(platform, run, still)
-    envelope = _evidence(platform, run, records, requirements)  # 6
-    sealed = perform(seal(closure, still, envelope), platform.store, platform.clock)  # 7
+    if isinstance(heart.outcome, AlreadyClosed | Lost):
+        return _settled(platform, run, heart.outcome)
+    sealed = perform(seal(closure, held, envelope), platform.store, platform.clock)  # 7
     if not isinstance(sealed, Sealed):
         return _settled(platform, run, sealed)
     found = AlreadyClosed(sealed.epoch, envelope)

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from platform_assets.adapters.landing_parts import LandingParts
+from platform_assets.adapters.landing_parts import LandingParts, delivered_runs
 from platform_assets.canonical import digest
 from platform_assets.errors import RecordMissing, SourceChanged, UnknownThing
 from platform_assets.flow.landing import (
@@ -80,7 +78,8 @@ def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> N
         if isinstance(item, Gap):
             tally.declare(item)
         else:
-            tally.deliver(np.asarray(item.column("offset")))
+            for start, end in delivered_runs(item):
+                tally.deliver(start, end)
             parts.add(item)
     parts.end_partition()
 

@@ -27,7 +27,6 @@ from platform_assets.declarations import FeedDeclaration
 from platform_assets.declarations.crosscheck import check_against_contracts
 from platform_assets.declarations.loading import load_feeds
 from platform_assets.errors import UnknownThing
-from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from platform_assets.identifiers import RunId
     from platform_assets.ports.signer import Signer, Trust
     from platform_assets.ports.store import Store
     from platform_assets.ports.streams import StreamSource
