@@ -239,3 +239,12 @@ def test_a_missing_record_is_a_mistake_of_the_caller(records: dict[str, Any], ki
     records[kind] = {}
     with pytest.raises(RuntimeError, match="the report needs the"):
         collect(**records)
+
+
+def test_many_samples_are_folded_and_none_is_lost(records: dict[str, Any]) -> None:
+    first = records["samples"][1]
+    records["samples"] = [first | {"offset": 2_000_000 + n} for n in range(40)]
+    page = render_run_report(collect(**records)).decode()
+    assert "28 more samples" in page
+    assert all(f"@ {2_000_000 + n:,}" in page for n in range(40))
+    assert Page(page.encode()).open == []
