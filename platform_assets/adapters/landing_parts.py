@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from platform_assets.adapters.parts import PartFile, sha256_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -122,6 +122,15 @@ class LandingParts:
             version="2.6",
         )
         return PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
+
+
+def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
+    """Return the offsets of a batch as runs ``[start, end)`` without holes, in their order."""
+    offsets = np.asarray(batch.column("offset"))
+    breaks = np.flatnonzero(np.diff(offsets) != 1)
+    starts = offsets[np.concatenate([[0], breaks + 1])]
+    ends = offsets[np.concatenate([breaks, [len(offsets) - 1]])] + 1
+    return zip(starts.tolist(), ends.tolist(), strict=True)
 
 
 def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:

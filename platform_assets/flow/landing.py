@@ -11,14 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from platform_assets.errors import GapUnproven, LandingInconsistent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    import numpy.typing as npt
 
     from platform_assets.ports.streams import Extent, Gap
 
@@ -38,23 +34,18 @@ class PartitionTally:
         self._holes: list[_Span] = []
         self._gaps: list[Gap] = []
 
-    def deliver(self, offsets: npt.NDArray[np.int64]) -> None:
-        """Count a batch of records.
+    def deliver(self, start: int, end: int) -> None:
+        """Count the records of ``[start, end)``, which were delivered without a hole between them.
 
         Raises:
-            LandingInconsistent: the offsets do not ascend from where the last batch ended, or leave
-                the range.
+            LandingInconsistent: they do not ascend from where the last ones ended, or leave the range.
         """
-        first, last = int(offsets[0]), int(offsets[-1])
-        steps = np.diff(offsets)
-        if first < self._next or last >= self.end or not bool((steps > 0).all()):
-            raise self._wrong(f"offsets {first} to {last}", "ascending and not delivered before")
-        if first > self._next:
-            self._holes.append((self._next, first))
-        for index in np.flatnonzero(steps > 1):
-            self._holes.append((int(offsets[index]) + 1, int(offsets[index + 1])))
-        self._next = last + 1
-        self.delivered += len(offsets)
+        if not self._next <= start < end <= self.end:
+            raise self._wrong(f"offsets {start} to {end - 1}", "ascending and not delivered before")
+        if start > self._next:
+            self._holes.append((self._next, start))
+        self._next = end
+        self.delivered += end - start
 
     def declare(self, gap: Gap) -> None:
         """Take down a gap; it may be declared before or after the records around it."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.adapters.landing_parts import delivered_runs
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import GapUnproven, LandingInconsistent
 from platform_assets.flow.landing import PartitionTally, landing_record, reconcile, recreated
-from platform_assets.ports.streams import Extent, Gap, GapKind
+from platform_assets.ports.streams import LANDING_SCHEMA, Extent, Gap, GapKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 DIGEST = "sha256:" + "a" * 64
 ANCHORS: dict[str, Any] = {
@@ -42,13 +43,16 @@ def gap(start: int, end: int, proof: str = "seen", partition: str = "0") -> Gap:
     return Gap(partition, start, end, GapKind.ABORTED, proof)
 
 
-def offsets(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.array(values, np.int64)
+def deliver(account: PartitionTally, offsets: Sequence[int]) -> None:
+    columns = [pa.nulls(len(offsets), field.type) for field in LANDING_SCHEMA]
+    columns[1] = pa.array(offsets, pa.int64())
+    for start, end in delivered_runs(pa.RecordBatch.from_arrays(columns, schema=LANDING_SCHEMA)):
+        account.deliver(start, end)
 
 
 def test_i02_delivered_and_gaps_equal_the_range() -> None:
     account = tally()
-    account.deliver(offsets(11, 12, 15))
+    deliver(account, (11, 12, 15))
     account.declare(gap(10, 11))
     account.declare(gap(14, 15))
     account.declare(gap(13, 14))
@@ -68,7 +72,7 @@ def test_i02_delivered_and_gaps_equal_the_range() -> None:
 @pytest.mark.parametrize("missing", [10, 14, 19])
 def test_i02_an_offset_that_nothing_explains_is_refused(missing: int) -> None:
     account = tally()
-    account.deliver(offsets(*(offset for offset in range(10, 20) if offset != missing)))
+    deliver(account, [offset for offset in range(10, 20) if offset != missing])
 
     with pytest.raises(GapUnproven, match=rf"\[{missing}, {missing + 1}\]"):
         account.receipt()
@@ -82,7 +86,7 @@ def test_i02_nothing_delivered_is_not_nothing_to_deliver() -> None:
 
 def test_i02_a_gap_that_explains_a_part_of_a_hole_is_not_enough() -> None:
     account = tally()
-    account.deliver(offsets(10, 11, 12, 17, 18, 19))
+    deliver(account, (10, 11, 12, 17, 18, 19))
     account.declare(gap(13, 16))
 
     with pytest.raises(GapUnproven):
@@ -104,7 +108,7 @@ def test_i02_a_gap_that_explains_a_part_of_a_hole_is_not_enough() -> None:
 )
 def test_i02_gaps_that_cannot_be_are_refused(gaps: list[Gap]) -> None:
     account = tally()
-    account.deliver(offsets(10, 11, 12, 14, 15, 16, 17, 18, 19))
+    deliver(account, (10, 11, 12, 14, 15, 16, 17, 18, 19))
     for each in gaps:
         account.declare(each)
 
@@ -128,10 +132,10 @@ def test_i02_records_out_of_order_twice_or_outside_are_refused(
 ) -> None:
     account = tally()
     if before:
-        account.deliver(offsets(*before))
+        deliver(account, before)
 
     with pytest.raises(LandingInconsistent):
-        account.deliver(offsets(*wrong))
+        deliver(account, wrong)
 
 
 @given(st.lists(st.booleans(), max_size=40), st.data())
@@ -142,7 +146,7 @@ def test_i02_any_delivery_with_exactly_its_gaps_is_accepted_and_any_other_is_not
     delivered = [offset for offset, there in enumerate(present) if there]
     while delivered:
         size = data.draw(st.integers(1, len(delivered)))
-        account.deliver(offsets(*delivered[:size]))
+        deliver(account, delivered[:size])
         delivered = delivered[size:]
     absent = [offset for offset, there in enumerate(present) if not there]
     lost = data.draw(st.none() if not absent else st.none() | st.sampled_from(absent))
@@ -172,7 +176,7 @@ def part(rows: int) -> dict[str, Any]:
 @pytest.fixture
 def receipt() -> dict[str, Any]:
     full, empty = tally(), PartitionTally("landing", {"partition": "1", "start": 5, "end": 5})
-    full.deliver(np.arange(10, 18))
+    full.deliver(10, 18)
     full.declare(gap(18, 20))
     return landing_record(ANCHORS, DIGEST, "events", [full, empty], [part(8)], byte_count=77)
 
@@ -216,7 +220,7 @@ def test_i02_a_receipt_that_does_not_add_up_is_found_out(
 
 def test_i02_parts_that_lack_a_record_are_never_recorded() -> None:
     full, empty = tally(), PartitionTally("landing", {"partition": "1", "start": 5, "end": 5})
-    full.deliver(np.arange(10, 20))
+    full.deliver(10, 20)
 
     with pytest.raises(LandingInconsistent, match="parts hold 9 records"):
         landing_record(ANCHORS, DIGEST, "events", [full, empty], [part(9)], byte_count=77)
@@ -224,7 +228,7 @@ def test_i02_parts_that_lack_a_record_are_never_recorded() -> None:
 
 def test_i02_a_partition_left_out_is_never_recorded() -> None:
     full = tally()
-    full.deliver(np.arange(10, 20))
+    full.deliver(10, 20)
 
     with pytest.raises(LandingInconsistent, match=r"partition 1 .* was not landed"):
         landing_record(ANCHORS, DIGEST, "events", [full], [part(10)], byte_count=77)
