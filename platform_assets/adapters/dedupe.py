@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from platform_assets.adapters.row_encoding import encode_rows
@@ -62,8 +63,8 @@ def settle(
     """
     numbered = rows.with_row_index("_seq")
     known = earlier(rows["_id"])
-    repeated = numbered["_id"].is_duplicated()
-    if known is not None:
+    repeated = _repeated(numbered["_id"])
+    if known is not None and not known.rows.is_empty():
         repeated |= numbered["_id"].is_in(known.rows["_id"].implode())
     suspects = numbered.filter(repeated)
     if suspects.is_empty():
@@ -75,12 +76,21 @@ def settle(
         & (pl.col("_offset") == pl.col("first_offset"))
     )
     later = compared.filter(~standing)
-    admitted = numbered.join(later.select("_seq"), on="_seq", how="anti", maintain_order="left")
+    standing_rows = np.ones(rows.height, dtype=bool)
+    standing_rows[later["_seq"].to_numpy()] = False
     return Settled(
-        admitted=admitted.drop("_seq"),
+        admitted=rows.filter(pl.Series(standing_rows)),
         duplicates=_selected(later.filter("_same")),
         mismatches=_selected(later.filter(~pl.col("_same"))),
     )
+
+
+def _repeated(ids: pl.Series) -> pl.Series:
+    """Tell which ids occur more than once: by hash first, which is cheap, then among those exactly."""
+    candidates = ids.hash().is_duplicated()
+    exact = np.zeros(len(ids), dtype=bool)
+    exact[candidates.to_numpy()] = ids.filter(candidates).is_duplicated().to_numpy()
+    return pl.Series(exact)
 
 
 def _compared(

@@ -174,8 +174,7 @@ def _placed(frame: pl.DataFrame, stream: str, landed: pl.DataFrame | None) -> pl
 def _mismatches(event: str, rows: pl.DataFrame) -> pl.DataFrame:
     code = ReasonCode.PAYLOAD_MISMATCH.value
     first = pl.format(
-        "the first event {} is {} {}:{} of {}",
-        "_id",
+        "the first event of this id is {} {}:{} of {}",
         "first_stream",
         "first_partition",
         "first_offset",
