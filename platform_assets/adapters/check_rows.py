@@ -38,7 +38,7 @@ def schema_holds(paths: Sequence[Path], columns: Sequence[Column]) -> CheckObser
     other = [
         f"{path.name}: {_difference(found, declared)}"
         for path in paths
-        if (found := pl.read_parquet_schema(path)) != declared or list(found) != list(declared)
+        if list((found := pl.read_parquet_schema(path)).items()) != list(declared.items())
     ]
     expected = f"{counted(len(columns), 'column')} as in the manifest, null only where declared"
     if other:
@@ -137,7 +137,7 @@ def references_exist(
     (other_kind,) = others.collect_schema().dtypes()
     if other_kind != kind:
         raise TypeError(f"{check.column} is {kind}, {check.references} is {other_kind}")
-    known = others.select(pl.first().alias("value")).drop_nulls().unique()
+    known = others.select(pl.first().alias("value")).unique()
     values = scan.select(column.alias("value")).drop_nulls()
     total = values.select(pl.len()).collect(engine="streaming").item()
     lost = values.join(known, on="value", how="anti")

@@ -30,6 +30,7 @@ from platform_assets.contracts.frames import polars_schema
 from platform_assets_tests import strategies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ROWS = 250_000  # more than two row groups
@@ -91,25 +92,47 @@ def test_i05_parts_are_the_same_bytes_whatever_the_thread_count(
     assert len(printed.pop().split()) == 2
 
 
-@pytest.mark.parametrize("form", ["chunks", "gathered", "sliced", "filtered", "arrow", "read back"])
+FORMS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "chunks": lambda frame: pl.concat(
+        [frame.slice(start, 7_777) for start in range(0, frame.height, 7_777)], rechunk=False
+    ),
+    "gathered": lambda frame: frame[ORDER][np.argsort(ORDER)],
+    "sliced": lambda frame: pl.concat([frame, frame, frame]).rechunk()[frame.height :].head(ROWS),
+    "filtered": lambda frame: pl.concat([frame, frame]).filter(pl.int_range(pl.len()) < ROWS),
+    "arrow": lambda frame: pl.DataFrame(pa.table(frame)),
+}
+ORDER = np.random.default_rng(5).permutation(ROWS)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_i05_parts_are_the_same_bytes_whatever_the_frame_looks_like_in_memory(
     tmp_path: Path, form: str
 ) -> None:
     frame = wide_frame()
-    order = np.random.default_rng(5).permutation(frame.height)
-    write_frame(frame, tmp_path / "whole.parquet")
-    other = {
-        "chunks": lambda: pl.concat(
-            [frame.slice(start, 7_777) for start in range(0, frame.height, 7_777)], rechunk=False
-        ),
-        "gathered": lambda: frame[order][np.argsort(order)],
-        "sliced": lambda: pl.concat([frame.head(999), frame]).slice(999),
-        "filtered": lambda: pl.concat([frame, frame]).filter(pl.int_range(pl.len()) < frame.height),
-        "arrow": lambda: pl.DataFrame(pa.table(frame)),
-        "read back": lambda: read_parts([tmp_path / "whole.parquet"], COLUMNS).collect(),
-    }[form]()
+    other = FORMS[form](frame)
     assert other.equals(frame)
     assert digests(other, tmp_path / "b") == digests(frame, tmp_path / "a")
+
+
+def test_i05_parts_read_back_and_written_again_are_the_same_bytes(tmp_path: Path) -> None:
+    frame = wide_frame()
+    written = write_parts(frame, COLUMNS, tmp_path / "a", part_rows=200_000)
+    again = read_parts([part.path for part in written], COLUMNS).collect()
+    assert digests(again, tmp_path / "b") == [part.sha256 for part in written]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("columns", [["name", "score"], ["place", "tags"]])
+def test_i05_pages_that_are_split_do_not_follow_chunks_or_borrowed_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, columns: list[str]
+) -> None:
+    monkeypatch.setattr(parts, "PAGE_BYTES", 256 * 1024)  # stands for a column above 2 GiB
+    frame = wide_frame().select(columns)
+    first, second = (
+        write_frame(each, tmp_path / name)
+        for each, name in ((frame, "a.parquet"), (FORMS[form](frame), "b.parquet"))
+    )
+    assert first.sha256 == second.sha256
 
 
 def test_i05_what_lies_hidden_under_nulls_does_not_reach_the_bytes(tmp_path: Path) -> None:

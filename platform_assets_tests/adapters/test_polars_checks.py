@@ -129,6 +129,14 @@ def test_values_that_refer_to_nothing_are_counted(
     assert observed in result.observed
 
 
+def test_a_reference_of_another_type_is_an_error_that_names_both(product: Product) -> None:
+    result = run_one(product.context(ROWS), "referential", **{**REFERS, "column": "count"})
+    assert (result.outcome, result.detail) == (
+        Outcome.ERROR,
+        "TypeError: count is Int64, x is String",
+    )
+
+
 def test_a_refused_reference_is_an_error_not_an_empty_product(product: Product) -> None:
     def refuses(*_: Any) -> pl.LazyFrame:
         raise PermissionError("the gate says no")
