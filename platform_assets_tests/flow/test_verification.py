@@ -17,9 +17,16 @@ from platform_assets.errors import (
     PlatformError,
     VerificationFailed,
 )
-from platform_assets.flow.evidence import seal_statement
-from platform_assets.flow.signing import EVIDENCE, Statement, open_statement, sign_statement
+from platform_assets.flow.evidence import file_entry, seal_statement
+from platform_assets.flow.signing import (
+    CLOSURE,
+    EVIDENCE,
+    Statement,
+    open_statement,
+    sign_statement,
+)
 from platform_assets.flow.verification import Verification, verify
+from platform_assets.flow.verification_of_records import provenance_path
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.verify import verify_bundle
 from platform_assets_tests.simulators.closed_run import (
@@ -202,6 +209,39 @@ def test_evidence_that_says_other_than_its_records_is_found(
     feed: ClosedFeed, change: Callable[[dict[str, Any]], None], where: str
 ) -> None:
     assert where in problems(resealed(feed, change), feed)
+
+
+@pytest.mark.parametrize("key", ["nonce", "epoch", "run_id", "config_digest", "bundle_digest"])
+def test_a_seal_that_says_other_than_its_bundle_is_found(feed: ClosedFeed, key: str) -> None:
+    bundle = feed.bundle(RUN)
+    seal = open_statement(
+        bundle.files["seal.json"], feed.trust, thing="seal", predicate_type=CLOSURE
+    )
+    other = {
+        "nonce": "f" * 32,
+        "epoch": 2,
+        "run_id": "payments-00000009",
+        "config_digest": "sha256:" + "f" * 64,
+        "bundle_digest": "sha256:" + "f" * 64,
+    }
+    changed = Statement(CLOSURE, seal.subjects, {**seal.predicate, key: other[key]})
+    bundle.files["seal.json"] = sign_statement(feed.signer, changed)
+    assert set(problems(bundle, feed)) == {"seal.json"}
+
+
+def test_provenance_that_says_other_than_its_records_is_found(feed: ClosedFeed) -> None:
+    told, true = (provenance_path(str(RUN), 1, name) for name in ("auths", "scores"))
+    other = feed.bundle(RUN).files[true]
+
+    def listed(predicate: dict[str, Any]) -> None:
+        predicate["records"] = [
+            file_entry(told, other) if entry["path"] == told else entry
+            for entry in predicate["records"]
+        ]
+
+    bundle = resealed(feed, listed)
+    bundle.files[told] = other
+    assert problems(bundle, feed) == {told: "is not what the records say"}
 
 
 def test_a_configuration_that_no_home_would_write_is_a_finding_and_never_an_error(
