@@ -1,10 +1,11 @@
 """How much of what waits one window takes, and when a window is due.
 
-Records are shared out fairly: partitions are filled like vessels that are joined, all to one level, so
-that a partition with much waiting cannot starve the others. What the level does not divide goes to the
-first partitions in natural order, so that the split is a function of what was seen.
+Records are shared out in proportion to what waits, so that while a feed catches up on a backlog all
+its streams move through it together: a stream that is small does not run ahead of the one that it
+refers to. Every partition with something waiting gets one record at least, so that none starves. The
+split is a function of what was seen: largest remainders first, then natural order.
 
-Bytes are shared out the same way. A partition whose part fits its share gives back what it does not
+Bytes are shared out to one level. A partition whose part fits its share gives back what it does not
 need; the rest is shared among the others. The bound holds for the window as a whole, except that every
 partition with something waiting gets one record at least: one that is larger than the bound would
 block its feed for ever.
@@ -61,14 +62,22 @@ def cut_window(
 
 
 def share_records(waiting: Sequence[int], total: int) -> list[int]:
-    """Split a number of records over partitions: each gets what waits, up to a common level."""
+    """Split a number of records over partitions: one each, the rest in proportion to what waits."""
+    if sum(waiting) <= total:
+        return list(waiting)
+    some = [index for index, count in enumerate(waiting) if count]
     shares = [0] * len(waiting)
-    remaining, left = total, len(waiting)
-    # From the emptiest on, each either takes all that waits or is cut at an equal share of the rest.
-    for index in sorted(range(len(waiting)), key=lambda index: (waiting[index], -index)):
-        shares[index] = min(waiting[index], remaining // left)
-        remaining -= shares[index]
-        left -= 1
+    for index in some[:total]:
+        shares[index] = 1
+    left = total - sum(shares)
+    rest = [count - share for count, share in zip(waiting, shares, strict=True)]
+    whole = sum(rest)
+    fractions = {index: left * rest[index] % whole for index in some}
+    for index in some:
+        shares[index] += left * rest[index] // whole
+    # Largest remainders first; of equal ones, the first in natural order.
+    for index in sorted(some, key=lambda index: (-fractions[index], index))[: total - sum(shares)]:
+        shares[index] += 1
     return shares
 
 

@@ -58,8 +58,8 @@ def content_digest(log: Path) -> str:
     return digest.hexdigest()
 
 
-def level(limit: int) -> Any:
-    """Cut like vessels that are joined."""
+def shared(limit: int) -> Any:
+    """Cut as the platform does."""
 
     def cut(waiting: dict[Any, int]) -> dict[Any, int]:
         return dict(zip(waiting, share_records(list(waiting.values()), limit), strict=True))
@@ -67,10 +67,12 @@ def level(limit: int) -> Any:
     return cut
 
 
-def proportional(limit: int) -> Any:
+def level(limit: int) -> Any:
+    """Cut like vessels that are joined."""
+
     def cut(waiting: dict[Any, int]) -> dict[Any, int]:
-        total = max(limit, sum(waiting.values()))
-        return {key: -(-count * limit // total) for key, count in waiting.items()}
+        share = limit // max(1, sum(1 for count in waiting.values() if count))
+        return {key: min(count, max(1, share)) for key, count in waiting.items()}
 
     return cut
 
@@ -127,8 +129,8 @@ def test_the_ledger_beside_the_log_is_the_one_returned(written: tuple[Path, Plan
         level(RECORDS),
         level(5_000),
         level(701),
-        proportional(6_000),
-        proportional(999),
+        shared(6_000),
+        shared(999),
         one_partition_at_a_time(1_700),
     ],
     ids=["one", "level-5000", "level-701", "prop-6000", "prop-999", "serial-1700"],

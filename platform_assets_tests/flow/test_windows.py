@@ -39,15 +39,15 @@ def waiting(
     ]
 
 
-def test_records_are_shared_out_to_one_level() -> None:
+def test_records_are_shared_out_in_proportion() -> None:
     assert share_records([100, 100, 100], 90) == [30, 30, 30]
-    assert share_records([5, 100, 100], 95) == [5, 45, 45]
+    assert share_records([1000, 500, 10], 151) == [99, 50, 2]
     assert share_records([1_000_000, 1, 0], 10) == [9, 1, 0]
     assert share_records([3, 3], 100) == [3, 3]
     assert share_records([], 10) == []
 
 
-def test_what_the_level_does_not_divide_goes_to_the_first_partitions() -> None:
+def test_what_cannot_be_divided_goes_to_the_largest_remainders_then_to_the_first() -> None:
     assert share_records([10, 10, 10], 8) == [3, 3, 2]
     assert share_records([10, 10, 10], 1) == [1, 0, 0]
 
@@ -58,8 +58,12 @@ def test_sharing_is_fair_and_takes_all_that_it_may(counts: list[int], total: int
 
     assert sum(shares) == min(total, sum(counts))
     assert all(0 <= share <= count for share, count in zip(shares, counts, strict=True))
-    cut = [share for share, count in zip(shares, counts, strict=True) if share < count]
-    assert not cut or max(shares) - min(cut) <= 1
+    some = [index for index, count in enumerate(counts) if count]
+    if len(some) <= total:
+        assert all(shares[index] for index in some), "none starves"
+    for index in some:
+        quota = total * counts[index] / sum(counts)
+        assert sum(counts) <= total or abs(shares[index] - quota) <= len(some)
 
 
 class Sizes:
