@@ -20,6 +20,8 @@ _GIB = 1024**3
 _MIB = 1024**2
 #: Above this share of the machine, other processes disturb the wall times.
 _QUIET = 0.05
+#: Above this one, wall times and their ratios are not worth writing down.
+TOO_BUSY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ def print_results(results: Results) -> None:
     console.print(table)
     for remark in remarks(results):
         console.print(remark)
+
+
+def disturbance(results: Results) -> float:
+    """Return the largest share of the machine that other processes took during a measurement."""
+    return max(run.other_cpu_share for runs in results.runs.values() for run in runs)
 
 
 def remarks(results: Results) -> list[str]:
