@@ -8,7 +8,7 @@ The steps are those of `platform_assets.flow.closure`:
 7. Create the seal: the one act that closes the run.
 8. Append to the log of closures; whoever looks next does it if this one cannot.
 
-A refused closure gives its claim up, so that the next attempt need not wait.
+A closure that is refused or fails gives its claim up, so that the next attempt need not wait.
 """
 
 from __future__ import annotations
@@ -87,13 +87,11 @@ def mend_log(platform: Platform, run: RunId) -> None:
 def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) -> dict[str, Any]:
     ttl = float(platform.settings.claim_ttl_seconds)
     with Heartbeat(platform.store, platform.clock, closure, held, ttl_seconds=ttl) as heart:
-        records = run_records(platform, run, held)
-        requirements = evaluate(records)  # 5
-        open_points = unmet([*requirements, *stored_problems(platform, run, records)])
-        envelope = b"" if open_points else _evidence(platform, run, records, requirements)  # 6
-    if open_points:
-        perform(release(closure, held), platform.store, platform.clock)
-        raise _refused(run, open_points)
+        try:
+            envelope = _prepare(platform, run, held)
+        except Exception:
+            perform(release(closure, held), platform.store, platform.clock)
+            raise
     if isinstance(heart.outcome, AlreadyClosed | Lost):
         return _settled(platform, run, heart.outcome)
     sealed = perform(seal(closure, held, envelope), platform.store, platform.clock)  # 7
@@ -101,6 +99,16 @@ def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) 
         return _settled(platform, run, sealed)
     found = AlreadyClosed(sealed.epoch, envelope)
     return _closed(platform, run, open_seal(platform, run, found), already=False)
+
+
+def _prepare(platform: Platform, run: RunId, held: Held) -> bytes:
+    """Judge the run, write its evidence and return the seal's envelope."""
+    records = run_records(platform, run, held)
+    requirements = evaluate(records)  # 5
+    open_points = unmet([*requirements, *stored_problems(platform, run, records)])
+    if open_points:
+        raise _refused(run, open_points)
+    return _evidence(platform, run, records, requirements)  # 6
 
 
 def _evidence(

@@ -1,28 +1,23 @@
-"""Gathering what a closure judges, and writing what it leaves beside the records.
-
-What is gathered are bytes with their paths; the flow believes none of it because of where it stands.
-"""
+"""What a closure judges of the store, and what it leaves there beside the records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.errors import ObjectMissing, PlatformError
-from platform_assets.flow.foreign import references
-from platform_assets.flow.places import Place, place_of
+from platform_assets.errors import PlatformError
+from platform_assets.flow.places import Place
 from platform_assets.flow.policy import policy_of
 from platform_assets.flow.provenance import provenance_of
 from platform_assets.flow.requirements import Requirement
 from platform_assets.flow.requirements_of_proofs import permit_of
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
-from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import verified_paths
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.records import write_bytes
-from platform_assets.pipeline.state import sealed_run
+from platform_assets.pipeline.run_documents import gather
 from platform_assets.reports.collect import collect
 from platform_assets.reports.run_report import render_run_report
 from platform_assets.reports.samples import choose_samples
@@ -32,10 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.flow.closure import Held
+    from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
-
-#: Kinds that are judged; beats and the copy of the log entry say nothing about the run.
-_JUDGED_FOLDERS = ("landing", "admission", "products", "certificates", "consumers", "closure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +41,16 @@ class Written:
 
 def run_records(platform: Platform, run: RunId, held: Held) -> RunRecords:
     """Return everything that the requirements of a run are judged from."""
-    documents = dict(_own_documents(platform, run, held.epoch))
     declared = platform.feed(run.feed).outputs()
-    policies = {name: policy_of(name, output.checks) for name, output in declared.items()}
-    records = _records(platform, run, held, documents, policies)
-    for other in sorted({reference.run_id for reference in references(records.parsed, str(run))}):
-        documents |= dict(_foreign_documents(platform, RunId.parse(other)))
-    return _records(platform, run, held, documents, policies)
+    return RunRecords(
+        run=run,
+        documents=gather(platform.store, run, held.epoch),
+        policies={name: policy_of(name, output.checks) for name, output in declared.items()},
+        epoch=held.epoch,
+        nonce=held.nonce,
+        trust=platform.trust,
+        secrets=platform.settings.secret_values(),
+    )
 
 
 def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list[Requirement]:
@@ -104,49 +100,6 @@ def write_evidence(
     for path, data in files.items():
         write_bytes(platform.store, path, data)
     return Written(files, sorted(keys))
-
-
-def _records(
-    platform: Platform,
-    run: RunId,
-    held: Held,
-    documents: Mapping[str, bytes],
-    policies: Mapping[str, Mapping[str, Any]],
-) -> RunRecords:
-    return RunRecords(
-        run=run,
-        documents=documents,
-        policies=policies,
-        epoch=held.epoch,
-        nonce=held.nonce,
-        trust=platform.trust,
-        secrets=platform.settings.secret_values(),
-    )
-
-
-def _own_documents(platform: Platform, run: RunId, epoch: int) -> Iterator[tuple[str, bytes]]:
-    store = platform.store
-    paths = [layout.anchors_path(run)]
-    if run.predecessor is not None:
-        paths.append(layout.anchors_path(run.predecessor))
-    paths.append(layout.configuration_path(platform.anchors(run)["config_digest"]))
-    for folder in _JUDGED_FOLDERS:
-        paths += store.list(f"{layout.run_folder(run)}/{folder}")
-    paths += store.list(f"revocations/{run}")
-    for path in paths:
-        place = place_of(path)
-        if place is not None and not (place.kind in ("claim", "seal") and place.number > epoch):
-            try:
-                yield path, store.read(path)
-            except ObjectMissing:
-                continue  # a requirement says so
-
-
-def _foreign_documents(platform: Platform, other: RunId) -> Iterator[tuple[str, bytes]]:
-    sealed = sealed_run(platform, other)
-    if sealed is not None:
-        yield f"{layout.closure_folder(other)}/{sealed.epoch:04d}.seal", sealed.seal
-        yield f"{layout.evidence_folder(other, sealed.epoch)}/bundle.json", sealed.bundle_bytes
 
 
 def _listed_parts(receipt: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
