@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from platform_assets.contracts.columnar.automaton import Automaton, Nondeterministic, TooLarge
 from platform_assets.contracts.columnar.checks import Expression, Places, TextCheck
 
 _DIGITS = frozenset(string.digits)
@@ -40,7 +41,93 @@ def pattern_check(pattern: str) -> TextCheck | None:
     except (UnlikeDialects, pl.exceptions.PolarsError):
         return None
     places = _fixed_places(pattern)
-    return Expression(translated) if places is None else Places(places)
+    return Places(places) if places is not None else _automaton(pattern) or Expression(translated)
+
+
+def _automaton(pattern: str) -> Automaton | None:
+    """Return the automaton of a pattern, if it is anchored at both ends and has none within."""
+    if not (pattern.startswith("^") and pattern.endswith("$") and not pattern.endswith("\\$")):
+        return None
+    building = _Building(_Reading(pattern[1:-1]))
+    try:
+        start, end = building.sequence()
+        if building.reading.at != len(building.reading.pattern):
+            return None
+        return Automaton(building.nodes, start, end)
+    except (UnlikeDialects, TooLarge):
+        return None
+
+
+@dataclass
+class _Building:
+    """Builds Thompson's automaton of a pattern that `_Reading` has accepted."""
+
+    reading: _Reading
+    nodes: Nondeterministic = field(default_factory=Nondeterministic)
+
+    def sequence(self) -> tuple[int, int]:
+        start = end = self.nodes.node()
+        while self.reading.peek() not in ("", ")", "|"):
+            at = self.reading.at
+            first, last = self.atom()
+            repeat = _REPEAT.match(self.reading.pattern, self.reading.at)
+            if repeat is not None:
+                after = repeat.end()
+                first, last = self.repeated(at, *_times(repeat))
+                self.reading.at = after
+            self.nodes.free[end].append(first)
+            end = last
+        return start, end
+
+    def repeated(self, at: int, least: int, most: int | None) -> tuple[int, int]:
+        """Build the atom at a place as often as it has to stand, and as often as it may."""
+        start = end = self.nodes.node()
+        exits = []
+        for number in range(least + 1 if most is None else most):
+            if number >= least:
+                exits.append(end)
+            self.reading.at = at
+            first, last = self.atom()
+            self.nodes.free[end].append(first)
+            if most is None and number == least:
+                self.nodes.free[last].append(first)
+            end = last
+        final = self.nodes.node()
+        for node in (*exits, end):
+            self.nodes.free[node].append(final)
+        return start, final
+
+    def atom(self) -> tuple[int, int]:
+        reading = self.reading
+        if reading.peek() in "^$":
+            raise UnlikeDialects(reading.pattern)
+        if reading.peek() == "(":
+            return self.group()
+        chars, negated = read_set(reading)
+        if negated:
+            raise UnlikeDialects(reading.pattern)
+        start, end = self.nodes.node(), self.nodes.node()
+        self.nodes.step[start] = (chars, end)
+        return start, end
+
+    def group(self) -> tuple[int, int]:
+        self.reading.at += 3 if self.reading.pattern[self.reading.at + 1] == "?" else 1
+        start, end = self.nodes.node(), self.nodes.node()
+        while True:
+            first, last = self.sequence()
+            self.nodes.free[start].append(first)
+            self.nodes.free[last].append(end)
+            if self.reading.take() == ")":
+                return start, end
+
+
+def _times(repeat: re.Match[str]) -> tuple[int, int | None]:
+    if repeat[1] is None:
+        return (1, None) if repeat[0][0] == "+" else (0, None if repeat[0][0] == "*" else 1)
+    least = int(repeat[1])
+    if repeat[2] is None:
+        return least, least
+    return least, int(repeat[3]) if repeat[3] is not None else None
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from platform_assets.contracts.columnar.words import WORD, first_flag, outside, word_of
+from platform_assets.contracts.columnar.words import WORD, first_flag, word_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,9 @@ _MAX_WINDOW = 12
 MAX_LITERAL = 64
 _SCAN_WINDOW = 8
 _BYTE = np.uint64(0xFF)
+_ONES = np.uint64(0x0101_0101_0101_0101)
+_TOP = np.uint64(0x8080_8080_8080_8080)
+_QUOTES = _ONES * np.uint64(QUOTE)
 
 
 class Text:
@@ -161,7 +164,9 @@ class Cursor:
 
 
 def _find_quote(words: Words, place: int, length: Ints) -> None:
-    flags = outside(words, QUOTE, QUOTE) ^ np.uint64(0x8080_8080_8080_8080)
+    # Mycroft's test for a zero byte: the first flag is right, which is the one that counts.
+    differing = words ^ _QUOTES
+    flags = (differing - _ONES) & ~differing & _TOP
     here = (flags != 0) & (length < 0)
     np.copyto(length, first_flag(flags) + place, where=here)
 
