@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
-from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from platform_assets.declarations import FeedDeclaration
@@ -51,15 +51,11 @@ class FeedAttributes(FeedDeclaration):
     """The declaration, with a JSON Schema that tells where a mistake is."""
 
     @classmethod
-    def model_json_schema(
-        cls,
-        by_alias: bool = True,
-        ref_template: str = DEFAULT_REF_TEMPLATE,
-        schema_generator: type[GenerateJsonSchema] = _OneMistakeAtATime,
-        **options: Any,
-    ) -> dict[str, Any]:
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
         """Return the JSON Schema that ``dg`` holds a ``defs.yaml`` against."""
-        return super().model_json_schema(by_alias, ref_template, schema_generator, **options)
+        return super().model_json_schema(
+            *args, **{"schema_generator": _OneMistakeAtATime, **options}
+        )
 
 
 class FeedComponent(dg.Component):

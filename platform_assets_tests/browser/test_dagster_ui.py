@@ -43,6 +43,8 @@ FLAGS = [
 #: Milliseconds for something to show; the machine may be busy.
 PATIENCE = 120_000
 RUN = "shop-00000001"
+PARTITION = f"assets/shop/refunds?view=partitions&partition={RUN}"
+CERTIFICATE = "assets/shop/refunds?view=checks&checkDetail=certificate"
 TOO_STRICT = ("max: 100000\n        - check: referential", "max: 50\n        - check: referential")
 
 pytestmark = [
@@ -87,21 +89,22 @@ def test_one_product_of_one_run_is_materialised_and_certified_from_its_partition
     home: Path, page: Page, screenshots: Path, tmp_path: Path
 ) -> None:
     with dagster_dev(home, tmp_path / "dg-dev.log") as address:
-        page.goto(f"{address}/assets/shop/refunds?view=partitions&partition={RUN}")
-        page.get_by_role("heading", name=RUN).or_(page.get_by_text(RUN)).first.wait_for()
+        page.goto(f"{address}/{CERTIFICATE}")
+        page.get_by_text("FAIL", exact=True).wait_for()
         page.screenshot(path=screenshots / "1-failed.png")
 
+        page.goto(f"{address}/{PARTITION}")
+        page.get_by_text("content_digest").first.wait_for()
         page.get_by_role("button", name="Materialize").first.click()
         page.get_by_role("button", name="Launch 1 run").click()
         wait_for_run(home)
         assert product_state(Platform.open(home), RunId.parse(RUN), "refunds")["readable"]
 
-        page.goto(f"{address}/assets/shop/refunds?view=checks&checkDetail=certificate")
-        page.get_by_text("certificate").first.wait_for()
-        page.get_by_text("PASS").first.wait_for()
+        page.goto(f"{address}/{CERTIFICATE}")
+        page.get_by_text("PASS", exact=True).wait_for()
         page.screenshot(path=screenshots / "2-certified.png")
 
-        page.goto(f"{address}/assets/shop/refunds?view=partitions&partition={RUN}")
+        page.goto(f"{address}/{PARTITION}")
         page.get_by_text("content_digest").first.wait_for()
         page.screenshot(path=screenshots / "3-materialised.png")
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
+import pytest
+
 import platform_assets
-from platform_assets_tests.orchestration.shop_home import DECLARATION, redeclare
+from platform_assets.orchestration import home_instance
+from platform_assets_tests.orchestration.shop_home import DECLARATION, make_shop, redeclare
+
+REPOSITORY = Path(platform_assets.__file__).parent.parent
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def dg_check_defs(folder: Path) -> tuple[int, str]:
+def dg_check_defs(folder: Path, **settings: str) -> tuple[int, str]:
     environment = {
         k: v for k, v in os.environ.items() if k not in ("PLATFORM_HOME", "DAGSTER_HOME")
     }
     done = subprocess.run(
         [str(Path(sys.executable).with_name("dg")), "check", "defs"],
         cwd=folder,
-        env={**environment, "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        env={**environment, **settings, "DAGSTER_DISABLE_TELEMETRY": "yes"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -52,7 +59,7 @@ def test_a_mistake_is_reported_whichever_of_the_feeds_has_it(home: Path) -> None
     # `dg check yaml` looks at one file for each component type; the loader looks at all of them
     for name, text in {
         "aaa": DECLARATION.replace("feed: shop", "feed: aaa\n  colour: red"),
-        "zzz": DECLARATION.replace("feed: shop", "feed: zzz\n  window: wide", 1),
+        "zzz": DECLARATION.replace("feed: shop", "feed: zzz\n  dedupe: wide", 1),
     }.items():
         path = home / "defs" / name / "defs.yaml"
         path.parent.mkdir()
@@ -73,6 +80,22 @@ def test_a_mistake_in_a_contract_is_reported_with_its_file_and_line(home: Path) 
     assert "ContractInvalid" in shown
 
 
-def test_the_repository_itself_is_a_dg_project() -> None:
-    code, shown = dg_check_defs(Path(platform_assets.__file__).parent.parent)
+def test_the_repository_itself_is_a_dg_project(tmp_path: Path) -> None:
+    code, shown = dg_check_defs(REPOSITORY, DAGSTER_HOME=str(tmp_path))
     assert code == 0, shown
+
+
+@pytest.mark.parametrize("folder", [".", "platform_assets/orchestration/home"])
+def test_dagster_of_a_folder_sends_nothing_out_and_keeps_what_the_home_ran(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(REPOSITORY / folder / "dagster.yaml", "dagster.yaml")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+    home = Path(".platform" if folder == "." else ".")
+    assert (home / "dagster/history/runs.db").is_file()
+    make_shop(tmp_path / "home")
+    with home_instance(tmp_path / "home"):
+        assert (tmp_path / "home/dagster/history/runs.db").is_file()
