@@ -8,9 +8,9 @@ referrer often lacks an ``$id``. Nothing is ever fetched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import quote, urldefrag, urljoin
 
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: The address below which files without an absolute ``$id`` are known; ``.invalid`` never resolves.
 BASE_URI = "https://contracts.invalid/"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _ONE = (
     "additionalProperties",
@@ -45,6 +46,24 @@ _ONE = (
 )
 _MANY = ("allOf", "anyOf", "oneOf", "prefixItems")
 _NAMED = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+
+
+_VALUES = ("enum", "const", "default", "examples")
+
+
+def _other_dialects(value: Any, where: str) -> Iterator[str]:
+    """Yield the places of every ``$schema`` that names another dialect."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _other_dialects(item, where + pointer(index))
+    elif isinstance(value, dict):
+        dialect = value.get("$schema", DIALECT)
+        # Below "properties" it may be the name of a property, and then it has a schema.
+        if not isinstance(dialect, (dict, bool)) and str(dialect).removesuffix("#") != DIALECT:
+            yield where + pointer("$schema")
+        for name, item in value.items():
+            if name not in _VALUES:
+                yield from _other_dialects(item, where + pointer(name))
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,13 @@ class SchemaDocument:
                 found=f"a {type(positioned.value).__name__}",
                 remedy='Begin the file with {"$schema": …, "type": "object", "properties": …}.',
             )
+        for where in _other_dialects(positioned.value, ""):
+            raise document.error(
+                where,
+                expected=f"JSON Schema Draft 2020-12 ({DIALECT})",
+                found="another dialect",
+                remedy=f'Write "$schema": "{DIALECT}" and adapt the keywords that changed.',
+            )
         return document
 
     @property
@@ -113,6 +139,11 @@ class Place:
         """Return the error that names the line of a keyword of this schema."""
         where = self.where + pointer(keyword) if keyword else self.where
         return self.document.error(where, expected=expected, found=found, remedy=remedy)
+
+    @property
+    def fragment(self) -> str:
+        """The pointer as the fragment of an address."""
+        return quote(self.where, safe="/~!$&'()*+,;=:@")
 
     def step(self, *steps: str | int) -> Place:
         """Return a schema inside this one."""
@@ -149,7 +180,7 @@ class Library:
     def __init__(self, documents: Mapping[str, SchemaDocument]) -> None:
         """Index the documents, given by every address under which each is to be found."""
         self._documents = dict(documents)
-        self._places: dict[int, tuple[SchemaDocument, str]] = {}
+        self._places: dict[int, Place] = {}
         self._registry: Registry[Any] = Registry().with_resources(
             (uri, DRAFT202012.create_resource(document.value))
             for uri, document in documents.items()
@@ -158,20 +189,24 @@ class Library:
         for document in documents.values():
             for place in self.root(document).everything():
                 if isinstance(place.schema, dict):
-                    self._places.setdefault(id(place.schema), (document, place.where))
+                    self._places.setdefault(id(place.schema), place)
+
+    def documents(self) -> dict[str, SchemaDocument]:
+        """Return the documents by every address under which they are found."""
+        return dict(self._documents)
 
     def root(self, document: SchemaDocument) -> Place:
         """Return the place of a whole document."""
         resolver = self._registry.resolver(document.identity)
         return Place(document.value, document, "", resolver)
 
-    def follow(self, place: Place, keyword: str = "$ref") -> tuple[Place, str | None]:
+    def follow(self, place: Place) -> tuple[Place, str | None]:
         """Return where a reference leads, and the address to add for it where only the file has one.
 
         Raises:
             ContractInvalid: no document here has what the reference names.
         """
-        reference = place.schema[keyword]
+        reference = place.schema["$ref"]
         try:
             found = place.resolver.lookup(reference)
             alias = None
@@ -181,28 +216,27 @@ class Library:
             try:
                 found = self._registry.resolver("").lookup(by_file)
             except Unresolvable:
-                raise self._unresolved(place, keyword, standard) from error
+                raise self._unresolved(place, standard) from error
             alias = urldefrag(standard)[0]
-        return self._place_of(found.contents, found.resolver, place, keyword), alias
+        return self._place_of(found.contents, place), alias
 
-    def _place_of(self, schema: Any, resolver: Resolvers, referrer: Place, keyword: str) -> Place:
+    def _place_of(self, schema: Any, referrer: Place) -> Place:
         if isinstance(schema, bool):
-            return Place(schema, referrer.document, referrer.where, resolver)
+            return replace(referrer, schema=schema)
         known = self._places.get(id(schema)) if isinstance(schema, dict) else None
         if known is None:
             raise referrer.error(
-                keyword,
+                "$ref",
                 expected="a reference to a schema",
-                found=f"{referrer.schema[keyword]!r}, where no schema stands",
+                found=f"{referrer.schema['$ref']!r}, where no schema stands",
                 remedy="Point it at a schema, for example one in $defs.",
             )
-        document, where = known
-        return Place(schema, document, where, resolver)
+        return known
 
-    def _unresolved(self, place: Place, keyword: str, address: str) -> ContractInvalid:
+    def _unresolved(self, place: Place, address: str) -> ContractInvalid:
         return place.error(
-            keyword,
-            expected=f"a {keyword} to a schema in the contract folders (nothing is fetched)",
-            found=f"{place.schema[keyword]!r}, that is {address}, which no file here has",
+            "$ref",
+            expected="a $ref to a schema in the contract folders (nothing is fetched)",
+            found=f"{place.schema['$ref']!r}, that is {address}, which no file here has",
             remedy="Correct the reference, or put the schema beside the others with that $id.",
         )

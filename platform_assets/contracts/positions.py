@@ -19,6 +19,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _MAX_DEPTH = 200
+_MAX_EXPONENT = 400
 
 
 class NotJson(ValueError):
@@ -56,6 +57,14 @@ def read_positioned(text: str) -> Positioned:
     return Positioned(value, reader.lines)
 
 
+def _number(match: re.Match[str]) -> int | Decimal:
+    number = Decimal(match[0])
+    exponent = abs(number.adjusted())
+    # 2.0 is the integer 2 to JSON Schema; huge exponents are left unevaluated.
+    whole = exponent < _MAX_EXPONENT and number == number.to_integral_value()
+    return int(number) if whole else number
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -85,8 +94,7 @@ class _Reader:
             if self.text.startswith(word, at):
                 return value, at + len(word)
         if match := _NUMBER.match(self.text, at):
-            exact = match[1] is not None or match[2] is not None
-            return (Decimal(match[0]) if exact else int(match[0])), match.end()
+            return _number(match), match.end()
         raise self.error("no JSON value stands here", at)
 
     def _string(self, at: int) -> tuple[str, int]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-import jsonschema_rs
-
+from platform_assets.contracts.compilation import compile_validator
 from platform_assets.contracts.derivation import derive_columns
 from platform_assets.contracts.documents import BASE_URI, Library, Place, SchemaDocument
 from platform_assets.contracts.soundness import check_soundness
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from platform_assets.contracts.columns import Column
+    import jsonschema_rs
 
-_REFERENCES = ("$ref", "$dynamicRef")
-_MASK = "the value"
+    from platform_assets.contracts.columns import Column
 
 
 @dataclass(frozen=True)
@@ -68,23 +66,7 @@ class Contract:
     @cached_property
     def validator(self) -> jsonschema_rs.Draft202012Validator:
         """The compiled validator. Its messages never quote the record."""
-        values = [(uri, read.value) for uri, read in _read(self.documents).items()]
-        try:
-            return jsonschema_rs.Draft202012Validator(
-                {"$ref": _uri(self.ref)},
-                registry=jsonschema_rs.Registry(values),
-                validate_formats=True,
-                ignore_unknown_formats=False,
-                offline=True,
-                mask=_MASK,
-            )
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            raise self.root.error(
-                "",
-                expected="a schema that compiles",
-                found=str(error).splitlines()[0],
-                remedy="Correct the schema.",
-            ) from error
+        return compile_validator(self.root, self.library)
 
 
 class ContractRegistry:
@@ -160,10 +142,6 @@ def _read_file(ref: str, path: Path) -> SchemaDocument | ContractInvalid:
         return error
 
 
-def _read(documents: Mapping[str, str]) -> dict[str, SchemaDocument]:
-    return {u: SchemaDocument.read(u, unquote(u), text) for u, text in documents.items()}
-
-
 def _closure(
     root: SchemaDocument, usable: Mapping[str, SchemaDocument]
 ) -> dict[str, SchemaDocument]:
@@ -175,16 +153,14 @@ def _closure(
         place = library.root(waiting.pop())
         check_soundness(place)
         for inner in place.everything():
-            for keyword in _REFERENCES:
-                if not isinstance(inner.schema, dict) or keyword not in inner.schema:
-                    continue
-                target, alias = library.follow(inner, keyword)
-                document = target.document
-                if alias is not None:
-                    needed[alias] = document
-                if document.uri not in needed:
-                    needed[document.uri] = document
-                    waiting.append(document)
+            if not isinstance(inner.schema, dict) or "$ref" not in inner.schema:
+                continue
+            target, alias = library.follow(inner)
+            if alias is not None:
+                needed[alias] = target.document
+            if target.document.uri not in needed:
+                needed[target.document.uri] = target.document
+                waiting.append(target.document)
     return needed
 
 

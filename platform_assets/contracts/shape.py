@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EVERY_TYPE = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _BRANCHES = ("anyOf", "oneOf")
 #: Keywords under which undeclared properties may count as evaluated.
-_EVALUATING = ("anyOf", "oneOf", "if", "dependentSchemas", "patternProperties", "$dynamicRef")
+_EVALUATING = ("anyOf", "oneOf", "if", "dependentSchemas", "patternProperties")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from platform_assets.contracts.documents import Place
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 FORMATS = frozenset(
     [
         "date-time",
@@ -135,6 +133,7 @@ def check_soundness(root: Place) -> None:
     ]
     if not findings:
         return
+    findings.sort(key=lambda finding: int(finding.thing.rpartition(":")[2]))
     first = findings[0]
     if len(findings) == 1:
         raise first
@@ -148,15 +147,6 @@ def check_soundness(root: Place) -> None:
 
 
 def _meta_findings(root: Place) -> Iterator[ContractInvalid]:
-    dialect = root.schema.get("$schema", DIALECT)
-    if not isinstance(dialect, str) or dialect.removesuffix("#") != DIALECT:
-        yield root.error(
-            "$schema",
-            expected=f"JSON Schema Draft 2020-12 ({DIALECT})",
-            found=repr(dialect),
-            remedy=f'Write "$schema": "{DIALECT}" and adapt the keywords that changed.',
-        )
-        return
     validator = Draft202012Validator(Draft202012Validator.META_SCHEMA)
     for error in validator.iter_errors(root.schema):
         closest = best_match([error]) or error
@@ -180,6 +170,13 @@ def _findings(place: Place) -> Iterator[ContractInvalid]:
                 expected="a format that can be checked: " + ", ".join(sorted(FORMATS)),
                 found=repr(value),
                 remedy="Use one of them, or say the same with a pattern.",
+            )
+        elif keyword == "$dynamicRef":
+            yield place.error(
+                keyword,
+                expected="references with one meaning",
+                found=f"$dynamicRef {value!r}, whose target depends on the way there",
+                remedy='Write "$ref" instead.',
             )
         elif keyword == "pattern":
             yield from _pattern(place, (keyword,), value)
