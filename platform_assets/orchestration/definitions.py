@@ -51,6 +51,8 @@ def home_feeds(home: Path) -> dg.Definitions:
     for feed in Platform.open(home).feeds.values():
         names_of(feed)
     folder = home / load_settings(home).defs
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return dg.Definitions()
     tree = ComponentTree(defs_module=_folder_as_module(folder), project_root=home)
     with warnings.catch_warnings():
         # Dagster's component loader warns of its own use of its own beta features.

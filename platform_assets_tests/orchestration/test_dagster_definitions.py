@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
+from platform_assets.declarations.checks import SchemaCheck, SortedCheck
 from platform_assets.errors import DeclarationInvalid
+from platform_assets.examples.home import create_home
 from platform_assets.orchestration import definitions_for
+from platform_assets.orchestration.certifiers import check_results
+from platform_assets.orchestration.definitions import home_in_use
 from platform_assets_tests.orchestration.shop_home import (
     CONSUMERS,
     DECLARATION,
@@ -112,3 +117,46 @@ def test_without_a_home_the_shipped_examples_are_shown(tmp_path: Path) -> None:
     graph = definitions_for(tmp_path / "none").resolve_asset_graph()
     feeds = {key.path[0] for key in graph.get_all_asset_keys()}
     assert {"earthquakes", "payments"} <= feeds
+
+
+def test_a_home_without_feeds_shows_nothing_and_is_no_error(home: Path) -> None:
+    shutil.rmtree(home / "defs/shop")
+    assert not definitions_for(home).resolve_asset_graph().get_all_asset_keys()
+
+
+def test_the_home_in_use_is_the_one_named_else_the_folder_else_the_default(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLATFORM_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert home_in_use() == tmp_path / ".platform"
+    monkeypatch.chdir(home)
+    assert home_in_use() == home
+    monkeypatch.setenv("PLATFORM_HOME", str(tmp_path / "named"))
+    assert home_in_use() == tmp_path / "named"
+
+
+def test_a_home_can_be_made_where_dagster_dev_was_started_before(tmp_path: Path) -> None:
+    home = tmp_path / ".platform"
+    (home / "dagster/history").mkdir(parents=True)
+    create_home(home, examples=("earthquakes",))
+    graph = definitions_for(home).resolve_asset_graph()
+    assert dg.AssetKey(["earthquakes", "evidence"]) in graph.get_all_asset_keys()
+
+
+def test_a_declared_check_that_the_certificate_does_not_list_is_shown_as_failed() -> None:
+    checks = (SchemaCheck(check="schema"), SortedCheck(check="sorted"))
+    observation = {"outcome": "PASS", "observed": "1", "expected": "1", "detail": ""}
+    certificate = {
+        "verdict": "FAIL",
+        "generation": 1,
+        "manifest_digest": "sha256:0",
+        "policy_digest": "sha256:0",
+        "checks": [{"name": "schema", "check": "schema", **observation}],
+    }
+    results = check_results(dg.AssetKey(["shop", "orders"]), checks, certificate)
+    assert {result.check_name: result.passed for result in results} == {
+        "schema": True,
+        "sorted": False,
+        "certificate": False,
+    }
