@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from platform_assets.contracts.columnar.arrow import arrow_array
+from platform_assets.contracts.columnar.batch import MAX_BATCH_BYTES, Batch
 from platform_assets.contracts.columnar.layout import Layout, learn_layout
 from platform_assets.contracts.columnar.plan import Demands, NotColumnar, plan_record
-from platform_assets.contracts.columnar.text import LEAD, PADDING, Cursor, Text
-from platform_assets.contracts.columnar.values import Objects, Plain, Texts, join
+from platform_assets.contracts.columnar.text import LEAD, Cursor, Text
+from platform_assets.contracts.columnar.values import Objects, Texts, join
 from platform_assets.contracts.columns import Column, ListOf, Scalar, Struct
 from platform_assets.contracts.derivation import derive
 from platform_assets.contracts.frames import polars_schema
@@ -32,19 +32,14 @@ from platform_assets.contracts.frames import polars_schema
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from platform_assets.contracts.columnar.composites import ObjectReader
-    from platform_assets.contracts.columnar.words import Bools, Ints
+    from platform_assets.contracts.columnar.words import Ints
     from platform_assets.contracts.derivation import Derived
     from platform_assets.contracts.events import EventRule
 
-_CHUNK_ROWS = 8_192
-_SAMPLES = 48
+_CHUNK_ROWS = 4_096
 _MAX_LAYOUTS = 4
 _LEAST_ROWS = 64
-#: A string view finds its bytes by a 32-bit offset.
-MAX_BATCH_BYTES = 2**31 - LEAD - PADDING
 
 
 @dataclass(frozen=True)
@@ -72,13 +67,14 @@ class ColumnarPath:
 
     def judge(self, values: pl.Series) -> list[Proven]:
         """Return the records that are proven, for each event in the order of the batch."""
-        if not self._events or not len(values):
+        size = int(values.bin.size().sum() or 0)
+        if not self._events or not size or size > MAX_BATCH_BYTES:
             return []
-        batch = _Batch(values, self._max_bytes)
+        batch = Batch(values, self._max_bytes)
         proven: dict[str, list[Proven]] = {}
         for event in self._events:
             for _ in range(_MAX_LAYOUTS):
-                rows = batch.candidates(event)
+                rows = batch.candidates(event.hint)
                 found = event.prove(batch, rows)
                 if found is None:
                     break
@@ -87,46 +83,6 @@ class ColumnarPath:
                 if len(found.rows) < max(_LEAST_ROWS, len(rows) // 100):
                     break
         return [_in_order(parts) for parts in proven.values()]
-
-
-class _Batch:
-    """The bytes of a batch, one after the other, and the rows that are still to be proven."""
-
-    def __init__(self, values: pl.Series, max_bytes: int) -> None:
-        self.strings = _decoded(values)
-        array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
-        offsets = np.frombuffer(array.buffers()[1], dtype=np.int64)
-        offsets = offsets[array.offset : array.offset + len(array) + 1]
-        first, last = int(offsets[0]), int(offsets[-1])
-        self.data: NDArray[np.uint8] = np.zeros(LEAD + last - first + PADDING, dtype=np.uint8)
-        if last > first:
-            source = np.frombuffer(array.buffers()[2], dtype=np.uint8)
-            self.data[LEAD : LEAD + last - first] = source[first:last]
-        self.starts: Ints = offsets[:-1] - first + LEAD
-        self.ends: Ints = offsets[1:] - first + LEAD
-        # 1. set aside
-        usable = self.strings.is_not_null().to_numpy()
-        for row in np.flatnonzero(~usable):
-            self.data[self.starts[row] : self.ends[row]] = ord(" ")
-        length = self.ends - self.starts
-        self.left: Bools = usable & (length > 0) & (length <= max_bytes)
-
-    def candidates(self, event: _Event) -> Ints:
-        """Return the rows left that look like the event, which the walk still has to prove."""
-        rows: Ints = np.flatnonzero(self.left)
-        hint = event.hint
-        if hint is None or not rows.size:
-            return rows
-        strings = self.strings if rows.size == len(self.left) else self.strings.gather(rows)
-        found: Ints = rows[strings.str.contains(hint, literal=True).to_numpy()]
-        return found
-
-    def samples(self, rows: Ints) -> Iterable[str]:
-        """Return records spread over the rows, the first one first."""
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(np.int64))
-        return self.strings.gather(rows[chosen]).to_list()
 
 
 class _Event:
@@ -141,7 +97,7 @@ class _Event:
         texts = [value for value in event.when.values() if isinstance(value, str)]
         self.hint = f'"{texts[0]}"' if texts and not alone else None
 
-    def prove(self, batch: _Batch, rows: Ints) -> Proven | None:
+    def prove(self, batch: Batch, rows: Ints) -> Proven | None:
         """Learn a layout from the rows and return those that have it; None if nothing has."""
         # 2. learn and plan
         layout = learn_layout(batch.samples(rows)) if rows.size else None
@@ -188,26 +144,7 @@ class _Event:
         return (Scalar.STRING if isinstance(value, Texts) else Scalar.INT64), value
 
 
-def _decoded(values: pl.Series) -> pl.Series:
-    """Return the records as strings, null where the bytes are not UTF-8."""
-    try:
-        return values.cast(pl.String)
-    except pl.exceptions.PolarsError:
-        decodable = [value is not None and _is_utf8(value) for value in values]
-        mask = pl.Series(decodable, dtype=pl.Boolean)
-        nothing = pl.Series([None], dtype=pl.Binary)
-        return values.zip_with(mask, nothing.new_from_index(0, len(values))).cast(pl.String)
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _walk(batch: _Batch, rows: Ints, reader: ObjectReader) -> tuple[Ints, Objects] | None:
+def _walk(batch: Batch, rows: Ints, reader: ObjectReader) -> tuple[Ints, Objects] | None:
     starts, ends = batch.starts[rows], batch.ends[rows]
     text = Text(batch.data, int(starts[0]), int(ends[-1]))
     cursor = Cursor(text, starts, np.ones(len(rows), dtype=np.bool_))
@@ -266,6 +203,3 @@ def _disjoint(one: EventRule, other: EventRule) -> bool:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="columnar")
-
-
-__all__ = ["MAX_BATCH_BYTES", "ColumnarPath", "Plain", "Proven"]
