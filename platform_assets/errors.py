@@ -11,7 +11,10 @@ error's code in every log, record and JSON answer.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PlatformError(Exception):
@@ -19,12 +22,16 @@ class PlatformError(Exception):
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, thing: str, *, expected: str, found: str, remedy: str) -> None:
-        super().__init__(f"{thing}: expected {expected}, found {found}. {remedy}")
+    def __init__(
+        self, thing: str, *, expected: str, found: str | Sequence[str], remedy: str
+    ) -> None:
         self.thing = thing
         self.expected = expected
-        self.found = found
+        #: Each finding by itself, where there can be several.
+        self.findings = () if isinstance(found, str) else tuple(found)
+        self.found = found if isinstance(found, str) else "; ".join(found)
         self.remedy = remedy
+        super().__init__(f"{thing}: expected {expected}, found {self.found}. {remedy}")
 
     @property
     def code(self) -> str:
@@ -33,21 +40,24 @@ class PlatformError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by fields, because Dagster and process pools move errors between processes."""
-        return (_rebuild, (type(self), self.thing, self.expected, self.found, self.remedy))
+        found = self.findings or self.found
+        return (_rebuild, (type(self), self.thing, self.expected, found, self.remedy))
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Return the fields as the command line's ``--json`` prints them."""
+        findings = {"findings": list(self.findings)} if self.findings else {}
         return {
             "error": self.code,
             "thing": self.thing,
             "expected": self.expected,
             "found": self.found,
             "remedy": self.remedy,
+            **findings,
         }
 
 
 def _rebuild(
-    kind: type[PlatformError], thing: str, expected: str, found: str, remedy: str
+    kind: type[PlatformError], thing: str, expected: str, found: str | Sequence[str], remedy: str
 ) -> PlatformError:
     return kind(thing, expected=expected, found=found, remedy=remedy)
 
@@ -84,6 +94,10 @@ class StoreUnwritable(DependencyUnreachable):
 
 
 # --- names, declarations, schemas ----------------------------------------------------------------
+
+
+class Usage(ConfigurationError):
+    """The command line itself cannot be understood: a missing argument, an unknown option."""
 
 
 class InvalidName(ConfigurationError):
@@ -280,6 +294,10 @@ class GenerationConflict(Refusal):
 
 class RunSealed(Refusal):
     """The run is closed and does not change. A correction is a new run."""
+
+
+class RunOpen(Refusal):
+    """The run is not closed yet, so that it has no evidence."""
 
 
 class ClosureRefused(Refusal):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
-from platform_assets.cli.session import HomeOption, JsonOption, Session, session
-from platform_assets.errors import InvalidName, UnknownThing
+from platform_assets.cli.names import check_target, known_run, writing
+from platform_assets.cli.session import HomeOption, JsonOption, RunArgument, Session, session
+from platform_assets.errors import ConfigurationError, InvalidName, RunOpen
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from platform_assets.flow.verification import Verification
+
+_PACKED = (".gz", ".tgz", ".zip", ".zst", ".bz2", ".xz", ".7z")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +56,7 @@ def verify(
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN")],
+    run: RunArgument,
     out: Annotated[
         Path,
         typer.Option("--out", metavar="FILE", help="FILE.tar: an archive; a folder otherwise."),
@@ -67,16 +72,29 @@ def export(
     from platform_assets.pipeline import export_run  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    answer = export_run(call.open(), RunId.parse(run), out, with_data=with_data)
+    platform = call.open()
+    run_id = known_run(platform, run)
+    if out.suffix in _PACKED:
+        raise ConfigurationError(
+            f"--out {out}",
+            expected="FILE.tar, or a folder",
+            found=f"the ending {out.suffix}; an archive is written plain, so that it is canonical",
+            remedy="Name it FILE.tar, and pack it afterwards if you have to.",
+        )
+    target = check_target(platform, out)
+    with writing(target):
+        answer = export_run(platform, run_id, target, with_data=with_data)
 
     def text(console: Console) -> None:
-        console.print(f"{run}: {answer['files']} files, {answer['size']:,} bytes in {out}")
+        console.print(f"{run}: {answer['files']} files, {answer['size']:,} bytes")
+        console.print(f"  {target}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"Verify it: platform-assets verify {shlex.quote(str(out))}", soft_wrap=True)
 
     call.answer(answer, text)
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN")],
+    run: RunArgument,
     *,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     home: HomeOption = None,
@@ -86,19 +104,23 @@ def report(
     from platform_assets.pipeline import run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    path = run_summary(call.open(), RunId.parse(run))["report"]
+    platform = call.open()
+    path = run_summary(platform, known_run(platform, run))["report"]
     if path is None:
-        raise UnknownThing(
+        raise RunOpen(
             f"report of {run}",
             expected="a closed run; the report is part of its evidence",
             found="an open one",
             remedy=f"Close it: platform-assets close {run}. Until then: platform-assets show {run}",
         )
-    if show:
-        typer.launch(path)
-    call.answer(
-        {"run_id": run, "report": path}, lambda console: console.print(path, soft_wrap=True)
-    )
+    opened = show and typer.launch(path) == 0
+
+    def text(console: Console) -> None:
+        console.print(path, soft_wrap=True, markup=False, highlight=False)
+        if show and not opened:
+            console.print("No browser could be started here. Open that file in one.")
+
+    call.answer({"run_id": run, "report": path, "opened": opened}, text)
 
 
 def _verification(call: Session, target: str, key: Path | None) -> Verification:
@@ -116,7 +138,9 @@ def _verification(call: Session, target: str, key: Path | None) -> Verification:
             found="neither: no file or folder is there",
             remedy="Export a run: platform-assets export RUN --out FILE.tar",
         ) from error
-    return verify_run(call.open(), run, trust_in([key]) if key else None)
+    trust = trust_in([key]) if key else None
+    platform = call.open()
+    return verify_run(platform, known_run(platform, str(run)), trust)
 
 
 def answer_of(result: Verification) -> dict[str, Any]:
@@ -140,10 +164,11 @@ def show_verification(console: Console, result: Verification) -> None:
         data = facts["data"] if isinstance(facts["data"], str) else f"{facts['data']} files"
         console.print(Text(f"  records: {facts['records']} files; data: {data}"))
         console.print(Text(f"  bundle {facts['bundle_digest']}"), soft_wrap=True)
-        console.print(Text(f"  signed by {', '.join(facts['signed_by'])}"), soft_wrap=True)
+        for key in facts["signed_by"]:
+            console.print(Text(f"  signed by {key}"), soft_wrap=True)
         if facts["keys"] == "self-asserted":
-            console.print(
-                "  The key came with the evidence: it proves that the evidence is whole, not who "
-                "made it. Give the key that you trust with --key.",
-                soft_wrap=True,
+            note = (
+                "The key came with the evidence: it proves that the evidence is whole, not who made "
+                "it. Give the key that you trust with --key."
             )
+            console.print(Padding(note, (0, 0, 0, 2)))

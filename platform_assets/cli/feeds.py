@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from platform_assets.cli import tables
-from platform_assets.cli.session import HomeOption, JsonOption, session
-from platform_assets.identifiers import RunId
+from platform_assets.cli.names import known_run
+from platform_assets.cli.session import HomeOption, JsonOption, RunArgument, session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from platform_assets.declarations import FeedDeclaration
 
 FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="A declared feed.")]
+_LISTED = ("streams", "products", "consumers")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,18 +35,8 @@ def feeds(*, home: HomeOption = None, json: JsonOption = False) -> None:
     call = session(home, as_json=json)
     platform = call.open()
     listed = [_feed(declaration) for declaration in platform.feeds.values()]
-
-    def table(console: Console) -> None:
-        grid = Table("feed", "streams", "products", "consumers", "description")
-        for feed in listed:
-            grid.add_row(
-                feed["feed"],
-                *(", ".join(feed[key]) for key in ("streams", "products", "consumers")),
-                feed["description"],
-            )
-        console.print(grid if listed else f"No feed is declared below {platform.home}/defs.")
-
-    call.answer(listed, table)
+    defs = platform.home / platform.settings.defs
+    call.answer(listed, lambda console: _show_feeds(console, listed, defs))
 
 
 def list_runs(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -52,21 +46,34 @@ def list_runs(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption =
     call = session(home, as_json=json)
     platform = call.open()
     listed = [run_summary(platform, run) for run in runs(platform, feed)]
-    call.answer(listed, lambda console: console.print(tables.runs(listed)))
+
+    def text(console: Console) -> None:
+        if listed:
+            console.print(tables.runs(listed))
+        else:
+            console.print(f"{feed} has no runs yet. The first: platform-assets run {feed}")
+
+    call.answer(listed, text)
 
 
-def show(
-    run: Annotated[str, typer.Argument(metavar="RUN")],
-    *,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
+def show(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
     """Show one run: anchors, what was admitted and why not, checks, who read what."""
     from platform_assets.pipeline import run_details  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    details = run_details(call.open(), RunId.parse(run))
+    platform = call.open()
+    details = run_details(platform, known_run(platform, run))
     call.answer(details, lambda console: tables.details(console, details))
+
+
+def _show_feeds(console: Console, listed: list[dict[str, Any]], defs: Path) -> None:
+    if not listed:
+        console.print(Text(f"No feed is declared below {defs}."), soft_wrap=True)
+    for feed in listed:
+        console.print(Text.assemble((feed["feed"], "bold"), f"  {feed['description']}".rstrip()))
+        for kind in _LISTED:
+            if feed[kind]:
+                console.print(Padding(Text(f"{kind:10} {', '.join(feed[kind])}"), (0, 0, 0, 2)))
 
 
 def _feed(declaration: FeedDeclaration) -> dict[str, Any]:

@@ -6,29 +6,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from platform_assets.cli import tables
+from platform_assets.cli.names import check_target, known_run, written_whole
 from platform_assets.cli.session import HomeOption, JsonOption, RunOption, session
 from platform_assets.errors import CertificationFailed, ConfigurationError
-from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from platform_assets.pipeline import CertifiedProduct
+    from platform_assets.pipeline import CertifiedProduct, Platform
 
 ProductArgument = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product or a consumer.")]
-_SHOWN_ROWS = 10
+_FORMATS = (".parquet", ".ndjson")
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    example = "Example: platform-assets {} authorisations --run payments-00000001"
+    example = "Example: platform-assets {} decisions --run payments-00000001"
     app.command(epilog=example.format("materialize"))(materialize)
     app.command(epilog=example.format("certify"))(certify)
-    app.command(epilog=example.format("read") + " --out authorisations.parquet")(read)
-    app.command(epilog=example.format("revoke") + ' --reason "wrong rates"')(revoke)
+    app.command(epilog=example.format("read") + " --out d.parquet")(read)
+    app.command(epilog=example.format("revoke") + ' --reason "bad"')(revoke)
 
 
 def materialize(
@@ -39,7 +38,7 @@ def materialize(
 
     call = session(home, as_json=json)
     platform = call.open()
-    run_id = RunId.parse(run)
+    run_id = known_run(platform, run)
     consumers = platform.run_configuration(run_id).declaration.consumers
     manifest = (consume if product in consumers else build)(platform, run_id, product)
 
@@ -48,6 +47,7 @@ def materialize(
             f"{product} of {run}: generation {manifest['generation']}, {manifest['rows']:,} rows, "
             f"content {tables.short(manifest['content_digest'])}"
         )
+        console.print(f"Next: platform-assets certify {product} --run {run}", soft_wrap=True)
 
     call.answer(manifest, text)
 
@@ -59,7 +59,8 @@ def certify(
     from platform_assets.pipeline import certify as certify_product  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    certificate = certify_product(call.open(), RunId.parse(run), product)
+    platform = call.open()
+    certificate = certify_product(platform, known_run(platform, run), product)
     call.answer(certificate, lambda console: console.print(tables.certificate(certificate)))
     if certificate["verdict"] != "PASS":
         raise typer.Exit(CertificationFailed.exit_code)
@@ -75,26 +76,31 @@ def read(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Read a certified product through the gate; every part is hashed before the first row."""
+    """Read a certified product through the gate; every part is hashed before the first row.
+
+    Without --out the first rows are shown. A file that stands at --out is replaced as a whole.
+    """
     from platform_assets.pipeline import open_product  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    opened = open_product(call.open(), RunId.parse(run), product, strict=True)
-    if out is not None:
-        _write(opened, out)
+    platform = call.open()
+    target = _checked(platform, out) if out else None
+    opened = open_product(platform, known_run(platform, run), product, strict=True)
+    if target is not None:
+        with written_whole(target) as staged:
+            _write(opened, staged, target.suffix)
 
     def text(console: Console) -> None:
         console.print(
             f"{product} of {run}: {opened.rows:,} certified rows, generation {opened.generation}, "
             f"manifest {tables.short(opened.manifest_digest)}"
         )
-        if out is None:
-            rows = str(opened.scan().head(_SHOWN_ROWS).collect())
-            console.print(Text(rows), soft_wrap=True)
+        if target is None:
+            tables.rows(console, opened.scan())
         else:
-            console.print(f"written to {out}")
+            console.print(f"written to {target}", soft_wrap=True, markup=False, highlight=False)
 
-    call.answer(_answer(opened, out), text)
+    call.answer(_answer(opened, target), text)
 
 
 def revoke(
@@ -109,11 +115,19 @@ def revoke(
     from platform_assets.pipeline import revoke as revoke_certificate  # noqa: PLC0415
 
     call = session(home, as_json=json)
-    record = revoke_certificate(call.open(), RunId.parse(run), product, reason)
+    if not reason.strip():
+        raise ConfigurationError(
+            "--reason",
+            expected="why the certificate counts no longer; it is recorded for ever",
+            found="nothing",
+            remedy='Say it: --reason "the rates of that day were wrong"',
+        )
+    platform = call.open()
+    record = revoke_certificate(platform, known_run(platform, run), product, reason)
     call.answer(record, lambda console: console.print(f"Revoked: {product} of {run}."))
 
 
-def _answer(opened: CertifiedProduct, out: Path | None) -> dict[str, Any]:
+def _answer(opened: CertifiedProduct, target: Path | None) -> dict[str, Any]:
     return {
         "product": opened.name,
         "run_id": str(opened.run),
@@ -123,19 +137,31 @@ def _answer(opened: CertifiedProduct, out: Path | None) -> dict[str, Any]:
         "certificate_digest": opened.certificate_digest,
         "content_digest": opened.manifest["content_digest"],
         "columns": opened.manifest["columns"],
-        "out": str(out) if out else None,
+        "out": str(target) if target else None,
     }
 
 
-def _write(opened: CertifiedProduct, out: Path) -> None:
-    if out.suffix == ".parquet":
-        opened.scan().sink_parquet(out)
-    elif out.suffix == ".ndjson":
-        opened.scan().sink_ndjson(out)
-    else:
+def _checked(platform: Platform, out: Path) -> Path:
+    if out.suffix not in _FORMATS:
         raise ConfigurationError(
             f"--out {out}",
             expected="a file name that ends with .parquet or .ndjson",
-            found=repr(out.suffix),
+            found=repr(out.suffix or out.name),
             remedy="Name the format by the file's ending.",
         )
+    target = check_target(platform, out)
+    if target.is_dir():
+        raise ConfigurationError(
+            f"--out {out}",
+            expected="a file",
+            found="a folder",
+            remedy="Name a file in it.",
+        )
+    return target
+
+
+def _write(opened: CertifiedProduct, path: Path, suffix: str) -> None:
+    if suffix == ".parquet":
+        opened.scan().sink_parquet(path)
+    else:
+        opened.scan().sink_ndjson(path)

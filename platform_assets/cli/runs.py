@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from platform_assets.cli import tables
 from platform_assets.cli.feeds import FeedArgument
-from platform_assets.cli.session import HomeOption, JsonOption, session
+from platform_assets.cli.names import known_run
+from platform_assets.cli.session import (
+    Explained,
+    HomeOption,
+    JsonOption,
+    RunArgument,
+    Session,
+    session,
+)
+from platform_assets.errors import PlatformError
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterator
+
+    from platform_assets.pipeline import Platform
 
 
 def register(app: typer.Typer) -> None:
@@ -55,37 +68,33 @@ def run(
     An open run is finished before a new window is pinned, so calling this again after a failure or a
     crash continues where it stopped.
     """
-    from platform_assets.pipeline import caught_up, finish, next_run, run_summary  # noqa: PLC0415
+    from platform_assets.pipeline import finish, next_run, run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
-    closed = []
-    with call.progress() as progress:
-        if until_caught_up:
-            closed = [RunId.parse(done["run_id"]) for done in caught_up(platform, feed, progress)]
-        elif (following := next_run(platform, feed)) is not None:
+    summaries: list[dict[str, Any]] = []
+    with _explaining(call, platform, feed, summaries), call.progress() as progress:
+        while (following := next_run(platform, feed)) is not None:
             finish(platform, following, progress)
-            closed = [following]
-    summaries = [run_summary(platform, each) for each in closed]
+            summaries.append(run_summary(platform, following))
+            if not until_caught_up:
+                break
     call.answer(closed_runs(summaries), lambda console: show_closed(console, feed, summaries))
 
 
-def close(
-    run: Annotated[str, typer.Argument(metavar="RUN")],
-    *,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
+def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
     """Close a run: check every requirement, write the evidence, seal it. Once and for ever."""
     from platform_assets.pipeline import close as close_run  # noqa: PLC0415
     from platform_assets.pipeline import run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
-    closure = close_run(platform, RunId.parse(run))
-    summaries = [run_summary(platform, RunId.parse(run))]
-    feed = RunId.parse(run).feed
-    call.answer({**closure, **summaries[0]}, lambda console: show_closed(console, feed, summaries))
+    run_id = known_run(platform, run)
+    closure = close_run(platform, run_id)
+    summary = run_summary(platform, run_id)
+    call.answer(
+        {**closure, **summary}, lambda console: show_closed(console, run_id.feed, [summary])
+    )
 
 
 def closed_runs(summaries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -99,10 +108,46 @@ def closed_runs(summaries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show_closed(console: Console, feed: str, summaries: list[dict[str, Any]]) -> None:
-    """Print closed runs, where their reports are, and their totals."""
+    """Print closed runs and where their reports are."""
     if not summaries:
         console.print(f"{feed} is caught up: nothing new to pin.")
         return
     console.print(tables.runs(summaries))
     for summary in summaries:
-        console.print(f"report of {summary['run_id']}: {summary['report']}", soft_wrap=True)
+        console.print(f"report of {summary['run_id']}:", highlight=False)
+        console.print(f"  {summary['report']}", soft_wrap=True, highlight=False, markup=False)
+
+
+@contextmanager
+def _explaining(
+    call: Session, platform: Platform, feed: str, closed: list[dict[str, Any]]
+) -> Iterator[None]:
+    """Add to an error what was closed before it, and why the open run's products are not readable."""
+    try:
+        yield
+    except PlatformError as error:
+        if closed and not call.as_json:
+            show_closed(Console(stderr=True), feed, closed)
+        raise Explained(error, {"closed": closed, **_open_run(platform, feed)}) from error
+
+
+def _open_run(platform: Platform, feed: str) -> dict[str, Any]:
+    from platform_assets.pipeline import open_run, product_state  # noqa: PLC0415
+
+    with suppress(PlatformError):  # the first error is the one to report
+        run: RunId | None = open_run(platform, feed)
+        if run is not None:
+            names = platform.run_configuration(run).declaration.outputs()
+            states = {name: product_state(platform, run, name) for name in names}
+            return {"run_id": str(run), "products": {n: _why(s) for n, s in states.items()}}
+    return {"run_id": None, "products": {}}
+
+
+def _why(state: dict[str, Any]) -> dict[str, Any]:
+    checks = (state.get("certificate") or {}).get("checks", ())
+    return {
+        "generation": state["generation"],
+        "readable": state["readable"],
+        "refusal": state["refusal"],
+        "failed_checks": [check for check in checks if check["outcome"] != "PASS"],
+    }

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from platform_assets.cli import tables
 from platform_assets.cli.evidence import answer_of, show_verification
 from platform_assets.cli.runs import closed_runs
-from platform_assets.cli.session import HomeOption, JsonOption, session, stderr
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from platform_assets.cli.session import HomeOption, JsonOption, session
 
 _DEMO_FEED = "earthquakes"
 
@@ -26,22 +26,31 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="A new or empty folder; or give it as --home."),
+    ] = None,
     *,
+    home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a platform home with two example feeds: earthquakes (real) and payments (generated)."""
+    """Make a platform home with two example feeds: earthquakes (real) and payments (generated).
+
+    In a home that exists already, whatever is missing of it is added and nothing is changed.
+    """
     from platform_assets.examples.home import create_home  # noqa: PLC0415
 
-    call = session(directory, as_json=json)
-    create_home(call.home)
+    call = session(directory or home, as_json=json)
+    added = create_home(call.home)
     feeds = sorted(call.open().feeds)
 
     def text(console: Console) -> None:
-        console.print(f"Made {call.home} with the feeds {', '.join(feeds)}.", soft_wrap=True)
-        console.print(f"Next: platform-assets run {feeds[0]} --home {directory}", soft_wrap=True)
+        made = f"Made {call.home}" if added else f"{call.home} is whole; nothing was added"
+        console.print(Text(f"{made}. Its feeds: {', '.join(feeds)}."), soft_wrap=True)
+        place = shlex.quote(str(directory or call.home))
+        console.print(Text(f"Next: platform-assets run {feeds[0]} --home {place}"), soft_wrap=True)
 
-    call.answer({"home": str(call.home), "feeds": feeds}, text)
+    call.answer({"home": str(call.home), "feeds": feeds, "added": len(added)}, text)
 
 
 def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -57,7 +66,8 @@ def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
     if not (call.home / "platform.yaml").exists():
         create_home(call.home, examples=(_DEMO_FEED,))
     platform = call.open()
-    with stderr.status("running in Dagster") if stderr.is_terminal else nullcontext():
+    console = Console(stderr=True)
+    with console.status("running in Dagster") if console.is_terminal else nullcontext():
         done = run_feed_in_dagster(call.home, _DEMO_FEED)
     summaries = [run_summary(platform, run) for run in done]
     verified = {str(run): verify_run(platform, run) for run in done}
@@ -71,7 +81,7 @@ def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
             console.print(f"{name:12} {count:>6,}")
         for summary in summaries:
             show_verification(console, verified[summary["run_id"]])
-            console.print(f"  report: {summary['report']}", soft_wrap=True)
+            console.print(Text(f"  report {summary['report']}"), soft_wrap=True)
 
     answers = {run: answer_of(result) for run, result in verified.items()}
     call.answer({**closed_runs(summaries), "verified": answers}, text)

@@ -11,9 +11,12 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
     from rich.console import Console
 
 _COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
+_SHOWN_ROWS = 10
+_COLUMN_WIDTH = 13
 _COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "CLOSED": "green", "OPEN": "yellow"}
 
 
@@ -81,8 +84,16 @@ def anchors(streams: Sequence[dict[str, Any]]) -> Table:
 def certificate(record: dict[str, Any]) -> Table:
     """Return the checks of a certificate."""
     title = f"{record['product']} {record['verdict']}"
-    columns = ("check", "outcome", "observed", "expected")
-    grid = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid = Table(
+        Column("check", overflow="fold", max_width=24),
+        Column("outcome", no_wrap=True),
+        Column("observed", overflow="fold"),
+        Column("expected", overflow="fold"),
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for check in record["checks"]:
         grid.add_row(
             check["name"],
@@ -91,6 +102,21 @@ def certificate(record: dict[str, Any]) -> Table:
             Text(check["expected"]),
         )
     return grid
+
+
+def rows(console: Console, frame: pl.LazyFrame) -> None:
+    """Print the first rows of a product: as many columns as can be read side by side."""
+    first = frame.head(_SHOWN_ROWS).collect()
+    shown = first.columns[: max(console.width // _COLUMN_WIDTH, 1)]
+    widest = max(console.width // len(shown) - 1, _COLUMN_WIDTH - 1)
+    columns = (Column(name, no_wrap=True, max_width=widest) for name in shown)
+    grid = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for row in first.select(shown).iter_rows():
+        grid.add_row(*(Text("" if value is None else str(value)) for value in row))
+    console.print(grid)
+    rest = first.columns[len(shown) :]
+    if rest:
+        console.print(Text(f"and {', '.join(rest)}: all of it with --out FILE"))
 
 
 def coloured(word: str) -> Text:

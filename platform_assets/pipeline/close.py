@@ -181,7 +181,7 @@ def _refused(run: RunId, open_points: list[Requirement]) -> ClosureRefused:
     return ClosureRefused(
         str(run),
         expected="every requirement of the closure met",
-        found="; ".join(f"{point.name}: {point.detail}" for point in open_points),
+        found=[f"{point.name}: {point.detail}" for point in open_points],
         remedy=f"Look at the run: platform-assets show {run}. Mend the causes, then close it again: "
         f"platform-assets close {run}",
     )

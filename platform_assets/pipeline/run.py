@@ -120,7 +120,7 @@ def _certified(
         raise CertificationFailed(
             str(run),
             expected="every product and consumer certified PASS",
-            found="; ".join(f"{name}: {why}" for name, why in failures.items()),
+            found=[f"{name}: {why}" for name, why in failures.items()],
             remedy=f"Look at the checks: platform-assets show {run}. Mend the cause, then "
             "materialize and certify the product, or continue: platform-assets run "
             f"{run.feed}.",

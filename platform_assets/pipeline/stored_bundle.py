@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from platform_assets.adapters.archive import export_bundle, open_bundle
 from platform_assets.adapters.parts import sha256_file
-from platform_assets.errors import UnknownThing
+from platform_assets.errors import RunOpen
 from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE
 from platform_assets.flow.verification import verify
 from platform_assets.pipeline.state import sealed_run
@@ -35,11 +35,11 @@ class StoredBundle:
         """Find the run's seal and what it names.
 
         Raises:
-            UnknownThing: the run is open.
+            RunOpen: the run is open.
         """
         sealed = sealed_run(platform, run)
         if sealed is None:
-            raise UnknownThing(
+            raise RunOpen(
                 f"evidence of {run}",
                 expected="a closed run",
                 found="an open one, or none",
@@ -85,7 +85,7 @@ def verify_run(platform: Platform, run: RunId, trust: Trust | None = None) -> Ve
     """Verify a closed run in its home, data included, under the home's trusted keys or the given.
 
     Raises:
-        UnknownThing: the run is open.
+        RunOpen: the run is open.
         GateRefusal, EvidenceInconsistent: its seal does not verify at all.
     """
     files = StoredBundle(platform, run, with_data=True)
@@ -98,7 +98,7 @@ def export_run(
     """Write the evidence of a closed run: a deterministic archive, or a folder.
 
     Raises:
-        UnknownThing: the run is open.
+        RunOpen: the run is open.
         AlreadyExists: something stands at the target.
     """
     files = StoredBundle(platform, run, with_data=with_data)
