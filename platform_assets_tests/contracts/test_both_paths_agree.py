@@ -8,16 +8,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from contracts_for_tests import RICH, codes_of, judge, rule_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from platform_assets.contracts.judge import StreamJudge
 from platform_assets.contracts.strict import read_strictly
 
 if TYPE_CHECKING:
     import random
+    from pathlib import Path
 
     from platform_assets.contracts.judge import EventRule, Verdicts
 
@@ -282,9 +285,27 @@ def test_an_undeclared_property_closed_by_another_part_is_refused_by_both() -> N
     assert len(fast.refused) == 100
 
 
-def test_slices_of_a_longer_series_are_judged_by_their_own_rows() -> None:
-    records = pl.Series([_dump(_order(number)) for number in range(200)], dtype=pl.Binary)
-    from platform_assets.contracts.judge import StreamJudge  # noqa: PLC0415  # next to its one use
-
-    verdicts = StreamJudge([_RULE]).judge(records[50:150])
-    assert verdicts.accepted["event"]["_id"].to_list() == [f"o{n}" for n in range(50, 150)]
+@pytest.mark.parametrize("through", ["memory", "parquet", "arrow", "shuffled", "chunks"])
+def test_a_batch_is_judged_by_its_own_rows_wherever_their_bytes_lie(
+    tmp_path: Path, through: str
+) -> None:
+    records = [_dump(_order(number)) for number in range(200)]
+    records[60:63] = [b"\xff" * 50, b"", b"{}"]
+    series = pl.Series(records, dtype=pl.Binary)
+    match through:
+        case "parquet":
+            series.to_frame("v").write_parquet(tmp_path / "v.parquet", row_group_size=64)
+            series = pl.read_parquet(tmp_path / "v.parquet")["v"]
+        case "arrow":
+            series = pl.Series(pl.from_arrow(pa.array(records, pa.large_binary())))
+        case "shuffled":
+            series = series.sample(fraction=1.0, shuffle=True, seed=3).gather(
+                series.to_frame().with_row_index()["index"]
+            )
+        case "chunks":
+            series = pl.concat([series[:70], series[70:]], rechunk=False)
+    part = series[50:150]
+    fast, _ = _both([_RULE], part.to_list())
+    verdicts = StreamJudge([_RULE]).judge(part)
+    assert_frame_equal(verdicts.accepted["event"], fast.accepted["event"])
+    assert verdicts.columnar == 100 - len(verdicts.refused)

@@ -27,6 +27,8 @@ _SAMPLES = 48
 MAX_BATCH_BYTES = 2**31 - LEAD - PADDING
 _INLINE = 12
 _SPARE_BYTES = 1 << 20
+_LARGEST_GAP = 16
+_BLANK = ord(" ")
 
 
 class Batch:
@@ -39,7 +41,7 @@ class Batch:
         self.data, self.starts, self.ends = found
         usable = self.strings.is_not_null().to_numpy()
         for row in np.flatnonzero(~usable):
-            self.data[self.starts[row] : self.ends[row]] = ord(" ")
+            self.data[self.starts[row] : self.ends[row]] = _BLANK
         length = self.ends - self.starts
         self.left: Bools = usable & (length > _INLINE) & (length <= max_bytes)
 
@@ -82,11 +84,15 @@ def _in_place(values: pl.Series) -> _Bytes | None:
     place = pairs[rows, 1]
     starts[rows] = bases[(place & low).view(np.int64)] + (place >> np.uint64(32)).view(np.int64)
     ends = starts + length
-    if (starts[rows[1:]] != ends[rows[:-1]]).any():
+    # Parquet pages have a length before each value: small gaps, which are blanked.
+    gaps = starts[rows[1:]] - ends[rows[:-1]]
+    if gaps.size and (gaps.min() < 0 or gaps.max() > _LARGEST_GAP):
         return None
     data = np.zeros(LEAD + int(sizes.sum()) + PADDING, dtype=np.uint8)
     for base, buffer in zip(bases, buffers, strict=True):
         data[base : base + buffer.size] = np.frombuffer(buffer, dtype=np.uint8)
+    for byte in range(int(gaps.max(initial=0))):
+        data[ends[rows[:-1]][gaps > byte] + byte] = _BLANK
     data[ends[rows[-1]] :] = 0
     return data, starts, ends
 
