@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ import polars as pl
 from platform_assets.adapters.dedupe import Settled, settle
 from platform_assets.adapters.parts import write_frame
 from platform_assets.canonical import digest
-from platform_assets.contracts.judge import EventRule, StreamJudge
+from platform_assets.contracts.judge import EventRule, StreamJudge, Verdicts
 from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
 from platform_assets.pipeline import layout
@@ -101,6 +103,15 @@ class _Judged:
     columnar: int = 0
     one_by_one: int = 0
 
+    def add(self, path: Path, stream: str, positions: pl.DataFrame, verdicts: Verdicts) -> None:
+        """Add the verdicts on the next part, with the positions of its rows."""
+        self.parts.append(path)
+        self.columnar += verdicts.columnar
+        self.one_by_one += verdicts.one_by_one
+        for event, frame in verdicts.accepted.items():
+            self.frames[event].append(_placed(frame, stream, positions))
+        self.refused.append(_placed(verdicts.refused, stream, positions))
+
     def accepted(self) -> dict[str, pl.DataFrame]:
         """Return the accepted rows of each event type."""
         return {event: pl.concat(frames) for event, frames in self.frames.items()}
@@ -143,18 +154,20 @@ def _judge(configuration: RunConfiguration, stream: str, parts: list[Path]) -> _
     )
     nothing = judge.judge(pl.Series([], dtype=pl.Binary))
     judged = _Judged({name: [_placed(f, stream, None)] for name, f in nothing.accepted.items()})
-    for path in parts:
-        landed = pl.read_parquet(path, columns=["partition", "offset", "key", "value"])
-        verdicts = judge.judge(landed["value"])
-        judged.columnar += verdicts.columnar
-        judged.one_by_one += verdicts.one_by_one
-        for event, frame in verdicts.accepted.items():
-            judged.frames[event].append(_placed(frame, stream, landed))
-        rows = verdicts.refused["_row"]
-        raw = (landed["key"].gather(rows), landed["value"].gather(rows))
-        judged.refused.append(_placed(verdicts.refused.with_columns(raw), stream, landed))
-        judged.parts.append(path)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:  # engines let go of the GIL
+        for path, part in zip(parts, threads.map(partial(_judge_part, judge), parts), strict=True):
+            judged.add(path, stream, *part)
     return judged
+
+
+def _judge_part(judge: StreamJudge, path: Path) -> tuple[pl.DataFrame, Verdicts]:
+    """Return the verdicts on a landed part, beside the positions and raw bytes that they need."""
+    landed = pl.read_parquet(path, columns=["partition", "offset", "key", "value"])
+    verdicts = judge.judge(landed["value"])
+    rows = verdicts.refused["_row"]
+    raw = (landed["key"].gather(rows), landed["value"].gather(rows))
+    refused = verdicts.refused.with_columns(raw)
+    return landed.select("partition", "offset"), replace(verdicts, refused=refused)
 
 
 def _placed(frame: pl.DataFrame, stream: str, landed: pl.DataFrame | None) -> pl.DataFrame:
