@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Inexact, InvalidOperation
 from decimal import Decimal as Number
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -36,6 +37,7 @@ DATE_TIME = re.compile(
 DECIMAL_TEXT = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 _DECIMAL_TEXT = re.compile(DECIMAL_TEXT)
 _MICRO_DIGITS = 6
+_LONGEST_COMMON = len("YYYY-MM-DDThh:mm:ss.ffffffZ")
 _MAX_DECIMAL_CHARACTERS = 100
 
 
@@ -125,7 +127,9 @@ def _list(derived: Derived) -> Converter:
 
 
 def _decimal(column: Decimal) -> Converter:
-    limit = 10**column.precision
+    # With these traps, quantize either keeps the value exactly or raises.
+    exact = Context(prec=column.precision, traps=[Inexact, InvalidOperation])
+    unit = Number(1).scaleb(-column.scale)
 
     def convert(value: Any) -> Number:
         if type(value) is str:
@@ -136,19 +140,11 @@ def _decimal(column: Decimal) -> Converter:
             value = Number(value)
         if type(value) is not Number:
             raise _no("no number")
-        sign, digits, exponent = value.as_tuple()
-        unscaled = int("".join(map(str, digits)))
-        shift = int(exponent) + column.scale
-        if abs(shift) > limit.bit_length() + len(digits) and unscaled:
-            raise _no(f"does not fit into decimal({column.precision},{column.scale})")
-        unscaled, rest = (
-            ((unscaled * 10**shift, 0) if shift >= 0 else divmod(unscaled, 10 ** (-shift)))
-            if unscaled
-            else (0, 0)
-        )
-        if rest or unscaled >= limit:
-            raise _no(f"does not fit into decimal({column.precision},{column.scale})")
-        return Number(f"{'-' if sign and unscaled else ''}{unscaled}E-{column.scale}")
+        try:
+            return value.quantize(unit, context=exact)
+        except (Inexact, InvalidOperation):
+            message = f"does not fit into decimal({column.precision},{column.scale})"
+            raise _no(message) from None
 
     return convert
 
@@ -214,6 +210,11 @@ def _date(value: Any) -> date:
 
 
 def _timestamp(value: Any) -> int:
+    if type(value) is str and len(value) <= _LONGEST_COMMON and value[-1:] == "Z":
+        try:  # the common form; whatever is odd about another is found below
+            return (datetime.fromisoformat(value) - EPOCH) // _MICROSECOND
+        except ValueError:
+            pass
     match = DATE_TIME.fullmatch(value) if type(value) is str else None
     if match is None:
         raise _no("no date-time")
