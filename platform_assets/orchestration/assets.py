@@ -12,6 +12,7 @@ from platform_assets.declarations import ConsumerDeclaration, FeedDeclaration, P
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration.failures import refusals_fail_the_step
 from platform_assets.orchestration.metadata import (
+    Metadata,
     admission_metadata,
     anchors_metadata,
     landing_metadata,
@@ -19,10 +20,11 @@ from platform_assets.orchestration.metadata import (
 )
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
+from platform_assets.orchestration.withholding import withhold
 from platform_assets.pipeline import Platform, admit, build, consume, land
 
-#: A step of the pipeline on one run: it leaves a record and returns it.
-Step = Callable[[Platform, RunId], dg.MaterializeResult[None]]
+#: A step of the pipeline on one run: what it shows of its record, and the version of what it made.
+Step = Callable[[Platform, RunId], tuple[Metadata, str | None]]
 
 
 def feed_assets(names: FeedNames, feed: FeedDeclaration) -> list[dg.AssetsDefinition]:
@@ -51,8 +53,12 @@ def step_asset(
     def asset(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> dg.MaterializeResult[None]:
-        with refusals_fail_the_step():
-            return step(platform.open(), RunId.parse(context.partition_key))
+        with refusals_fail_the_step(platform.secrets):
+            shown, version = step(platform.open(), RunId.parse(context.partition_key))
+        return dg.MaterializeResult(
+            metadata=withhold(shown, platform.secrets),
+            data_version=dg.DataVersion(version) if version else None,
+        )
 
     return asset
 
@@ -60,8 +66,8 @@ def step_asset(
 def anchors_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
     """Return the pinned window. Materialising it shows the anchors; only a sensor pins new ones."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata=anchors_metadata(platform.anchors(run)))
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
+        return anchors_metadata(platform.anchors(run)), None
 
     return step_asset(
         names, names.anchors, [], step, feed.description or f"Windows of {feed.feed}."
@@ -71,8 +77,8 @@ def anchors_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinitio
 def landing_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
     """Return the delivered bytes of a stream."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata=landing_metadata(land(platform, run, stream)))
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
+        return landing_metadata(land(platform, run, stream)), None
 
     text = f"Exactly the anchored records of {stream}, as they came."
     return step_asset(names, names.landing(stream), [names.anchors], step, text)
@@ -81,8 +87,8 @@ def landing_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
 def admission_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
     """Return what became of each delivered record of a stream."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata=admission_metadata(admit(platform, run, stream)))
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
+        return admission_metadata(admit(platform, run, stream)), None
 
     text = f"{stream}: delivered = admitted + duplicate + quarantined."
     return step_asset(names, names.admission(stream), [names.landing(stream)], step, text)
@@ -93,10 +99,9 @@ def product_asset(
 ) -> dg.AssetsDefinition:
     """Return a product: all admitted events of one type, sorted."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
         manifest = build(platform, run, name)
-        version = dg.DataVersion(manifest["content_digest"])
-        return dg.MaterializeResult(metadata=product_metadata(manifest), data_version=version)
+        return product_metadata(manifest), manifest["content_digest"]
 
     stream = feed.stream_of(product.event)
     text = f"All admitted {product.event} events of a run, sorted by {', '.join(product.sort)}."
@@ -108,10 +113,9 @@ def consumer_asset(
 ) -> dg.AssetsDefinition:
     """Return the output of a consumer, which reads certified products through the gate."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
         manifest = consume(platform, run, name)
-        version = dg.DataVersion(manifest["content_digest"])
-        return dg.MaterializeResult(metadata=product_metadata(manifest), data_version=version)
+        return product_metadata(manifest), manifest["content_digest"]
 
     reads = [names.output(declared.product) for declared in consumer.reads]
     text = f"{consumer.function} over certified products of the run and of closed runs."

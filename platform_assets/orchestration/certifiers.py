@@ -19,7 +19,11 @@ from platform_assets.orchestration.failures import refusals_fail_the_step
 from platform_assets.orchestration.metadata import certificate_metadata, observation_metadata
 from platform_assets.orchestration.names import CERTIFICATE_CHECK, FeedNames
 from platform_assets.orchestration.resources import PlatformResource
+from platform_assets.orchestration.withholding import withhold
 from platform_assets.pipeline import certify
+
+#: What is shown of a declared check that the certificate does not list.
+NOT_LISTED = {"outcome": "ERROR", "observed": "nothing", "expected": "an observation", "detail": ""}
 
 
 def feed_certifiers(names: FeedNames, feed: FeedDeclaration) -> list[dg.AssetChecksDefinition]:
@@ -46,15 +50,19 @@ def certifier(
         context: dg.AssetCheckExecutionContext, platform: PlatformResource
     ) -> Iterator[dg.AssetCheckResult]:
         run = RunId.parse(context.op_execution_context.partition_key)
-        with refusals_fail_the_step():
+        with refusals_fail_the_step(platform.secrets):
             certificate = certify(platform.open(), run, name)
-        yield from check_results(names.output(name), output.checks, certificate)
+        key, secrets = names.output(name), platform.secrets
+        yield from check_results(key, output.checks, certificate, secrets)
 
     return certify_output
 
 
 def check_results(
-    key: dg.AssetKey, checks: tuple[CheckDeclaration, ...], certificate: Mapping[str, Any]
+    key: dg.AssetKey,
+    checks: tuple[CheckDeclaration, ...],
+    certificate: Mapping[str, Any],
+    secrets: frozenset[str],
 ) -> Iterator[dg.AssetCheckResult]:
     """Mirror a certificate: a result for each declared check, then the verdict."""
     observed = {observation["name"]: observation for observation in certificate["checks"]}
@@ -64,13 +72,13 @@ def check_results(
             asset_key=key,
             check_name=check_name_of(check),
             passed=found is not None and found["outcome"] == "PASS",
-            metadata=observation_metadata(found) if found else {"outcome": "not in certificate"},
+            metadata=withhold(observation_metadata(found or NOT_LISTED), secrets),
         )
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name=CERTIFICATE_CHECK,
         passed=certificate["verdict"] == "PASS",
-        metadata=certificate_metadata(certificate),
+        metadata=withhold(certificate_metadata(certificate), secrets),
     )
 
 

@@ -14,7 +14,7 @@ from platform_assets.declarations import FeedDeclaration
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration.assets import step_asset
 from platform_assets.orchestration.failures import refusals_fail_the_step
-from platform_assets.orchestration.metadata import catalogue_metadata, closure_metadata
+from platform_assets.orchestration.metadata import Metadata, catalogue_metadata, closure_metadata
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, close
@@ -24,11 +24,10 @@ from platform_assets.pipeline.publish import publish
 def evidence_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
     """Return the evidence of a closed run."""
 
-    def step(platform: Platform, run: RunId) -> dg.MaterializeResult[None]:
+    def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
         closed = close(platform, run)
-        metadata = closure_metadata(closed["bundle_digest"], Path(closed["report"]), str(run))
-        version = dg.DataVersion(closed["bundle_digest"])
-        return dg.MaterializeResult(metadata=metadata, data_version=version)
+        bundle = closed["bundle_digest"]
+        return closure_metadata(bundle, Path(closed["report"]), str(run)), bundle
 
     outputs = [names.output(name) for name in feed.outputs()]
     text = "Closes the run: claim, requirements, evidence, seal."
@@ -47,7 +46,7 @@ def catalogue_asset(names: FeedNames) -> dg.AssetsDefinition:
         description="DuckDB views over certified parts of closed runs, and nothing else.",
     )
     def catalogue(platform: PlatformResource, duckdb: DuckDBResource) -> dg.MaterializeResult[None]:
-        with refusals_fail_the_step(), duckdb.get_connection() as connection:
+        with refusals_fail_the_step(platform.secrets), duckdb.get_connection() as connection:
             views = publish(platform.open(), names.feed, connection)
         return dg.MaterializeResult(metadata=catalogue_metadata(duckdb.database, views))
 

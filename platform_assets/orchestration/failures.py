@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import dagster as dg
 
 from platform_assets.errors import DependencyUnreachable, PlatformError, UnknownOutcome
+from platform_assets.orchestration.withholding import without_secrets
 
 
 @contextmanager
-def refusals_fail_the_step() -> Iterator[None]:
+def refusals_fail_the_step(secrets: frozenset[str]) -> Iterator[None]:
     """Turn an error of the platform into the failure of the Dagster step around it.
 
     Raises:
@@ -23,14 +24,12 @@ def refusals_fail_the_step() -> Iterator[None]:
     try:
         yield
     except PlatformError as error:
-        raise dg.Failure(
-            description=f"{error.code}: {error}",
-            metadata={
-                "code": error.code,
-                "thing": error.thing,
-                "expected": error.expected,
-                "found": error.found,
-                "remedy": error.remedy,
-            },
+        fields = {"code": error.code, **error.as_json()}
+        del fields["error"]
+        failure = dg.Failure(
+            description=without_secrets(f"{error.code}: {error}", secrets),
+            metadata={key: without_secrets(text, secrets) for key, text in fields.items()},
             allow_retries=isinstance(error, (DependencyUnreachable, UnknownOutcome)),
-        ) from error
+        )
+        # Dagster keeps the message of a cause as well, and of its cause, as they are
+        raise failure from (None if secrets else error)

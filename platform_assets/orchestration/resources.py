@@ -9,7 +9,9 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from platform_assets.errors import SettingsInvalid
 from platform_assets.pipeline import Platform
+from platform_assets.settings import load_settings
 
 
 class PlatformResource(dg.ConfigurableResource[None]):
@@ -28,3 +30,11 @@ class PlatformResource(dg.ConfigurableResource[None]):
         if self._opened is None:
             self._opened = Platform.open(Path(self.home))
         return self._opened
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Return the values that Dagster must not get to see; none where the home is unusable."""
+        try:
+            return load_settings(Path(self.home)).secret_values()
+        except SettingsInvalid:
+            return frozenset()

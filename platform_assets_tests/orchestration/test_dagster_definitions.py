@@ -154,7 +154,7 @@ def test_a_declared_check_that_the_certificate_does_not_list_is_shown_as_failed(
         "policy_digest": "sha256:0",
         "checks": [{"name": "schema", "check": "schema", **observation}],
     }
-    results = check_results(dg.AssetKey(["shop", "orders"]), checks, certificate)
+    results = check_results(dg.AssetKey(["shop", "orders"]), checks, certificate, frozenset())
     assert {result.check_name: result.passed for result in results} == {
         "schema": True,
         "sorted": False,

@@ -138,7 +138,7 @@ def test_a_consumer_launched_before_any_certification_is_refused(
 def test_a_refusal_is_a_failure_with_its_fields_that_only_an_outage_may_retry(
     kind: type[PlatformError], retried: bool
 ) -> None:
-    with pytest.raises(dg.Failure) as raised, refusals_fail_the_step():
+    with pytest.raises(dg.Failure) as raised, refusals_fail_the_step(frozenset()):
         raise kind("it", expected="this", found="that", remedy="Do so.")
     assert raised.value.allow_retries is retried
     assert {key: value.value for key, value in raised.value.metadata.items()} == {
@@ -165,6 +165,42 @@ def test_the_pass_of_a_later_run_does_not_let_a_failed_run_be_read(
     assert refusals(execute(home, instance, R1, "totals")) == {"shop__totals": "CertificateFailed"}
     with pytest.raises(CertificateFailed):
         open_product(Platform.open(home), RunId("shop", 1), "orders")
+
+
+def test_the_value_of_a_secret_reaches_neither_metadata_nor_the_text_of_a_failure(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "tok-8f2a")
+    (home / "platform.yaml").write_text("secrets: [SHOP_TOKEN]\n", encoding="utf-8")
+    functions = home / "shop_functions.py"
+    functions.write_text(
+        'def leak(rows, parameters):\n    raise ValueError("tok-8f2a")\n\n\n'
+        'def totals(inputs, parameters):\n    raise ValueError("tok-8f2a")\n',
+        encoding="utf-8",
+    )
+    functions.rename(home / "leaking_functions.py")
+    redeclare(home, "shop_functions:totals", "leaking_functions:totals")
+    redeclare(
+        home,
+        "- check: unique\n          columns: [id]",
+        "- {check: python, name: leak, function: leaking_functions:leak}",
+    )
+    append(home, good_window(1))
+    run = pinned(home)
+    result = execute(home, instance, run)
+    assert ("orders", "leak", R1) in failed_checks(result)
+    (home / "defs/shop/defs.yaml").write_text(
+        (home / "defs/shop/defs.yaml")
+        .read_text(encoding="utf-8")
+        .replace("{check: python, name: leak, function: leaking_functions:leak}", "check: sorted"),
+        encoding="utf-8",
+    )
+    assert execute(home, instance, run, job="certify_orders").success
+    blocked = execute(home, instance, run, "totals")
+    assert refusals(blocked) == {"shop__totals": "ConsumerFailed"}
+    kept = [record.event_log_entry.to_json() for record in all_events(instance)]
+    assert any("[withheld]" in text for text in kept)
+    assert not any("tok-8f2a" in text for text in kept)
 
 
 # --- targeted reruns -----------------------------------------------------------------------------
@@ -255,6 +291,13 @@ def _lasting(value: Any) -> Any:
     if isinstance(value, list):
         return [_lasting(item) for item in value]
     return value
+
+
+def all_events(instance: dg.DagsterInstance) -> list[dg.EventLogRecord]:
+    found = []
+    for run in instance.get_runs():
+        found += instance.get_records_for_run(run.run_id).records
+    return found
 
 
 def product_files(home: Path, *products: str) -> dict[str, bytes]:
