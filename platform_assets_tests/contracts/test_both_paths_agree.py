@@ -309,3 +309,16 @@ def test_a_batch_is_judged_by_its_own_rows_wherever_their_bytes_lie(
     verdicts = StreamJudge([_RULE]).judge(part)
     assert_frame_equal(verdicts.accepted["event"], fast.accepted["event"])
     assert verdicts.columnar == 100 - len(verdicts.refused)
+
+
+@pytest.mark.parametrize("undeclared", [{"surplus": 1}, {"place": {"city": "x", "surplus": 1}}])
+def test_a_record_with_undeclared_properties_costs_no_other_record_the_columnar_path(
+    undeclared: dict[str, Any],
+) -> None:
+    good = {"id": "a", "kind": "order", "at": "2026-01-01T00:00:00Z", "count": 1, "paid": True}
+    good |= {"place": {"city": "x"}}
+    records = [good | {"id": f"a{number}"} for number in range(200)]
+    records[100] |= undeclared
+    lines = [json.dumps(record, separators=(",", ":")).encode() for record in records]
+    verdicts = StreamJudge([_RULE]).judge(pl.Series(lines, dtype=pl.Binary))
+    assert (verdicts.columnar, verdicts.one_by_one) == (199, 1)

@@ -12,8 +12,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.contracts.columns import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from platform_assets.contracts.derivation import Derived
 
 _OPEN = re.compile(r'\{([ ]*)"')
 _COLON = re.compile(r'"([ ]*):([ ]*)')
@@ -76,8 +80,23 @@ class _Pairs:
 _decode = json.JSONDecoder(object_pairs_hook=_Pairs).decode
 
 
-def learn_layout(samples: Iterable[str]) -> Layout | None:
-    """Return the layout of the first usable sample, widened by the others that agree with it."""
+def _declared(value: Any, derived: Derived | None) -> bool:
+    """Tell whether every property of the value, and within it, is declared."""
+    if isinstance(value, list):
+        element = derived.element if derived else None
+        return all(_declared(item, element) for item in value)
+    if not isinstance(value, _Pairs) or derived is None or not isinstance(derived.type, Struct):
+        return True
+    fields = dict(derived.fields)
+    return all(name in fields and _declared(item, fields[name]) for name, item in value.pairs)
+
+
+def learn_layout(samples: Iterable[str], derived: Derived) -> Layout | None:
+    """Return the layout of the first usable sample, widened by the others that agree with it.
+
+    A sample with a property that the contract does not declare is of no use: it would widen the layout
+    to one that no record of the contract has, and the whole batch would go the other path.
+    """
     keys = Keys()
     style: Style | None = None
     for sample in samples:
@@ -85,7 +104,8 @@ def learn_layout(samples: Iterable[str]) -> Layout | None:
             value = _decode(sample)
         except (ValueError, RecursionError):
             continue
-        own = _style_of(sample) if isinstance(value, _Pairs) and value.pairs else None
+        usable = isinstance(value, _Pairs) and value.pairs and _declared(value, derived)
+        own = _style_of(sample) if usable else None
         if own is None or (style is not None and own != style):
             continue
         tried = _copy(keys)

@@ -100,7 +100,7 @@ class _Event:
     def prove(self, batch: Batch, rows: Ints) -> Proven | None:
         """Learn a layout from the rows and return those that have it; None if nothing has."""
         # 2. learn and plan
-        layout = learn_layout(batch.samples(rows)) if rows.size else None
+        layout = learn_layout(batch.samples(rows), self._derived) if rows.size else None
         reader = self._plan(layout) if layout is not None else None
         if reader is None:
             return None
