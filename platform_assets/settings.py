@@ -11,14 +11,17 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError
 
+from platform_assets.declarations.mistakes import found_by
 from platform_assets.declarations.model import Declaration
-from platform_assets.errors import SettingsInvalid
+from platform_assets.declarations.yaml_positions import PositionedYaml
+from platform_assets.errors import DeclarationInvalid, SettingsInvalid
 
 SETTINGS_FILE = "platform.yaml"
 DEFAULT_HOME = ".platform"
+
+_REMEDY = "Correct the file; an empty one means all defaults."
 
 
 class KeySettings(Declaration):
@@ -47,7 +50,7 @@ class Settings(Declaration):
     secrets: Annotated[
         tuple[str, ...], Field(description="Environment variables whose values no record may hold.")
     ] = ()
-    claim_ttl_seconds: Annotated[int, Field(gt=0)] = 30
+    claim_ttl_seconds: Annotated[int, Field(gt=0, strict=True)] = 30
     revision: Annotated[str | None, Field(description="Source revision of the deployed code.")] = (
         None
     )
@@ -68,26 +71,28 @@ def load_settings(home: Path) -> Settings:
     """Read the settings of a home.
 
     Raises:
-        SettingsInvalid: the home has no settings, or they are wrong.
+        SettingsInvalid: the home has no settings, or they are wrong; every mistake with its line.
     """
     path = home / SETTINGS_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
+    if not path.is_file():
         raise SettingsInvalid(
             str(home),
             expected=f"a platform home with {SETTINGS_FILE}",
-            found=error.strerror or str(error),
+            found=f"none of that name{'' if home.is_dir() else ', and no such folder'}",
             remedy="Make one: platform-assets init DIR, then pass --home DIR or set PLATFORM_HOME.",
-        ) from error
+        )
     try:
-        return Settings.model_validate(yaml.safe_load(text) or {})
-    except (ValidationError, yaml.YAMLError) as error:
+        document = PositionedYaml.read(path, may_be_empty=True)
+        return Settings.model_validate(document.value)
+    except ValidationError as error:
+        lines = found_by(error, document, Settings)
         raise SettingsInvalid(
-            str(path),
+            f"{path}:{lines[0][0]}",
             expected="valid settings",
-            found="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            if isinstance(error, ValidationError)
-            else str(error),
-            remedy="Correct the file; an empty file means all defaults.",
+            found=[f"{path}:{line}: {text}" for line, text in lines],
+            remedy=_REMEDY,
+        ) from error
+    except DeclarationInvalid as error:
+        raise SettingsInvalid(
+            error.thing, expected="settings", found=error.findings or error.found, remedy=_REMEDY
         ) from error

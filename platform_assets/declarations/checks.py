@@ -74,6 +74,8 @@ class RangeCheck(_Check):
     def _has_a_limit(self) -> RangeCheck:
         if self.min is None and self.max is None:
             raise ValueError("range needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"range has min {self.min} above max {self.max}")
         return self
 
 
@@ -91,7 +93,7 @@ class FreshnessCheck(_Check):
 
     check: Literal["freshness"]
     column: str
-    max_age_seconds: Annotated[int, Field(gt=0)]
+    max_age_seconds: Annotated[int, Field(gt=0, strict=True)]
 
 
 class NullFractionCheck(_Check):
@@ -113,7 +115,7 @@ class ReferentialCheck(_Check):
     column: str
     product: Name
     references: str
-    history_runs: Annotated[int, Field(ge=0)] = 0
+    history_runs: Annotated[int, Field(ge=0, strict=True)] = 0
     max_fraction_missing: Fraction = Decimal(0)
 
 

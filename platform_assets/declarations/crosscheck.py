@@ -1,6 +1,7 @@
-"""A declaration against its contracts: every column, path and contract that it names must exist.
+"""A declaration against its contracts and functions: everything that it names must exist and fit.
 
-What could only fail at run time is found when the feed is loaded, with the line it stands on.
+What could only fail at run time is found when the feed is loaded, with the line it stands on. No code
+of the user is run for it.
 """
 
 from __future__ import annotations
@@ -8,44 +9,60 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column, Scalar, Struct
-from platform_assets.declarations.checks import ReferentialCheck
-from platform_assets.declarations.loading import problems_at
-from platform_assets.errors import UnknownThing
+from platform_assets.declarations.check_types import misfit
+from platform_assets.declarations.checks import PythonCheck, ReferentialCheck
+from platform_assets.declarations.functions import function_problem
+from platform_assets.declarations.mistakes import all_of, problems_at, suggestion
+from platform_assets.errors import ConfigurationError, ContractInvalid, UnknownThing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from platform_assets.contracts.registry import Contract, ContractRegistry
     from platform_assets.declarations.checks import CheckDeclaration
     from platform_assets.declarations.feed import FeedDeclaration
     from platform_assets.declarations.yaml_positions import PositionedYaml
 
-Location = tuple[str | int, ...]
+    Location = tuple[str | int, ...]
+    Problem = tuple[Location, str]
+    Columns = dict[str, tuple[Column, ...]]
+
+_WHEN_TYPES = {str: Scalar.STRING, int: Scalar.INT64, bool: Scalar.BOOLEAN}
 
 
-def check_against_contracts(
-    feed: FeedDeclaration, registry: ContractRegistry, document: PositionedYaml
+def check_feeds(
+    feeds: Iterable[tuple[FeedDeclaration, PositionedYaml]], registry: ContractRegistry, home: Path
 ) -> None:
-    """Hold a feed against its contracts.
+    """Hold feeds against their contracts, and against the functions of a home.
 
     Raises:
-        DeclarationInvalid: it names what does not exist; all mistakes, each with its line.
-        ContractInvalid: a contract cannot be used.
+        DeclarationInvalid, ContractInvalid: what they name does not exist or does not fit; all
+            mistakes of all feeds, each with its line.
     """
-    problems: dict[Location, str] = {}
-    contracts = _contracts(feed, registry, problems)
-    columns = {
-        name: _columns_of(contract, is_event=name in feed.products)
-        for name, contract in contracts.items()
-        if name in feed.outputs()
-    }
-    problems |= {**dict(_event_problems(feed, contracts)), **dict(_output_problems(feed, columns))}
-    if problems:
-        raise problems_at(document, problems)
+    errors: dict[str, ConfigurationError] = {}
+    for feed, document in feeds:
+        problems: dict[Location, str] = {}
+        contracts = _contracts(feed, registry, problems, errors)
+        columns = {
+            name: (*contract.columns, *(POSITION_COLUMNS if name in feed.products else ()))
+            for name, contract in contracts.items()
+            if name in feed.outputs()
+        }
+        problems |= dict(_event_problems(feed, contracts))
+        problems |= dict(_output_problems(feed, columns))
+        problems |= dict(_function_problems(feed, home))
+        if problems:
+            errors[str(document.path)] = problems_at(document, problems)
+    if errors:
+        raise all_of(list(errors.values()))
 
 
 def _contracts(
-    feed: FeedDeclaration, registry: ContractRegistry, problems: dict[Location, str]
+    feed: FeedDeclaration,
+    registry: ContractRegistry,
+    problems: dict[Location, str],
+    errors: dict[str, ConfigurationError],
 ) -> dict[str, Contract]:
     """Return the contract of each event, product and consumer by its name."""
     named: dict[Location, tuple[str, str]] = {}
@@ -58,67 +75,87 @@ def _contracts(
     for at, (name, ref) in named.items():
         try:
             contracts[name] = registry.contract(ref)
-        except UnknownThing as error:
-            problems[at] = f"no contract {ref} below the schemas folder; it holds {error.found}"
+        except UnknownThing:
+            known = registry.refs()
+            near = suggestion(ref, known) or f"; it holds {', '.join(known) or 'none'}"
+            problems[at] = f"there is no {ref} below the schemas folder{near}"
+        except ContractInvalid as error:
+            errors[error.thing] = error
     for name, product in feed.products.items():
         if f"event {product.event}" in contracts:
             contracts[name] = contracts[f"event {product.event}"]
     return contracts
 
 
-def _columns_of(contract: Contract, *, is_event: bool) -> tuple[Column, ...]:
-    return (*contract.columns, *(POSITION_COLUMNS if is_event else ()))
-
-
-def _event_problems(
-    feed: FeedDeclaration, contracts: dict[str, Contract]
-) -> Iterator[tuple[Location, str]]:
+def _event_problems(feed: FeedDeclaration, contracts: dict[str, Contract]) -> Iterator[Problem]:
     for stream, declared in feed.streams.items():
         for name, event in declared.events.items():
             contract = contracts.get(f"event {name}")
             if contract is None:
                 continue
             at: Location = ("streams", stream, "events", name)
-            identity = find_column(contract.columns, event.id)
+            columns = contract.columns
+            identity = find_column(columns, event.id)
             if identity is None or identity.type not in (Scalar.STRING, Scalar.INT64):
-                text = f"{event.contract} has no string or integer property {event.id}; it has "
-                yield (*at, "id"), text + _names(contract.columns)
-            for path in (*event.when, *([event.time] if event.time else [])):
-                if find_column(contract.columns, path) is None:
-                    field = "when" if path in event.when else "time"
-                    yield (*at, field), f"{event.contract} has no property {path}"
+                text = f"{event.contract} has no string or integer property {event.id}"
+                yield (*at, "id"), text + _meant(event.id, columns)
+            if event.time and find_column(columns, event.time) is None:
+                text = f"{event.contract} has no property {event.time}"
+                yield (*at, "time"), text + _meant(event.time, columns)
+            for path, value in event.when.items():
+                column = find_column(columns, path)
+                if column is None:
+                    text = f"{event.contract} has no property {path}"
+                    yield (*at, "when", path), text + _meant(path, columns)
+                elif isinstance(column.type, Scalar) and column.type != _WHEN_TYPES[type(value)]:
+                    text = f"{value!r} can never be found: {event.contract} declares {column.type}"
+                    yield (*at, "when", path), text
 
 
-def _output_problems(
-    feed: FeedDeclaration, columns: dict[str, tuple[Column, ...]]
-) -> Iterator[tuple[Location, str]]:
+def _output_problems(feed: FeedDeclaration, columns: Columns) -> Iterator[Problem]:
     for name, output in feed.outputs().items():
         if name not in columns:
             continue
         at: Location = ("products" if name in feed.products else "consumers", name)
         for field in ("sort", "key"):
-            for column in getattr(output, field, ()):
-                yield from _absent((*at, field), name, column, columns)
+            for index, column in enumerate(getattr(output, field, ())):
+                yield from _absent((*at, field, index), name, column, columns)
         for index, check in enumerate(output.checks):
             here = (*at, "checks", index)
-            for column in columns_named(check):
-                yield from _absent(here, name, column, columns)
+            missing = [
+                problem
+                for column in columns_named(check)
+                for problem in _absent(here, name, column, columns)
+            ]
+            yield from missing
             if isinstance(check, ReferentialCheck):
                 yield from _absent((*here, "references"), check.product, check.references, columns)
+            own = find_column(columns[name], getattr(check, "column", ""))
+            text = None if missing else misfit(check, own)
+            if text is not None:
+                yield here, text
+
+
+def _function_problems(feed: FeedDeclaration, home: Path) -> Iterator[Problem]:
+    named: dict[Location, str] = {
+        ("consumers", name, "function"): consumer.function
+        for name, consumer in feed.consumers.items()
+    }
+    for name, output in feed.outputs().items():
+        kind = "products" if name in feed.products else "consumers"
+        for index, check in enumerate(output.checks):
+            if isinstance(check, PythonCheck):
+                named[kind, name, "checks", index, "function"] = check.function
+    for at, reference in named.items():
+        text = function_problem(reference, home)
+        if text is not None:
+            yield at, text
 
 
 def columns_named(check: CheckDeclaration) -> tuple[str, ...]:
     """Return the columns of its own product that a check names."""
     one = getattr(check, "column", None)
     return getattr(check, "columns", None) or ((one,) if one else ())
-
-
-def _absent(
-    at: Location, product: str, column: str, columns: dict[str, tuple[Column, ...]]
-) -> Iterator[tuple[Location, str]]:
-    known = columns.get(product)
-    if known is not None and find_column(known, column) is None:
-        yield at, f"{product} has no column {column}; it has {_names(known)}"
 
 
 def find_column(columns: Sequence[Column], path: str) -> Column | None:
@@ -134,5 +171,19 @@ def find_column(columns: Sequence[Column], path: str) -> Column | None:
     return None
 
 
-def _names(columns: Sequence[Column]) -> str:
-    return ", ".join(column.name for column in columns)
+def _absent(at: Location, product: str, column: str, columns: Columns) -> Iterator[Problem]:
+    known = columns.get(product)
+    if known is not None and find_column(known, column) is None:
+        yield at, f"{product} has no column {column}{_meant(column, known)}"
+
+
+def _meant(path: str, columns: Sequence[Column]) -> str:
+    names = list(_paths(columns))
+    return suggestion(path, names) or f"; it has {', '.join(column.name for column in columns)}"
+
+
+def _paths(columns: Sequence[Column], before: str = "") -> Iterator[str]:
+    for column in columns:
+        yield f"{before}{column.name}"
+        if isinstance(column.type, Struct):
+            yield from _paths(column.type.fields, f"{before}{column.name}.")

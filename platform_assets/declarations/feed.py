@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ByteSize, Field, model_validator
 
-from platform_assets.declarations.checks import CheckDeclaration, check_name_of
+from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.declarations.model import Declaration, Name
+from platform_assets.declarations.references import check_references
 from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
 
 Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
@@ -56,15 +57,15 @@ class StreamDeclaration(Declaration):
 class WindowDeclaration(Declaration):
     """How much one run takes at most, and how long the sensor waits for it to fill."""
 
-    max_records: Annotated[int, Field(gt=0)] = 1_000_000
+    max_records: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     max_bytes: Annotated[ByteSize, Field(gt=0)] = ByteSize(1024**3)
-    max_age_seconds: Annotated[int, Field(ge=0)] = 60
+    max_age_seconds: Annotated[int, Field(ge=0, strict=True)] = 60
 
 
 class DedupeDeclaration(Declaration):
     """How many earlier runs count when a run looks for events that it has seen before."""
 
-    horizon_runs: Annotated[int, Field(ge=0)] = 30
+    horizon_runs: Annotated[int, Field(ge=0, strict=True)] = 30
 
 
 class ProductDeclaration(Declaration):
@@ -72,7 +73,7 @@ class ProductDeclaration(Declaration):
 
     event: Name
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
-    part_rows: Annotated[int, Field(gt=0)] = 1_000_000
+    part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     checks: Checks
 
 
@@ -80,7 +81,7 @@ class InputDeclaration(Declaration):
     """What a consumer reads: a product of its run and, if asked, of closed runs before it."""
 
     product: Name
-    history_runs: Annotated[int, Field(ge=0)] = 0
+    history_runs: Annotated[int, Field(ge=0, strict=True)] = 0
 
 
 class ConsumerDeclaration(Declaration):
@@ -91,7 +92,7 @@ class ConsumerDeclaration(Declaration):
     contract: Contract
     key: Annotated[tuple[str, ...], Field(min_length=1)]
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
-    part_rows: Annotated[int, Field(gt=0)] = 1_000_000
+    part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     parameters: dict[str, str | int | bool] = Field(default_factory=dict)
     checks: Checks
 
@@ -135,60 +136,6 @@ class FeedDeclaration(Declaration):
         return declared
 
     @model_validator(mode="after")
-    def _streams_have_sources(self) -> Self:
-        for name, stream in self.streams.items():
-            if stream.source is None and self.source is None:
-                raise ValueError(f"stream {name} has no source, and the feed declares none")
-        return self
-
-    @model_validator(mode="after")
-    def _events_are_named_once_and_become_products(self) -> Self:
-        events = [event for stream in self.streams.values() for event in stream.events]
-        for event in events:
-            if events.count(event) > 1:
-                raise ValueError(f"event {event} is declared in two streams")
-            if not any(product.event == event for product in self.products.values()):
-                raise ValueError(
-                    f"event {event} becomes no product; declare one with event: {event}"
-                )
-        for name, product in self.products.items():
-            if product.event not in events:
-                raise ValueError(
-                    f"product {name} is made of {product.event}, which no stream carries"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _consumers_read_what_stands_before_them(self) -> Self:
-        known = set(self.products)
-        for name, consumer in self.consumers.items():
-            if name in known:
-                raise ValueError(
-                    f"consumer {name} has the name of a product or of another consumer"
-                )
-            for declared in consumer.reads:
-                if declared.product not in known:
-                    raise ValueError(
-                        f"consumer {name} reads {declared.product}, which is no product or consumer "
-                        "declared before it"
-                    )
-            known.add(name)
-        return self
-
-    @model_validator(mode="after")
-    def _checks_are_sound(self) -> Self:
-        known: set[str] = set()
-        for name, output in self.outputs().items():
-            names = [check_name_of(check) for check in output.checks]
-            twice = sorted({check for check in names if names.count(check) > 1})
-            if twice:
-                raise ValueError(
-                    f"{name} has two checks of the same name: {twice}; give them names"
-                )
-            for check in output.checks:
-                if check.check == "referential" and check.product not in known:
-                    raise ValueError(
-                        f"{name} refers to {check.product}, which is not declared before it"
-                    )
-            known.add(name)
+    def _names_refer_to_what_there_is(self) -> Self:
+        check_references(self)
         return self

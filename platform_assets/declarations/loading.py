@@ -1,27 +1,31 @@
 """Feeds from YAML: ``defs/<name>/defs.yaml`` with ``type`` and ``attributes``.
 
-Every mistake is reported with file, line and remedy, all of them at once. The same declaration is
-read by the command line and by Dagster's component loader.
+Every mistake is reported with file, line and remedy, those of all files at once. The same declaration
+is read by the command line and by Dagster's component loader. A file that would be passed over without
+a word, because its name or its type is a slip of the pen, is a mistake too.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from platform_assets.declarations.feed import FeedDeclaration
+from platform_assets.declarations.mistakes import all_of, invalid, suggestion
 from platform_assets.declarations.yaml_positions import PositionedYaml
 from platform_assets.errors import DeclarationInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pydantic_core import ErrorDetails
-
 FEED_COMPONENT = "platform_assets.orchestration.FeedComponent"
+
+#: The keys that Dagster knows at the top of a component's file.
+_TOP_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
+_SLIP = 0.8
+_MISNAMED = ("defs.yml", "def.yaml", "def.yml")
 
 
 def load_feed(path: Path) -> FeedDeclaration | None:
@@ -30,91 +34,77 @@ def load_feed(path: Path) -> FeedDeclaration | None:
     Raises:
         DeclarationInvalid: it is not a valid feed; the error lists every mistake.
     """
-    document = PositionedYaml(path, path.read_text(encoding="utf-8"))
-    if document.value.get("type") != FEED_COMPONENT:
-        return None
-    try:
-        return FeedDeclaration.model_validate(document.value.get("attributes"))
-    except ValidationError as error:
-        raise _invalid(document, error) from error
+    return _feed_in(PositionedYaml.read(path))
 
 
 def load_feeds(folder: Path) -> dict[str, tuple[FeedDeclaration, PositionedYaml]]:
     """Read every feed below a folder, by feed name.
 
     Raises:
-        DeclarationInvalid: a declaration is invalid, or two declare the same feed.
+        DeclarationInvalid: declarations are invalid, or two declare the same feed.
     """
     feeds: dict[str, tuple[FeedDeclaration, PositionedYaml]] = {}
+    errors: list[DeclarationInvalid] = [
+        _misnamed(path) for name in _MISNAMED for path in sorted(folder.glob(f"**/{name}"))
+    ]
     for path in sorted(folder.glob("**/defs.yaml")):
-        feed = load_feed(path)
+        try:
+            document = PositionedYaml.read(path)
+            feed = _feed_in(document)
+        except DeclarationInvalid as error:
+            errors.append(error)
+            continue
         if feed is None:
             continue
         if feed.feed in feeds:
-            raise DeclarationInvalid(
-                str(path),
-                expected="each feed declared once",
-                found=f"{feed.feed}, which {feeds[feed.feed][1].path} declares too",
-                remedy="Rename one of the two feeds.",
-            )
-        feeds[feed.feed] = (feed, PositionedYaml(path, path.read_text(encoding="utf-8")))
+            errors.append(_declared_twice(feed, document, feeds[feed.feed][1]))
+        feeds.setdefault(feed.feed, (feed, document))
+    if errors:
+        raise all_of(errors)
     return feeds
 
 
-def _invalid(document: PositionedYaml, error: ValidationError) -> DeclarationInvalid:
-    problems = [_problem(document, detail) for detail in error.errors()]
-    first, *_ = problems
+def _feed_in(document: PositionedYaml) -> FeedDeclaration | None:
+    kind = document.value.get("type")
+    if kind != FEED_COMPONENT:
+        near = difflib.SequenceMatcher(None, str(kind), FEED_COMPONENT).ratio() > _SLIP
+        if isinstance(kind, str) and not near:
+            return None
+        raise DeclarationInvalid(
+            document.where(("type",)),
+            expected=f"type: {FEED_COMPONENT}",
+            found="no type" if kind is None else f"type {kind!r}",
+            remedy="Correct the line; with another type the file is passed over.",
+        )
+    for key in document.value:
+        if key not in _TOP_KEYS:
+            raise DeclarationInvalid(
+                document.where((key,)),
+                expected=f"the keys {', '.join(_TOP_KEYS)}",
+                found=f"{key!r}{suggestion(str(key), _TOP_KEYS)}",
+                remedy="Correct the key; what describes the feed stands below attributes.",
+            )
+    try:
+        return FeedDeclaration.model_validate(document.value.get("attributes"))
+    except ValidationError as error:
+        raise invalid(document, error) from error
+
+
+def _misnamed(path: Path) -> DeclarationInvalid:
     return DeclarationInvalid(
-        first[0],
-        expected="a valid feed declaration",
-        found="; ".join(f"{where}: {text}" for where, text in problems),
-        remedy="Correct these lines, then check again: dg check defs, or platform-assets feeds.",
+        f"{path}:1",
+        expected="a file called defs.yaml",
+        found=f"{path.name}, which nobody reads",
+        remedy="Rename it to defs.yaml.",
     )
 
 
-def _problem(document: PositionedYaml, detail: ErrorDetails) -> tuple[str, str]:
-    location = detail["loc"]
-    where = document.where(("attributes", *location))
-    name = ".".join(str(step) for step in location) or "attributes"
-    if detail["type"] == "extra_forbidden":
-        return where, f"{name} is no known key{_suggestion(str(location[-1]))}"
-    if detail["type"] == "missing":
-        return where, f"{name} is missing"
-    return where, f"{name}: {detail['msg']}, found {_short(detail['input'])}"
-
-
-def _suggestion(key: str) -> str:
-    near = difflib.get_close_matches(key, set(_known_keys(FeedDeclaration)), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _known_keys(model: type[BaseModel]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield name
-        yield from _keys_within(field.annotation)
-
-
-def _keys_within(annotation: Any) -> Iterator[str]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield from _known_keys(annotation)
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _keys_within(argument)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
-    return repr(value)
-
-
-def problems_at(
-    document: PositionedYaml, problems: Mapping[tuple[str | int, ...], str]
+def _declared_twice(
+    feed: FeedDeclaration, document: PositionedYaml, first: PositionedYaml
 ) -> DeclarationInvalid:
-    """Report mistakes that were found after parsing, each at its line."""
-    texts = [f"{document.where(('attributes', *at))}: {text}" for at, text in problems.items()]
     return DeclarationInvalid(
-        document.where(("attributes", *next(iter(problems)))),
-        expected="a declaration that fits its contracts",
-        found="; ".join(texts),
-        remedy="Correct these lines, then check again: dg check defs, or platform-assets feeds.",
+        document.where(("attributes", "feed")),
+        expected="each feed declared once",
+        found=f"{feed.feed}, which {first.where(('attributes', 'feed'))} declares too",
+        remedy="Rename one of the two feeds.",
     )

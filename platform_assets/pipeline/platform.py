@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from platform_assets.adapters.file_log import FileLog
 from platform_assets.adapters.key_files import (
     FileTrust,
@@ -24,9 +26,9 @@ from platform_assets.adapters.local_store import LocalStore
 from platform_assets.canonical import digest
 from platform_assets.contracts.registry import Contract, ContractRegistry
 from platform_assets.declarations import FeedDeclaration
-from platform_assets.declarations.crosscheck import check_against_contracts
+from platform_assets.declarations.crosscheck import check_feeds
 from platform_assets.declarations.loading import load_feeds
-from platform_assets.errors import UnknownThing
+from platform_assets.errors import RecordInvalid, RecordMissing, UnknownThing
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
@@ -77,8 +79,7 @@ class Platform:
         settings = load_settings(home)
         contracts = ContractRegistry.load([home / settings.schemas])
         loaded = load_feeds(home / settings.defs)
-        for declaration, document in loaded.values():
-            check_against_contracts(declaration, contracts, document)
+        check_feeds(loaded.values(), contracts, home)
         return cls(
             home=home,
             settings=settings,
@@ -146,28 +147,60 @@ class Platform:
         Raises:
             RecordMissing: the run was never pinned.
         """
-        return read_record(self.store, layout.anchors_path(run), "anchors")
+        try:
+            return read_record(self.store, layout.anchors_path(run), "anchors")
+        except RecordMissing as error:
+            raise RecordMissing(
+                f"run {run}",
+                expected="a run that was pinned here",
+                found="no anchors",
+                remedy=f"List the feed's runs: platform-assets runs {run.feed}",
+            ) from error
 
     def run_configuration(self, run: RunId) -> RunConfiguration:
         """Return what the run was pinned under.
 
         Raises:
             UnknownThing: a product of the run is declared no more, so that its checks are unknown.
+            RecordMissing, RecordInvalid: the configuration is not there, or not what was pinned.
         """
         config_digest = self.anchors(run)["config_digest"]
         if config_digest not in self._configurations:
-            path = layout.configuration_path(config_digest)
-            self._configurations[config_digest] = read_record(self.store, path, "configuration")
+            self._configurations[config_digest] = self._configuration(config_digest)
         record = self._configurations[config_digest]
         declared = self._with_checks(run, record["declaration"])
+        try:
+            declaration = FeedDeclaration.model_validate(declared)
+        except ValidationError as error:
+            raise RecordInvalid(
+                layout.configuration_path(config_digest),
+                expected="a declaration that this release understands",
+                found=str(error),
+                remedy="Use the release of platform-assets that pinned the run.",
+            ) from error
         return RunConfiguration(
             digest=config_digest,
-            declaration=FeedDeclaration.model_validate(declared),
+            declaration=declaration,
             contracts={
                 ref: Contract.from_documents(ref, documents)
                 for ref, documents in record["contracts"].items()
             },
         )
+
+    def _configuration(self, config_digest: str) -> dict[str, Any]:
+        path = layout.configuration_path(config_digest)
+        remedy = "Restore the file from a copy, or from exported evidence of a run that names it."
+        try:
+            record = read_record(self.store, path, "configuration")
+        except RecordMissing as error:
+            raise RecordMissing(
+                path, expected=error.expected, found=error.found, remedy=remedy
+            ) from error
+        if digest(record) != config_digest:
+            raise RecordInvalid(
+                path, expected=f"digest {config_digest}", found=digest(record), remedy=remedy
+            )
+        return record
 
     def _with_checks(self, run: RunId, pinned: Mapping[str, Any]) -> dict[str, Any]:
         now = self.feed(run.feed).outputs()

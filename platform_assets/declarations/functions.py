@@ -1,0 +1,76 @@
+"""Whether a function that a user names in YAML is there, told without running any of the user's code.
+
+Modules are found as they will be when the function is called: on the Python path, then in the platform
+home. Only the module's source is read. What a module makes at run time (a star import, a
+``__getattr__``, an extension) cannot be told from its source; it is looked for when it is called.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_assets.declarations.mistakes import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def function_problem(reference: str, home: Path) -> str | None:
+    """Return what is wrong with ``module:function``, None where nothing can be said against it."""
+    module, _, name = reference.partition(":")
+    spec = _find(module, home)
+    if spec is None:
+        return f"module {module} is neither on the Python path nor in {home}"
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return None if spec.origin else f"{module} is a folder without __init__.py, not a module"
+    source = Path(spec.origin)
+    try:
+        tree = ast.parse(source.read_bytes(), filename=str(source))
+    except SyntaxError as error:
+        return f"{source}:{error.lineno or 1}: {error.msg}"
+    except (OSError, ValueError) as error:
+        return f"{source} cannot be read: {error}"
+    names = set(_names(tree.body))
+    if name in names or "*" in names or "__getattr__" in names:
+        return None
+    return f"{source} has no {name}{suggestion(name, names)}"
+
+
+def _find(module: str, home: Path) -> ModuleSpec | None:
+    first, *inner = module.split(".")
+    try:
+        spec = importlib.util.find_spec(first) or PathFinder.find_spec(first, [str(home)])
+    except (ImportError, ValueError):  # a module that was loaded without a specification
+        spec = PathFinder.find_spec(first, [*sys.path, str(home)])
+    found = first
+    for name in inner:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        found = f"{found}.{name}"
+        spec = PathFinder.find_spec(found, list(spec.submodule_search_locations))
+    return spec
+
+
+def _names(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module's statements bind, also inside `if` and `try`."""
+    for statement in body:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield statement.name
+            case ast.Import() | ast.ImportFrom():
+                for alias in statement.names:
+                    yield alias.asname or alias.name.partition(".")[0]
+            case ast.Assign():
+                yield from (node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.If() | ast.Try() | ast.With() | ast.For() | ast.While():
+                for field in ("body", "orelse", "finalbody"):
+                    yield from _names(getattr(statement, field, []))
+                for handler in getattr(statement, "handlers", []):
+                    yield from _names(handler.body)
