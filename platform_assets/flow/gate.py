@@ -14,6 +14,12 @@ step 7 compares the parts and step 8 hands them out, both where the parts can be
 6. It is neither superseded and pending nor revoked.
 7. Each part has the recorded size and SHA-256, and the folder holds nothing else.
 8. Hand out exactly these parts.
+
+A revocation names a certificate, and bars more than that: the same product under the same policy, in
+whatever generation and whoever certifies it again, because the same bytes that met the same checks
+prove nothing new. So starting a run again never lifts a revocation. In an open run, other checks or
+other bytes do, once they are certified. A closed run does not change: what is revoked there stays
+unreadable, and a correction is a new run.
 """
 
 from __future__ import annotations
@@ -21,31 +27,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.canonical import digest_bytes, parse_canonical
-from platform_assets.contracts.records import check_record
-from platform_assets.errors import (
-    AnchorsUnproven,
-    CertificateFailed,
-    CertificateForeign,
-    CertificateInvalid,
-    CertificateMissing,
-    CertificateRevoked,
-    CheckSetEmpty,
-    CheckSetIncomplete,
-    GenerationPending,
-    ManifestForeign,
-    ManifestInvalid,
-    PlatformError,
-    PolicyChanged,
-    ProductMissing,
-    RecordInvalid,
-    RecordNotCanonical,
-)
-from platform_assets.flow.policy import check_names, policy_digest
-from platform_assets.flow.signing import REVOCATION, TEST_RESULT, open_statement
+from platform_assets.canonical import digest_bytes
+from platform_assets.flow.gate_certificate import certified, passed, standing
+from platform_assets.flow.gate_manifest import anchored, manifested, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from platform_assets.identifiers import RunId
     from platform_assets.ports.signer import Trust
@@ -63,7 +50,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What stands in the store for one product of one run: raw bytes, or None for nothing."""
+    """What stands in the store for one product of one run: raw bytes, or None for nothing.
+
+    ``revocations`` are all those of the product in that run, of whatever generation.
+    """
 
     run: RunId
     product: str
@@ -73,7 +63,7 @@ class Found:
     successor: bytes | None
     manifest: bytes | None
     certificate: bytes | None
-    revocation: bytes | None
+    revocations: Sequence[bytes]
     policy: Mapping[str, Any]
     sealed: Sealed | None = None
 
@@ -81,6 +71,19 @@ class Found:
     def thing(self) -> str:
         """How errors name the product."""
         return f"{self.product} of {self.run}"
+
+    def command(self, verb: str) -> str:
+        """Return the command that does something to the product."""
+        return f"platform-assets {verb} {self.product} --run {self.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """One manifest for which steps 0 to 2 hold: what it is, not that it may be read."""
+
+    generation: int
+    manifest: Mapping[str, Any]
+    manifest_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,231 +99,34 @@ class Permit:
     certificate_digest: str
 
 
+def identify(found: Found) -> Identified:
+    """Return the manifest that stands for the product: what may be certified, and not yet read.
+
+    Raises:
+        GateRefusal: step 0, 1 or 2 does not hold; the class says which.
+    """
+    generation = resolved(found)  # 0
+    config_digest = anchored(found)  # 1
+    manifest = manifested(found, generation, config_digest)  # 2
+    return Identified(generation, manifest, digest_bytes(found.manifest or b""))
+
+
 def decide(found: Found, trust: Trust) -> Permit:
     """Return the permit for exactly one manifest, or refuse.
 
     Raises:
         GateRefusal: a step does not hold; the class says which.
     """
-    generation = _resolve(found)  # 0
-    config_digest = _anchored(found)  # 1
-    manifest = _manifest(found, generation, config_digest)  # 2
-    certificate = _certificate(found, generation, config_digest, trust)  # 3, 4
-    _passed(found, certificate)  # 5
-    _standing(found, certificate, trust)  # 6
+    identified = identify(found)  # 0, 1, 2
+    certificate = certified(found, identified, trust)  # 3, 4
+    passed(found, certificate)  # 5
+    standing(found, identified, certificate, trust)  # 6
     return Permit(
         run=found.run,
         product=found.product,
-        generation=generation,
-        manifest=manifest,
-        manifest_digest=certificate["manifest_digest"],
+        generation=identified.generation,
+        manifest=identified.manifest,
+        manifest_digest=identified.manifest_digest,
         certificate=certificate,
         certificate_digest=digest_bytes(found.certificate or b""),
     )
-
-
-def _resolve(found: Found) -> int:
-    if found.generation is None:
-        raise ProductMissing(
-            found.thing,
-            expected="a built generation",
-            found="none",
-            remedy=f"Build it: platform-assets materialize {found.product} --run {found.run}",
-        )
-    if found.manifest is None:
-        raise GenerationPending(
-            found.thing,
-            expected=f"a complete generation {found.generation}",
-            found="its claim without a manifest: a rebuild is under way or was interrupted",
-            remedy=f"Wait, or finish it: platform-assets materialize {found.product} "
-            f"--run {found.run}, then certify it.",
-        )
-    return found.generation
-
-
-def _anchored(found: Found) -> str:
-    if found.anchors is None:
-        raise AnchorsUnproven(
-            found.thing,
-            expected=f"the anchors of {found.run}",
-            found="none",
-            remedy="The run was never pinned here. Look at the feed's runs: platform-assets runs "
-            f"{found.run.feed}",
-        )
-    anchors = _record(found.anchors, f"anchors of {found.run}", "anchors", AnchorsUnproven)
-    problem = _link_problem(found, anchors)
-    if problem is not None:
-        raise AnchorsUnproven(
-            found.thing,
-            expected="anchors that link to their neighbours in the feed's log",
-            found=problem,
-            remedy="The feed's log was changed. Compare it with exported evidence.",
-        )
-    return str(anchors["config_digest"])
-
-
-def _link_problem(found: Found, anchors: Mapping[str, Any]) -> str | None:
-    if anchors["run_id"] != str(found.run):
-        return f"anchors of {anchors['run_id']}"
-    before = found.run.predecessor
-    expected = digest_bytes(found.predecessor) if found.predecessor is not None else None
-    if before is not None and found.predecessor is None:
-        return f"no anchors of {before}"
-    if anchors["predecessor"] != expected:
-        return f"predecessor {anchors['predecessor']}, where {expected} stands"
-    if found.successor is not None:
-        named = _record(found.successor, "the next anchors", "anchors", AnchorsUnproven)
-        if named["predecessor"] != digest_bytes(found.anchors or b""):
-            return "a successor that names other anchors"
-    return None
-
-
-def _manifest(found: Found, generation: int, config_digest: str) -> Mapping[str, Any]:
-    manifest = _record(
-        found.manifest or b"", f"manifest of {found.thing}", "manifest", ManifestInvalid
-    )
-    asked = (str(found.run), found.product, generation, config_digest)
-    named = tuple(manifest[key] for key in ("run_id", "product", "generation", "config_digest"))
-    if named != asked:
-        raise ManifestForeign(
-            found.thing,
-            expected="a manifest of run, product, generation and configuration "
-            + ", ".join(map(str, asked)),
-            found=", ".join(map(str, named)),
-            remedy=f"Build the product again: platform-assets materialize {found.product} "
-            f"--run {found.run}",
-        )
-    sealed_digest = found.sealed.manifest_digest if found.sealed else None
-    if sealed_digest is not None and sealed_digest != digest_bytes(found.manifest or b""):
-        raise ManifestForeign(
-            found.thing,
-            expected=f"the sealed manifest {sealed_digest}",
-            found=digest_bytes(found.manifest or b""),
-            remedy="The store was changed after closure. Restore it from exported evidence.",
-        )
-    return manifest
-
-
-def _certificate(
-    found: Found, generation: int, config_digest: str, trust: Trust
-) -> Mapping[str, Any]:
-    manifest_digest = digest_bytes(found.manifest or b"")
-    if found.certificate is None:
-        raise CertificateMissing(
-            found.thing,
-            expected=f"a certificate for manifest {manifest_digest}",
-            found="none",
-            remedy=f"Run its checks: platform-assets certify {found.product} --run {found.run}",
-        )
-    statement = open_statement(
-        found.certificate,
-        trust,
-        thing=f"certificate of {found.thing}",
-        predicate_type=TEST_RESULT,
-    )
-    try:
-        certificate: dict[str, Any] = check_record(
-            statement.predicate.get("certificate"), f"certificate of {found.thing}"
-        )
-    except RecordInvalid as error:
-        raise _as(CertificateInvalid, error) from error
-    asked = {
-        "record": "certificate",
-        "run_id": str(found.run),
-        "product": found.product,
-        "generation": generation,
-        "config_digest": config_digest,
-        "manifest_digest": manifest_digest,
-    }
-    foreign = {key: certificate.get(key) for key in asked if certificate.get(key) != asked[key]}
-    if statement.digests() != {manifest_digest}:
-        foreign["subject"] = sorted(statement.digests())
-    if foreign:
-        raise CertificateForeign(
-            found.thing,
-            expected=f"a certificate for generation {generation}, manifest {manifest_digest}",
-            found=", ".join(f"{key} {value}" for key, value in foreign.items()),
-            remedy=f"Run its checks: platform-assets certify {found.product} --run {found.run}",
-        )
-    return certificate
-
-
-def _passed(found: Found, certificate: Mapping[str, Any]) -> None:
-    policy = dict(found.sealed.policy if found.sealed else found.policy)
-    certify = f"platform-assets certify {found.product} --run {found.run}"
-    checks = {check["name"]: check["outcome"] for check in certificate["checks"]}
-    if not checks:
-        raise CheckSetEmpty(
-            found.thing,
-            expected="at least one observed check",
-            found="none",
-            remedy=f"Declare checks, then certify again: {certify}",
-        )
-    if certificate["verdict"] != "PASS":
-        failed = [name for name, outcome in checks.items() if outcome != "PASS"]
-        raise CertificateFailed(
-            found.thing,
-            expected="verdict PASS",
-            found=f"{certificate['verdict']}: {', '.join(failed) or 'no check named'}",
-            remedy=f"Look at the checks: platform-assets show {found.run}. Mend the cause, "
-            "materialize and certify again.",
-        )
-    if certificate["policy_digest"] != policy_digest(policy):
-        raise PolicyChanged(
-            found.thing,
-            expected=f"the declared policy {policy_digest(policy)}",
-            found=f"a certificate under {certificate['policy_digest']}",
-            remedy=f"Certify under the declared checks: {certify}",
-        )
-    missing = [name for name in check_names(policy) if checks.get(name) != "PASS"]
-    if missing or len(checks) != len(certificate["checks"]):
-        raise CheckSetIncomplete(
-            found.thing,
-            expected=f"a passed observation for each of {', '.join(check_names(policy))}",
-            found=f"none for {', '.join(missing)}" if missing else "a check named twice",
-            remedy=f"Certify again: {certify}",
-        )
-
-
-def _standing(found: Found, certificate: Mapping[str, Any], trust: Trust) -> None:
-    actual = digest_bytes(found.certificate or b"")
-    if found.sealed is not None and found.sealed.certificate_digest != actual:
-        raise CertificateForeign(
-            found.thing,
-            expected=f"the sealed certificate {found.sealed.certificate_digest}",
-            found=actual,
-            remedy="The store was changed after closure. Restore it from exported evidence.",
-        )
-    if found.revocation is not None:
-        statement = open_statement(
-            found.revocation,
-            trust,
-            thing=f"revocation of {found.thing}",
-            predicate_type=REVOCATION,
-        )
-        raise CertificateRevoked(
-            found.thing,
-            expected="a certificate that stands",
-            found=f"its revocation: {statement.predicate.get('reason')}",
-            remedy="Mend the cause and make a new generation, or a correction run if it is closed. "
-            f"The certificate was issued at {certificate['issued_at']}.",
-        )
-
-
-def _record(data: bytes, thing: str, kind: str, refusal: type[PlatformError]) -> Mapping[str, Any]:
-    try:
-        record: Mapping[str, Any] = check_record(parse_canonical(data, thing), thing)
-    except (RecordNotCanonical, RecordInvalid) as error:
-        raise _as(refusal, error) from error
-    if record["record"] != kind:
-        raise refusal(
-            thing,
-            expected=f"a record of kind {kind}",
-            found=f"one of kind {record['record']}",
-            remedy="Restore the file from a copy of the evidence; do not edit records.",
-        )
-    return record
-
-
-def _as(refusal: type[PlatformError], error: PlatformError) -> PlatformError:
-    return refusal(error.thing, expected=error.expected, found=error.found, remedy=error.remedy)

@@ -1,21 +1,23 @@
 """Manifests: the exact parts of one generation of a product.
 
-A generation is a claim on a number. A rebuild whose parts, columns and inputs equal those of the
-standing generation converges on it; any other rebuild is the next generation. Code identity alone
-does not make a generation: the same bytes are the same product.
+A generation is a claim on a number. A rebuild that equals the standing generation in all but its code
+converges on it; any other rebuild is the next generation. Code identity alone does not make a
+generation: the same bytes are the same product.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.canonical import digest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from platform_assets.identifiers import RunId
 
-#: What must be equal for a rebuild to converge on the standing generation.
-_IDENTITY = ("producer", "columns", "sort", "key", "rows", "content_digest", "parts", "inputs")
+#: What may differ between two manifests of the same product.
+_BESIDE_IDENTITY = ("generation", "code")
 
 
 def manifest_of(
@@ -55,4 +57,9 @@ def manifest_of(
 
 def same_product(standing: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> bool:
     """Tell whether a rebuild yields what stands, byte for byte."""
-    return all(standing[field] == rebuilt[field] for field in _IDENTITY)
+    return product_digest(standing) == product_digest(rebuilt)
+
+
+def product_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the digest of what makes a product the same, in whatever generation and by what code."""
+    return digest({key: v for key, v in manifest.items() if key not in _BESIDE_IDENTITY})

@@ -26,7 +26,7 @@ _PLACES = {
     "claim": rf"runs/{_RUN}/closure/{_NUMBER}\.claim",
     "seal": rf"runs/{_RUN}/closure/{_NUMBER}\.seal",
     "bundle": rf"runs/{_RUN}/evidence/{_NUMBER}/bundle\.json",
-    "revocation": rf"revocations/{_RUN}/{_NAME}/{_NUMBER}\.json",
+    "revocation": rf"revocations/{_RUN}/{_NAME}/{_NUMBER}/(?P<issue>[0-9]{{4}})\.json",
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PLACES.items()}
 
@@ -60,7 +60,10 @@ NUMBER_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Kind, run, name (feed, stream, product, consumer) and number (sequence, generation, epoch)."""
+    """Kind, run, name (feed, stream, product, consumer) and number (sequence, generation, epoch).
+
+    ``issue`` numbers the certificates of one generation, and their revocations likewise.
+    """
 
     kind: str
     run_id: str = ""

@@ -29,7 +29,7 @@ def permit_of(records: RunRecords, product: str) -> Permit:
         GateRefusal: the product may not be read; the class says why.
     """
     generation = records.newest_generation(product) or 0
-    run, run_id = records.run, str(records.run)
+    run = records.run
     return decide(
         Found(
             run=records.run,
@@ -40,7 +40,7 @@ def permit_of(records: RunRecords, product: str) -> Permit:
             successor=None,
             manifest=_bytes(records.manifest(product)),
             certificate=_bytes(records.certificate(product)),
-            revocation=_bytes(records.at(Place("revocation", run_id, product, generation))),
+            revocations=records.revocations(product),
             policy=records.policies.get(product, {"checks": []}),
         ),
         records.trust,

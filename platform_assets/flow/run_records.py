@@ -142,6 +142,10 @@ class RunRecords:
         ]
         return max(issued, key=lambda i: i[0])[1] if issued else None
 
+    def revocations(self, product: str) -> list[bytes]:
+        """Return the revocations of a product in this run, whatever state they are in."""
+        return [d.data for d in self.own("revocation") if d.place and d.place.name == product]
+
     def consumption(self, consumer: str) -> Document | None:
         """Return the consumption record for the newest generation of the output, if it is sound."""
         generation = self.newest_generation(consumer)

@@ -5,7 +5,7 @@ The command line and Dagster both call these functions and leave identical recor
 
 from platform_assets.pipeline.admit import admit
 from platform_assets.pipeline.build import build
-from platform_assets.pipeline.certify import certify, revoke
+from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.close import close
 from platform_assets.pipeline.consume import consume
 from platform_assets.pipeline.inspect import product_state, run_details, run_summary
@@ -14,6 +14,7 @@ from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.publish import publish
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.revoke import revoke
 from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.stored_bundle import export_run, verify_run

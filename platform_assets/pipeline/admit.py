@@ -26,6 +26,7 @@ from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.horizon import Horizon
+from platform_assets.pipeline.land import require_stream
 from platform_assets.pipeline.parts import store_parts, verified_paths
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import require_open
@@ -45,7 +46,9 @@ def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     """Admit one stream of a run and return the receipt; a standing receipt is returned as it is.
 
     Raises:
-        RecordMissing: the stream was not landed.
+        RecordMissing: the run was not pinned, or the stream not landed.
+        UnknownThing: the run's anchors name no such stream.
+        LandingInconsistent: what was landed is not there as its receipt says.
         PredecessorOpen: a run within the dedupe horizon is not closed.
         RunSealed: the run is closed.
     """
@@ -53,6 +56,7 @@ def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     if platform.store.exists(path):
         return read_record(platform.store, path, "admission")
     require_open(platform, run)
+    require_stream(platform.anchors(run), run, stream)
     landing = read_record(platform.store, layout.landing_receipt_path(run, stream), "landing")
     configuration = platform.run_configuration(run)
     parts = verified_paths(  # 1

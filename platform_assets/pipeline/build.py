@@ -2,7 +2,8 @@
 
 1. Read the admission receipt and verify the admitted parts.
 2. Sort into the total order, write deterministic parts, compute the content digest.
-3. Where the standing generation holds the same product, converge on it.
+3. Where the standing generation holds the same product, converge on it: a part that is missing is put
+   back. Where a part or a record of it was changed, do not.
 4. Else claim the next generation, put the parts, then the manifest, which completes it.
 
 A claim names the digest of the manifest that it will hold. An attempt that finds its own claim without
@@ -21,12 +22,21 @@ from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.canonical import digest
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column, column_as_json
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.errors import GenerationConflict, RecordConflict, UnknownThing
+from platform_assets.errors import (
+    AdmissionInconsistent,
+    GenerationConflict,
+    PartAltered,
+    PartNotRegular,
+    RecordConflict,
+    RecordInvalid,
+    RecordNotCanonical,
+    UnknownThing,
+)
 from platform_assets.flow.manifests import manifest_of, same_product
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.parts import put_part, verified_paths
-from platform_assets.pipeline.reading import newest_generation
+from platform_assets.pipeline.parts import put_part, require_same, verified_paths
 from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.pipeline.standing import newest_generation
 from platform_assets.pipeline.state import require_open
 
 if TYPE_CHECKING:
@@ -38,6 +48,8 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
 
 _MAX_ATTEMPTS = 100
+_MAX_GENERATION = 9999
+_DAMAGED = (PartAltered, PartNotRegular, RecordInvalid, RecordNotCanonical)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +94,15 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     Raises:
         UnknownThing: the run has no such product.
         RecordMissing: its stream was not admitted.
+        AdmissionInconsistent: what was admitted is not there as its receipt says.
+        GenerationConflict: other writers took every number that was tried.
         RunSealed: the run is closed.
     """
     require_open(platform, run)
     configuration = platform.run_configuration(run)
     declared = _declared(configuration.declaration.products, product, run)
     stream = configuration.declaration.stream_of(declared.event)
-    receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
-    paths = verified_paths(  # 1
-        platform.store,
-        layout.run_folder(run),
-        receipt["events"][declared.event]["parts"],
-        f"admission of {run}",
-    )
+    receipt, paths = _admitted(platform, run, stream, declared.event)  # 1
     contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
     columns = (*contract.columns, *POSITION_COLUMNS)
     with platform.scratch() as scratch:
@@ -143,36 +151,43 @@ def place(platform: Platform, built: Built) -> dict[str, Any]:
     code = platform.code()
     for _ in range(_MAX_ATTEMPTS):
         newest = newest_generation(platform, built.run, built.product) or 0
-        if newest:
-            standing = _standing(platform, built, newest, code)
-            if standing is not None:
-                return standing
+        standing = _standing(platform, built, newest, code) if newest else None
+        if standing is not None:
+            return standing
+        if newest >= _MAX_GENERATION:
+            break
         manifest = built.manifest(newest + 1, code)
         if _claim(platform, built, manifest):
             return _complete(platform, built, manifest)
     raise GenerationConflict(
         f"{built.product} of {built.run}",
-        expected="a free generation number",
-        found=f"{_MAX_ATTEMPTS} numbers taken by others while this was tried",
-        remedy="Stop the other writers, then materialize again.",
+        expected=f"a free generation number up to {_MAX_GENERATION}",
+        found=f"generation {newest}, taken by others",
+        remedy="Stop the other writers, move away what the platform did not write, then materialize "
+        "again.",
     )
 
 
 def _standing(
     platform: Platform, built: Built, generation: int, code: dict[str, Any]
 ) -> dict[str, Any] | None:
+    """Return the generation's manifest where it holds the product, whole, else None."""
     manifest = built.manifest(generation, code)
     path = layout.manifest_path(built.run, built.product, generation)
-    if platform.store.exists(path):
-        standing = read_record(platform.store, path, "manifest")
-        return standing if same_product(standing, manifest) else None  # 3
     claim_path = layout.generation_claim_path(built.run, built.product, generation)
-    if not platform.store.exists(claim_path):
+    try:
+        if platform.store.exists(path):
+            standing = read_record(platform.store, path, "manifest")
+            same = same_product(standing, manifest) and standing["generation"] == generation
+            return _complete(platform, built, standing) if same else None  # 3
+        if not platform.store.exists(claim_path):
+            return None
+        claim = read_record(platform.store, claim_path, "generation")
+        if claim["manifest_digest"] != digest(manifest):
+            return None
+        return _complete(platform, built, manifest)
+    except _DAMAGED:
         return None
-    claim = read_record(platform.store, claim_path, "generation")
-    if claim["manifest_digest"] != digest(manifest):
-        return None
-    return _complete(platform, built, manifest)
 
 
 def _claim(platform: Platform, built: Built, manifest: dict[str, Any]) -> bool:
@@ -196,12 +211,36 @@ def _claim(platform: Platform, built: Built, manifest: dict[str, Any]) -> bool:
 def _complete(platform: Platform, built: Built, manifest: dict[str, Any]) -> dict[str, Any]:
     generation = manifest["generation"]  # 4
     folder = layout.generation_folder(built.run, built.product, generation)
-    for part in built.parts:
-        put_part(platform.store, f"{folder}/{part.name}", part)
+    # All are compared before any is moved there: another generation may need every one.
+    paths = {f"{folder}/{part.name}": part for part in built.parts}
+    absent = {p: part for p, part in paths.items() if not require_same(platform.store, p, part)}
+    for path, part in absent.items():
+        put_part(platform.store, path, part)
     write_record(
         platform.store, layout.manifest_path(built.run, built.product, generation), manifest
     )
     return manifest
+
+
+def _admitted(
+    platform: Platform, run: RunId, stream: str, event: str
+) -> tuple[dict[str, Any], list[Path]]:
+    receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
+    if event not in receipt["events"]:
+        raise AdmissionInconsistent(
+            f"admission of {stream} in {run}",
+            expected=f"events {event}",
+            found=f"events {', '.join(receipt['events']) or 'of no type'}",
+            remedy="The receipt was changed from outside. Restore the file.",
+        )
+    paths = verified_paths(
+        platform.store,
+        layout.run_folder(run),
+        receipt["events"][event]["parts"],
+        f"admission of {run}",
+        refusal=AdmissionInconsistent,
+    )
+    return receipt, paths
 
 
 def _declared(

@@ -148,9 +148,9 @@ def _call(
     try:
         answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
         return answer.collect() if isinstance(answer, pl.LazyFrame) else answer
-    except PlatformError:
+    except (PlatformError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a function that exits or an engine that panics has failed too
         raise ConsumerFailed(
             f"consumer {name} of {run}",
             expected=f"{declared.function} to return a frame",

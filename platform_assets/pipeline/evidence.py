@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.errors import PlatformError
+from platform_assets.errors import (
+    AdmissionInconsistent,
+    GenerationPending,
+    LandingInconsistent,
+    PlatformError,
+)
 from platform_assets.flow.places import Place
 from platform_assets.flow.policy import policy_of
 from platform_assets.flow.provenance import provenance_of
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from platform_assets.flow.closure import Held
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.pipeline.reading import CertifiedProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +68,42 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
 
     for product in records.outputs():
         try:
-            open_product(platform, run, product)
+            opened = open_product(platform, run, product)
+            _require_judged(records, opened)
         except PlatformError as error:
             note("EveryProductCertified", error)
-    for kind, requirement in (
-        ("landing", "LandingReconciles"),
-        ("admission", "AdmissionReconciles"),
+    for kind, requirement, refusal in (
+        ("landing", "LandingReconciles", LandingInconsistent),
+        ("admission", "AdmissionReconciles", AdmissionInconsistent),
     ):
         for document in records.own(kind):
+            parts, folder = list(_listed_parts(document.value)), layout.run_folder(run)
             try:
-                parts = list(_listed_parts(document.value))
-                verified_paths(platform.store, layout.run_folder(run), parts, document.path)
+                verified_paths(platform.store, folder, parts, document.path, refusal=refusal)
             except PlatformError as error:
                 note(requirement, error)
     return [
         Requirement(name, satisfied=False, detail="; ".join(problems))
         for name, problems in found.items()
     ]
+
+
+def _require_judged(records: RunRecords, opened: CertifiedProduct) -> None:
+    """Require that the parts which were verified are those of the product that was judged.
+
+    Raises:
+        GenerationPending: another generation or certificate came to stand since the records were read.
+        GateRefusal: the product may not be read.
+    """
+    permit = permit_of(records, opened.name)
+    judged = (permit.manifest_digest, permit.certificate_digest)
+    if (opened.manifest_digest, opened.certificate_digest) != judged:
+        raise GenerationPending(
+            f"{opened.name} of {opened.run}",
+            expected=f"generation {permit.generation} as it was judged",
+            found=f"generation {opened.generation} or another certificate, issued meanwhile",
+            remedy=f"Close it again: platform-assets close {opened.run}",
+        )
 
 
 def write_evidence(

@@ -28,7 +28,7 @@ def load_function(reference: str, home: Path) -> Callable[..., Any]:
         sys.path.append(str(home))
     try:
         function = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, SyntaxError) as error:
+    except Exception as error:  # a module may do anything while it is imported
         raise DeclarationInvalid(
             f"function {reference}",
             expected=f"a function importable from the Python path or from {home}",

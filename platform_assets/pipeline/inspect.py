@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest
-from platform_assets.errors import GateRefusal, Refusal
-from platform_assets.flow.signing import TEST_RESULT, open_statement
+from platform_assets.errors import GateRefusal
+from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.reading import newest_certificate, newest_generation, open_product
-from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.records import parse_record, read_record
+from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import sealed_run
 
 if TYPE_CHECKING:
+    from platform_assets.flow.gate import Found
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -70,40 +72,32 @@ def admission_receipts(
 
 def product_state(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     """Return where a product stands: its manifest, its certificate, whether the gate opens it."""
-    generation = newest_generation(platform, run, product)
+    found = collect(platform, run, product)
+    generation = found.generation
     state: dict[str, Any] = {"generation": generation, **_readable(platform, run, product)}
     if generation is None:
         return state
-    path = layout.manifest_path(run, product, generation)
-    if platform.store.exists(path):
-        manifest = read_record(platform.store, path, "manifest")
+    if found.manifest is not None:
+        path = layout.manifest_path(run, product, generation)
+        manifest = parse_record(found.manifest, path, "manifest")
         state |= {key: manifest[key] for key in ("rows", "content_digest", "parts")}
         state["manifest_digest"] = digest(manifest)
-    state["certificate"] = certificate_of(platform, run, product, generation)
+    state["certificate"] = _certificate(platform, found)
     return state
 
 
-def certificate_of(
-    platform: Platform, run: RunId, product: str, generation: int
-) -> dict[str, Any] | None:
-    """Return the newest certificate if it is signed by a trusted key, else None."""
-    data = newest_certificate(platform, run, product, generation)
-    if data is None:
-        return None
+def _certificate(platform: Platform, found: Found) -> dict[str, Any] | None:
     try:
-        statement = open_statement(
-            data, platform.trust, thing=f"certificate of {product}", predicate_type=TEST_RESULT
-        )
-    except Refusal:
+        return opened_certificate(found.certificate or b"", platform.trust, found.thing)
+    except GateRefusal:
         return None
-    return dict(statement.predicate["certificate"])
 
 
 def consumptions(platform: Platform, run: RunId, consumers: list[str]) -> dict[str, dict[str, Any]]:
     """Return the newest consumption record of each consumer that has one."""
     found = {}
     for consumer in consumers:
-        generation = newest_generation(platform, run, consumer)
+        generation = collect(platform, run, consumer).generation
         path = layout.consumption_path(run, consumer, generation or 1)
         if platform.store.exists(path):
             found[consumer] = read_record(platform.store, path, "consumption")

@@ -54,7 +54,8 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     except RecordMissing:
         require_open(platform, run)
     anchors = platform.anchors(run)
-    anchored = _anchored(anchors, run, stream)
+    require_stream(anchors, run, stream)
+    anchored = anchored_partitions(anchors, stream)
     source = platform.source(platform.run_configuration(run).declaration, stream)
     _require_same(source, run, stream, anchored)  # 2
     tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]
@@ -73,6 +74,22 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     return record
 
 
+def require_stream(anchors: Mapping[str, Any], run: RunId, stream: str) -> None:
+    """Require that a run has a stream.
+
+    Raises:
+        UnknownThing: its anchors name no such stream.
+    """
+    names = [anchored["stream"] for anchored in anchors["streams"]]
+    if stream not in names:
+        raise UnknownThing(
+            f"stream {stream} of {run}",
+            expected=f"one of {', '.join(names)}",
+            found=repr(stream),
+            remedy="Use the name of the stream as declared: platform-assets feeds",
+        )
+
+
 def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> None:
     for item in source.read(tally.partition, tally.start, tally.end):
         if isinstance(item, Gap):
@@ -82,18 +99,6 @@ def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> N
                 tally.deliver(start, end)
             parts.add(item)
     parts.end_partition()
-
-
-def _anchored(anchors: Mapping[str, Any], run: RunId, stream: str) -> list[dict[str, Any]]:
-    names = [anchored["stream"] for anchored in anchors["streams"]]
-    if stream not in names:
-        raise UnknownThing(
-            f"stream {stream} of {run}",
-            expected=f"one of {', '.join(names)}",
-            found=repr(stream),
-            remedy="Use the name of the stream as declared: platform-assets feeds",
-        )
-    return anchored_partitions(anchors, stream)
 
 
 def _require_same(

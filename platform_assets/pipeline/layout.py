@@ -95,6 +95,11 @@ def evidence_folder(run: RunId, epoch: int) -> str:
     return f"{run_folder(run)}/evidence/{epoch:04d}"
 
 
-def revocation_path(run: RunId, product: str, generation: int) -> str:
-    """Return the path of a certificate's revocation, outside the run because a run does not change."""
-    return f"revocations/{run}/{check_name(product, 'product')}/{generation:04d}.json"
+def revocation_folder(run: RunId, product: str) -> str:
+    """Return the folder of a product's revocations, outside the run because a run does not change."""
+    return f"revocations/{run}/{check_name(product, 'product')}"
+
+
+def revocation_path(run: RunId, product: str, generation: int, issue: int) -> str:
+    """Return the path of the revocation of one certificate, numbered as the certificate is."""
+    return f"{revocation_folder(run, product)}/{generation:04d}/{issue:04d}.json"

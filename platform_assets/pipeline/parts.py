@@ -6,16 +6,25 @@ a later attempt never meets a part of that name with other bytes.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.parts import sha256_file
-from platform_assets.errors import AlreadyExists, LandingInconsistent, PartAltered, UnknownOutcome
+from platform_assets.errors import (
+    AlreadyExists,
+    LandingInconsistent,
+    ObjectMissing,
+    PartAltered,
+    UnknownOutcome,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from platform_assets.adapters.parts import PartFile
+    from platform_assets.errors import Refusal
     from platform_assets.ports.store import Store
 
 _HASH_IN_NAME = 12
@@ -41,42 +50,64 @@ def put_part(store: Store, path: str, part: PartFile) -> None:
     """Put one part; the same bytes standing there already are success.
 
     Raises:
-        PartAltered: other bytes stand at the path.
+        PartAltered, PartNotRegular: something else stands at the path.
         UnknownOutcome: the store does not say what stands there.
     """
     try:
         store.create_from(path, part.path)
-    except (AlreadyExists, UnknownOutcome) as error:
-        if not store.exists(path):
+    except (AlreadyExists, UnknownOutcome):
+        if not require_same(store, path, part):
             raise
-        standing = sha256_file(store.local_path(path))
-        if standing != part.sha256:
-            raise PartAltered(
-                path,
-                expected=f"nothing, or the same bytes (sha256 {part.sha256})",
-                found=f"other bytes (sha256 {standing})",
-                remedy="The store was changed from outside. Restore it, or correct with a new run.",
-            ) from error
+
+
+def require_same(store: Store, path: str, part: PartFile) -> bool:
+    """Tell whether the part stands at the path already.
+
+    Raises:
+        PartAltered, PartNotRegular: something else stands there.
+    """
+    if not store.exists(path):
+        return False
+    standing = sha256_file(store.local_path(path))
+    if standing != part.sha256:
+        raise PartAltered(
+            path,
+            expected=f"nothing, or the same bytes (sha256 {part.sha256})",
+            found=f"other bytes (sha256 {standing})",
+            remedy="The store was changed from outside. Move the file away, then run the step again.",
+        )
+    return True
 
 
 def verified_paths(
-    store: Store, run_folder: str, parts: Sequence[dict[str, Any]], thing: str
+    store: Store,
+    run_folder: str,
+    parts: Sequence[Mapping[str, Any]],
+    thing: str,
+    *,
+    refusal: type[Refusal] = LandingInconsistent,
 ) -> list[Path]:
-    """Return local files of the listed parts after comparing their hashes.
+    """Return local files of the listed parts after comparing their hashes, on as many cores as are.
 
     Raises:
-        LandingInconsistent: a part is not what its receipt says.
+        LandingInconsistent, or the given refusal: a part is not what its receipt says.
+        PartNotRegular: a part is a link or no regular file.
     """
-    paths = []
-    for part in parts:
-        path = store.local_path(f"{run_folder}/{part['path']}")
-        found = sha256_file(path)
-        if found != part["sha256"]:
-            raise LandingInconsistent(
+
+    def verified(part: Mapping[str, Any]) -> Path:
+        try:
+            path = store.local_path(f"{run_folder}/{part['path']}")
+            found = f"sha256 {sha256_file(path)}"
+        except ObjectMissing:
+            found = "nothing"
+        if found != f"sha256 {part['sha256']}":
+            raise refusal(
                 f"{part['path']} of {thing}",
                 expected=f"sha256 {part['sha256']}",
                 found=found,
                 remedy="The store was changed from outside. Restore the file.",
             )
-        paths.append(path)
-    return paths
+        return path
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        return list(threads.map(verified, parts))

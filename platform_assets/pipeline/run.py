@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.errors import CertificationFailed, GateRefusal
+from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.admit import admit
@@ -63,11 +64,10 @@ def open_run(platform: Platform, feed: str) -> RunId | None:
 
 
 def runs(platform: Platform, feed: str) -> list[RunId]:
-    """Return every pinned run of a declared feed, earliest first."""
+    """Return every pinned run of a declared feed, earliest first; a name that is no run's is none."""
     platform.feed(feed)
-    folder = layout.feed_log(feed)
-    names = [path.removeprefix(f"{folder}/") for path in platform.store.list(folder)]
-    return [RunId(feed, int(name.removesuffix(".json"))) for name in sorted(names)]
+    places = map(place_of, platform.store.list(layout.feed_log(feed)))
+    return [RunId(feed, at.number) for at in places if at is not None and at.number]
 
 
 def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dict[str, Any]]:
@@ -105,8 +105,11 @@ def _certified(
 ) -> None:
     failures: dict[str, str] = {}
     for product in products:
-        with progress.step(run, "certify", product):
-            _note_failures(failures, certify(platform, run, product))
+        try:
+            with progress.step(run, "certify", product):
+                _note_failures(failures, certify(platform, run, product))
+        except GateRefusal as error:
+            failures[product] = f"{error.code}: {error.found}"
     for consumer in consumers:
         try:
             with progress.step(run, "consume", consumer):

@@ -2,24 +2,43 @@
 
 A run is closed when a seal stands that is not VOID, verifies, and names evidence that has exactly the
 digest in the seal. A seal that does not verify closes nothing and opens nothing: it is a refusal.
+
+A seal and its evidence that verified are remembered within the process, under the seal's own bytes, the
+trusted keys, and the evidence's identity in the store (inode and times, or object version). So reading
+a run again costs looking at its seal, and whatever is changed there is verified anew.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
 from platform_assets.contracts.records import check_record
-from platform_assets.errors import ClosureUnknown, EvidenceInconsistent, RunSealed
+from platform_assets.errors import (
+    ClosureUnknown,
+    EvidenceInconsistent,
+    ObjectMissing,
+    RecordInvalid,
+    RunSealed,
+)
 from platform_assets.flow.closure import AlreadyClosed, ClosureOf, Unknown, find_seal
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, open_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.signer import Trust
+
+#: How many closed runs are remembered; the horizons of a few feeds fit in.
+_REMEMBERED = 512
+_verified: dict[tuple[str, str, bytes, frozenset[str]], SealedRun] = {}
+_lock = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +87,19 @@ def open_seal(platform: Platform, run: RunId, found: AlreadyClosed) -> SealedRun
     Raises:
         GateRefusal, EvidenceInconsistent: they do not verify.
     """
-    thing = f"seal of {run}"
-    statement = open_statement(found.seal, platform.trust, thing=thing, predicate_type=CLOSURE)
-    seal = check_record(dict(statement.predicate), thing)
     path = f"{layout.evidence_folder(run, found.epoch)}/bundle.json"
-    data = platform.store.read(path)
-    named = (str(run), found.epoch, digest_bytes(data))
-    if (seal["run_id"], seal["epoch"], seal["bundle_digest"]) != named:
-        raise EvidenceInconsistent(
-            thing,
-            expected=f"a seal of {run}, epoch {found.epoch}, over evidence {digest_bytes(data)}",
-            found=f"one of {seal['run_id']}, epoch {seal['epoch']}, over {seal['bundle_digest']}",
-            remedy="The store was changed after closure. Restore it from exported evidence.",
-        )
-    evidence = open_statement(data, platform.trust, thing=path, predicate_type=EVIDENCE)
-    return SealedRun(found.epoch, found.seal, data, check_record(dict(evidence.predicate), path))
+    trust = platform.trust
+    try:
+        version = platform.store.stat(path).version
+        key = (str(platform.store.local_path(path)), version, found.seal, trust.keyids())
+        remembered = _verified.get(key)
+        data = platform.store.read(path) if remembered is None else b""
+    except ObjectMissing as error:
+        raise _inconsistent(run, f"the evidence {path}", "nothing") from error
+    if remembered is None:
+        remembered = _verify_seal(trust, run, found, path, data)
+        _remember(key, remembered)
+    return remembered
 
 
 def is_closed(platform: Platform, run: RunId) -> bool:
@@ -109,3 +126,49 @@ def require_open(platform: Platform, run: RunId) -> None:
             found="a closed one, which does not change",
             remedy="Pin the next window; a correction is a new run over the same anchors.",
         )
+
+
+def _remember(key: tuple[str, str, bytes, frozenset[str]], sealed: SealedRun) -> None:
+    with _lock:
+        while len(_verified) >= _REMEMBERED:
+            del _verified[next(iter(_verified))]
+        _verified[key] = sealed
+
+
+def _verify_seal(
+    trust: Trust, run: RunId, found: AlreadyClosed, path: str, data: bytes
+) -> SealedRun:
+    thing = f"seal of {run}"
+    statement = open_statement(found.seal, trust, thing=thing, predicate_type=CLOSURE)
+    seal = _record(run, statement.predicate, thing, "seal")
+    named = (str(run), found.epoch, digest_bytes(data))
+    if (seal["run_id"], seal["epoch"], seal["bundle_digest"]) != named:
+        raise _inconsistent(
+            run,
+            f"a seal of {run}, epoch {found.epoch}, over evidence {digest_bytes(data)}",
+            f"one of {seal['run_id']}, epoch {seal['epoch']}, over {seal['bundle_digest']}",
+        )
+    evidence = open_statement(data, trust, thing=path, predicate_type=EVIDENCE)
+    bundle = _record(run, evidence.predicate, path, "bundle")
+    if bundle["run_id"] != str(run):
+        raise _inconsistent(run, f"evidence of {run}", f"evidence of {bundle['run_id']}")
+    return SealedRun(found.epoch, found.seal, data, bundle)
+
+
+def _record(run: RunId, predicate: Mapping[str, Any], thing: str, kind: str) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = check_record(dict(predicate), thing)
+    except RecordInvalid as error:
+        raise _inconsistent(run, f"{error.expected} as {thing}", error.found) from error
+    if record["record"] != kind:
+        raise _inconsistent(run, f"a record of kind {kind}", f"one of kind {record['record']}")
+    return record
+
+
+def _inconsistent(run: RunId, expected: str, found: str) -> EvidenceInconsistent:
+    return EvidenceInconsistent(
+        f"seal of {run}",
+        expected=expected,
+        found=found,
+        remedy="The store was changed after closure. Restore it from exported evidence.",
+    )

@@ -30,7 +30,7 @@ R = str(RUN)
         (f"{layout.closure_folder(RUN)}/0007.claim", Place("claim", R, number=7)),
         (f"{layout.closure_folder(RUN)}/0007.seal", Place("seal", R, number=7)),
         (f"{layout.evidence_folder(RUN, 7)}/bundle.json", Place("bundle", R, number=7)),
-        (layout.revocation_path(RUN, "p", 3), Place("revocation", R, "p", 3)),
+        (layout.revocation_path(RUN, "p", 3, 2), Place("revocation", R, "p", 3, 2)),
     ],
 )
 def test_a_path_of_the_layout_says_what_stands_there(path: str, place: Place) -> None:

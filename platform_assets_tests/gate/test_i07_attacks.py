@@ -252,7 +252,7 @@ def test_i07_revoked_certificate(attacker: Attacker) -> None:
 
 def test_i07_revocation_that_does_not_verify_refuses_too(attacker: Attacker) -> None:
     revoke(attacker.platform(), attacker.run, "orders", "the rates were wrong")
-    path = attacker.store / layout.revocation_path(attacker.run, "orders", 1)
+    path = attacker.store / layout.revocation_path(attacker.run, "orders", 1, 1)
     attacker.overwrite(path, path.read_bytes()[:-1])
     with pytest.raises(errors.GateRefusal):
         attacker.read()

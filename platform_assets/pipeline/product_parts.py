@@ -1,0 +1,87 @@
+"""The parts of a product in the store: put there once, and compared with the manifest before use.
+
+A folder of a generation holds its claim, its manifest, the parts that the manifest lists, and nothing
+else. That a part has its recorded hash may be remembered within the process under the identity of the
+stored object (inode and times, or object version); a strict reading hashes it again.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.adapters.parts import sha256_file
+from platform_assets.errors import ObjectMissing, PartAltered, PartMissing, PartUnlisted
+from platform_assets.pipeline import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from platform_assets.flow.gate import Found, Identified, Permit
+    from platform_assets.pipeline.platform import Platform
+
+_FROM_EVIDENCE = "The store was changed after closure. Restore it from exported evidence."
+_verified: dict[tuple[str, str], str] = {}
+
+
+def verified_product_parts(
+    platform: Platform, found: Found, manifested: Identified | Permit, *, strict: bool
+) -> list[Path]:
+    """Return local files of exactly the parts that a manifest lists, in order (step 7 of the gate).
+
+    Raises:
+        PartMissing, PartAltered, PartNotRegular: a part is not what the manifest says.
+        PartUnlisted: the folder holds something else.
+    """
+    folder = layout.generation_folder(found.run, found.product, manifested.generation)
+    listed = {f"{folder}/{part['name']}": part for part in manifested.manifest["parts"]}
+    own = {
+        layout.manifest_path(found.run, found.product, manifested.generation),
+        layout.generation_claim_path(found.run, found.product, manifested.generation),
+    }
+    extra = set(platform.store.list(folder)) - set(listed) - own
+    if extra:
+        raise PartUnlisted(
+            found.thing,
+            expected=f"the {len(listed)} parts that the manifest lists",
+            found=f"also {', '.join(sorted(extra))}",
+            remedy="Move away what the platform did not write; find out who did.",
+        )
+    with ThreadPoolExecutor() as pool:
+        return list(
+            pool.map(
+                lambda item: _verified_part(platform, found, *item, strict=strict), listed.items()
+            )
+        )
+
+
+def _verified_part(
+    platform: Platform, found: Found, path: str, part: Mapping[str, Any], *, strict: bool
+) -> Path:
+    try:
+        stat, local = platform.store.stat(path), platform.store.local_path(path)
+    except ObjectMissing as error:
+        raise PartMissing(
+            f"{part['name']} of {found.thing}",
+            expected=f"{part['size']} bytes",
+            found="nothing",
+            remedy=_FROM_EVIDENCE
+            if found.sealed
+            else f"Build it again, which puts the part back: {found.command('materialize')}",
+        ) from error
+    remembered = (str(local), stat.version)
+    if strict or stat.size != part["size"] or _verified.get(remembered) != part["sha256"]:
+        sha256 = sha256_file(local)
+        if (stat.size, sha256) != (part["size"], part["sha256"]):
+            raise PartAltered(
+                f"{part['name']} of {found.thing}",
+                expected=f"{part['size']} bytes, sha256 {part['sha256']}",
+                found=f"{stat.size} bytes, sha256 {sha256}",
+                remedy=_FROM_EVIDENCE
+                if found.sealed
+                else "The part was changed after it was built. Build a new generation: "
+                f"{found.command('materialize')}. Then certify it: {found.command('certify')}",
+            )
+        _verified[remembered] = sha256
+    return local

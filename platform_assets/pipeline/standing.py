@@ -1,0 +1,148 @@
+"""What stands in the store for one product of one run, collected for the gate.
+
+Of an open run the newest generation stands, and its newest certificate. Of a closed run what its
+evidence names stands, whatever was written afterwards: nothing refers to that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.canonical import digest_bytes
+from platform_assets.errors import ObjectMissing, Refusal, UnknownThing
+from platform_assets.flow.gate import Found, Sealed
+from platform_assets.flow.gate_certificate import opened_certificate
+from platform_assets.flow.places import place_of
+from platform_assets.flow.policy import policy_of
+from platform_assets.identifiers import RunId, check_name
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.state import sealed_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from platform_assets.pipeline.platform import Platform
+
+
+def collect(platform: Platform, run: RunId, product: str) -> Found:
+    """Return the bytes from which the gate decides on a product.
+
+    Raises:
+        InvalidName: the product's name may not stand in a path.
+        UnknownThing: the feed declares no such product, and no closed run has it.
+        GateRefusal, EvidenceInconsistent: the run's seal does not verify.
+    """
+    check_name(product, "product")
+    bundle = sealed_bundle(platform, run)
+    sealed = _sealed_product(bundle, product)
+    if bundle is None:
+        generation = newest_generation(platform, run, product)
+    else:  # what a closed run's evidence does not name is not there
+        generation = sealed.generation if sealed else None
+    before = run.predecessor
+    return Found(
+        run=run,
+        product=product,
+        generation=generation,
+        anchors=_bytes(platform, layout.anchors_path(run)),
+        predecessor=_bytes(platform, layout.anchors_path(before)) if before else None,
+        successor=_bytes(platform, layout.anchors_path(RunId(run.feed, run.sequence + 1))),
+        manifest=_bytes(platform, layout.manifest_path(run, product, generation))
+        if generation
+        else None,
+        certificate=_certificate(platform, run, product, generation, sealed)
+        if generation
+        else None,
+        revocations=_revocations(platform, run, product),
+        policy=sealed.policy if sealed else declared_policy(platform, run, product),
+        sealed=sealed,
+    )
+
+
+def newest_generation(platform: Platform, run: RunId, product: str) -> int | None:
+    """Return the highest generation of which anything stands there, None where there is none."""
+    folder = layout.product_folder(run, product)
+    numbers = {
+        int(match[1])
+        for path in platform.store.list(folder)
+        if (match := re.match(r"(\d{4})/", path.removeprefix(f"{folder}/")))
+    }
+    return max(numbers, default=None)
+
+
+def certificate_issues(
+    platform: Platform, run: RunId, product: str, generation: int
+) -> dict[int, str]:
+    """Return the path of each certificate of a generation, by the number of its issue."""
+    paths = platform.store.list(layout.certificate_folder(run, product, generation))
+    return {at.issue: path for path in paths if (at := place_of(path)) is not None}
+
+
+def newest_certificate(
+    platform: Platform, run: RunId, product: str, generation: int
+) -> bytes | None:
+    """Return the newest certificate of a generation, None where there is none."""
+    issues = certificate_issues(platform, run, product, generation)
+    return platform.store.read(issues[max(issues)]) if issues else None
+
+
+def trusted_certificate(
+    platform: Platform, run: RunId, product: str, generation: int
+) -> dict[str, Any] | None:
+    """Return the newest certificate if it is one and signed by a trusted key, else None."""
+    data = newest_certificate(platform, run, product, generation)
+    thing = f"certificate of {product} of {run}"
+    try:
+        return None if data is None else opened_certificate(data, platform.trust, thing)
+    except Refusal:
+        return None
+
+
+def declared_policy(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
+    """Return the policy that is declared now for a product or a consumer's output.
+
+    Raises:
+        UnknownThing: the feed declares no such product.
+    """
+    outputs = platform.feed(run.feed).outputs()
+    if product not in outputs:
+        raise UnknownThing(
+            f"product {product} of feed {run.feed}",
+            expected=f"one of {', '.join(outputs)}",
+            found=repr(product),
+            remedy="List what the feed declares: platform-assets feeds",
+        )
+    return policy_of(product, outputs[product].checks)
+
+
+def _certificate(
+    platform: Platform, run: RunId, product: str, generation: int, sealed: Sealed | None
+) -> bytes | None:
+    if sealed is not None:
+        for path in certificate_issues(platform, run, product, generation).values():
+            data = platform.store.read(path)
+            if digest_bytes(data) == sealed.certificate_digest:
+                return data
+    return newest_certificate(platform, run, product, generation)
+
+
+def _revocations(platform: Platform, run: RunId, product: str) -> tuple[bytes, ...]:
+    paths = platform.store.list(layout.revocation_folder(run, product))
+    return tuple(platform.store.read(path) for path in paths)
+
+
+def _sealed_product(bundle: Mapping[str, Any] | None, product: str) -> Sealed | None:
+    if bundle is None or product not in bundle["products"]:
+        return None
+    entry = bundle["products"][product]
+    return Sealed(
+        entry["generation"], entry["manifest_digest"], entry["certificate_digest"], entry["policy"]
+    )
+
+
+def _bytes(platform: Platform, path: str) -> bytes | None:
+    try:
+        return platform.store.read(path)
+    except ObjectMissing:
+        return None
