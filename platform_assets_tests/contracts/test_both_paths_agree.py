@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from platform_assets.contracts.columnar.batch import Batch
 from platform_assets.contracts.judge import StreamJudge
 from platform_assets.contracts.strict import read_strictly
 
@@ -322,3 +323,72 @@ def test_a_record_with_undeclared_properties_costs_no_other_record_the_columnar_
     lines = [json.dumps(record, separators=(",", ":")).encode() for record in records]
     verdicts = StreamJudge([_RULE]).judge(pl.Series(lines, dtype=pl.Binary))
     assert (verdicts.columnar, verdicts.one_by_one) == (199, 1)
+
+
+_NUMBERS = [
+    *("01", "-01", "00", "-", "", "+1", "1.", ".5", "1.e1", "1e", "--1", "1-", "0x1", "1_0", "٣"),
+    *("1.0", "-0", "0.0", "1e0", "10e-1", "999999999999999999", "1000000000000000000"),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "1.005", "0.001"),
+    *("0.10", "1.10000", "12345678901234567.8", "0.123456789012345678", "0.1234567890123456789"),
+    *("9007199254740993", "9007199254740993.0", "1e22", "4.9e-324", "true", "null", '"1"', "[1]"),
+    *("9999999999.99", "99999999999.99", "100000000000000000.5", "1 ", " 1", "1\t"),
+]
+
+
+@pytest.mark.parametrize("name", ["count", "ratio", "measure", "cents", "big", "epoch", "levels"])
+def test_every_way_to_write_a_number_gets_one_verdict(name: str) -> None:
+    def written(number: str) -> bytes:
+        text = f"[3,{number}]" if name == "levels" else number
+        return _dump(_order(1))[:-1].replace(b'"count":1,', b"") + f',"{name}":{text}}}'.encode()
+
+    def placed(number: str) -> bytes:
+        return _dump(_order(1)).replace(b'"count":1,', f'"count":{number},'.encode())
+
+    write = placed if name == "count" else lambda n: written(n)[:-1] + b',"count":1}'
+    records = [write("1") for _ in range(100)] + [write(number) for number in _NUMBERS]
+    fast, _ = _both([_RULE], [*records])
+    assert fast.columnar >= 100
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_every_decimal_that_its_column_cannot_hold_is_refused(quoted: bool) -> None:
+    kind = {"type": "string" if quoted else "number", "x-column": "decimal(12,2)"}
+    rule = rule_of({"type": "object", "properties": {"id": {"type": "integer"}, "d": kind}})
+    mark = '"' if quoted else ""
+    numbers = ["1.25"] * 100 + _NUMBERS
+    records = [f'{{"id":{n},"d":{mark}{d}{mark}}}'.encode() for n, d in enumerate(numbers)]
+    fast, _ = _both([rule], [*records])
+    held = {numbers[row]: d for row, d in fast.accepted["event"].select("_row", "d").rows()}
+    assert held["9999999999.99"] == Decimal("9999999999.99")
+    assert not {"99999999999.99", "1.005", "0.001", "01", "", "-"} & held.keys()
+
+
+@pytest.mark.parametrize(
+    "tail", [b"}", b"{}", b"x", b",", b"\x00", b' "', b'"}', b" ", b"\n", b"]", b"\xff"]
+)
+def test_bytes_after_the_end_are_white_space_or_a_refusal(tail: bytes) -> None:
+    good = _dump(_order(1))
+    fast, _ = _both([_RULE], [good] * 100 + [good + tail, good, tail + good, good])
+    wrong = [] if tail.isspace() else [100, 102]
+    assert fast.refused["_row"].to_list() == wrong
+
+
+def test_an_earlier_event_that_only_the_single_path_reads_keeps_its_records() -> None:
+    properties = {"id": {"type": "string"}, "a": {"type": "integer"}}
+    schema = {"type": "object", "properties": properties}
+    unknown_to_columns = schema | {"not": {"required": ["b"]}}
+    first, second = rule_of(unknown_to_columns, {("a",): 1}, "first"), rule_of(schema, {}, "second")
+    records = [_dump({"id": f"{n}", "a": n % 2}) for n in range(200)]
+    fast, _ = _both([first, second], [*records])
+    assert {name: len(frame) for name, frame in fast.accepted.items()} == {
+        "first": 100,
+        "second": 100,
+    }
+
+
+def test_bytes_that_are_not_utf8_are_blanked_so_that_no_text_can_hold_them() -> None:
+    records = [_dump(_order(1)), b'{"id":"\xff\xfe"}', _dump(_order(2)), b"\xc3", None]
+    for values in (pl.Series(records, dtype=pl.Binary), pl.Series(records[::-1], dtype=pl.Binary)):
+        batch = Batch(values, 10**6)
+        batch.data.tobytes().decode()
+        assert batch.left.sum() == 2
