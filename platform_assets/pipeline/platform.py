@@ -6,9 +6,6 @@ pinned with its anchors, whatever the YAML says by then; only the checks are tho
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,11 +29,13 @@ from platform_assets.errors import RecordInvalid, RecordMissing, UnknownThing
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.scratch import scratch_folder
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from platform_assets.identifiers import RunId
@@ -54,6 +53,14 @@ class RunConfiguration:
     contracts: Mapping[str, Contract]
 
 
+@dataclass(frozen=True)
+class _Pinned:
+    """A configuration as it stands in the store, with its contracts read."""
+
+    declaration: Mapping[str, Any]
+    contracts: Mapping[str, Contract]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """A platform home, opened."""
@@ -64,7 +71,7 @@ class Platform:
     contracts: ContractRegistry
     store: Store
     clock: Clock
-    _configurations: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _configurations: dict[str, _Pinned] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -167,8 +174,8 @@ class Platform:
         config_digest = self.anchors(run)["config_digest"]
         if config_digest not in self._configurations:
             self._configurations[config_digest] = self._configuration(config_digest)
-        record = self._configurations[config_digest]
-        declared = self._with_checks(run, record["declaration"])
+        pinned = self._configurations[config_digest]
+        declared = self._with_checks(run, pinned.declaration)
         try:
             declaration = FeedDeclaration.model_validate(declared)
         except ValidationError as error:
@@ -178,16 +185,9 @@ class Platform:
                 found=str(error),
                 remedy="Use the release of platform-assets that pinned the run.",
             ) from error
-        return RunConfiguration(
-            digest=config_digest,
-            declaration=declaration,
-            contracts={
-                ref: Contract.from_documents(ref, documents)
-                for ref, documents in record["contracts"].items()
-            },
-        )
+        return RunConfiguration(config_digest, declaration, pinned.contracts)
 
-    def _configuration(self, config_digest: str) -> dict[str, Any]:
+    def _configuration(self, config_digest: str) -> _Pinned:
         path = layout.configuration_path(config_digest)
         remedy = "Restore the file from a copy, or from exported evidence of a run that names it."
         try:
@@ -200,7 +200,11 @@ class Platform:
             raise RecordInvalid(
                 path, expected=f"digest {config_digest}", found=digest(record), remedy=remedy
             )
-        return record
+        contracts = {
+            ref: Contract.from_documents(ref, documents)
+            for ref, documents in record["contracts"].items()
+        }
+        return _Pinned(record["declaration"], contracts)
 
     def _with_checks(self, run: RunId, pinned: Mapping[str, Any]) -> dict[str, Any]:
         now = self.feed(run.feed).outputs()
@@ -225,13 +229,6 @@ class Platform:
         """Return the identity of the running code, as manifests record it."""
         return code_identity(self.settings.revision, self.settings.image)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> AbstractContextManager[Path]:
         """Give a folder of its own in the home's scratch space; it is gone afterwards."""
-        root = self.home / self.settings.scratch
-        root.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(dir=root)
-        try:
-            yield root / folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return scratch_folder(self.home / self.settings.scratch)

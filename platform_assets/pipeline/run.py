@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-from platform_assets.errors import CertificationFailed, GateRefusal
+from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from platform_assets.declarations import FeedDeclaration
     from platform_assets.pipeline.platform import Platform
 
 
@@ -86,18 +87,27 @@ def finish(platform: Platform, run: RunId, progress: Progress | None = None) -> 
     """
     progress = progress or Silence()
     declaration = platform.run_configuration(run).declaration
-    if not is_closed(platform, run):
-        for stream in declaration.streams:
-            with progress.step(run, "land", stream):
-                land(platform, run, stream)
-            with progress.step(run, "admit", stream):
-                admit(platform, run, stream)
-        for product in declaration.products:
-            with progress.step(run, "build", product):
-                build(platform, run, product)
-        _certified(platform, run, list(declaration.products), list(declaration.consumers), progress)
+    try:
+        if not is_closed(platform, run):
+            _steps(platform, run, declaration, progress)
+    except RunSealed:
+        pass  # another process was faster, and what it closed is adopted
     with progress.step(run, "close", str(run)):
         return close(platform, run)
+
+
+def _steps(
+    platform: Platform, run: RunId, declaration: FeedDeclaration, progress: Progress
+) -> None:
+    for stream in declaration.streams:
+        with progress.step(run, "land", stream):
+            land(platform, run, stream)
+        with progress.step(run, "admit", stream):
+            admit(platform, run, stream)
+    for product in declaration.products:
+        with progress.step(run, "build", product):
+            build(platform, run, product)
+    _certified(platform, run, list(declaration.products), list(declaration.consumers), progress)
 
 
 def _certified(

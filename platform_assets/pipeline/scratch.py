@@ -1,0 +1,54 @@
+"""Scratch folders: one for each step, gone when the step ends, swept when its process was killed.
+
+A folder is named after its machine and process. Only what a process of this machine left that is alive
+no more is swept; folders of other machines that share the home are theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Give an empty folder of its own below the root; it is gone afterwards."""
+    root.mkdir(parents=True, exist_ok=True)
+    machine = socket.gethostname()
+    sweep(root, machine)
+    folder = tempfile.mkdtemp(prefix=f"{machine}.{os.getpid()}.", dir=root)
+    try:
+        yield root / folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(root: Path, machine: str) -> None:
+    """Remove the folders that dead processes of this machine left."""
+    for folder in root.glob(f"{glob_text(machine)}.*.*"):
+        process = folder.name.removeprefix(f"{machine}.").split(".")[0]
+        if process.isdigit() and not _alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def glob_text(text: str) -> str:
+    """Return a pattern that matches exactly the text."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
