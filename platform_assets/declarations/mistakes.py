@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _REMEDY = "Correct these lines, then check again: dg check defs, or platform-assets feeds."
 _LONGEST = 80
+_NEAR = 0.55
 
 
 def invalid(document: PositionedYaml, error: ValidationError) -> DeclarationInvalid:
@@ -72,7 +73,7 @@ def all_of(errors: Sequence[ConfigurationError]) -> ConfigurationError:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean …?`` where one of the known words is near, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=_NEAR)
     return f"; did you mean {near[0]}?" if near else ""
 
 
