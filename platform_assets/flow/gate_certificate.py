@@ -100,8 +100,8 @@ def passed(found: Found, certificate: Mapping[str, Any]) -> None:
             found.thing,
             expected="verdict PASS",
             found=f"{certificate['verdict']}: {', '.join(failed) or 'no check named'}",
-            remedy=f"Look at the checks: platform-assets show {found.run}. Mend the cause, "
-            "materialize and certify again.",
+            remedy=f"Look at the checks: platform-assets show {found.run}. Mend the cause, then: "
+            f"{found.command('materialize')} and {certify}",
         )
     if certificate["policy_digest"] != policy_digest(policy):
         raise PolicyChanged(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,50 +12,14 @@ from platform_assets.canonical import canonical_bytes
 from platform_assets.errors import ClosureRefused, EvidenceInconsistent, GateRefusal
 from platform_assets.flow.requirements import REQUIREMENT_NAMES
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import (
-    Platform,
-    admit,
-    build,
-    certify,
-    close,
-    consume,
-    land,
-    layout,
-    open_product,
-    pin,
-    verify_run,
-)
+from platform_assets.pipeline import Platform, close, layout, open_product, verify_run
 from platform_assets.settings import SETTINGS_FILE
-from platform_assets_tests.shop import make_shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 RUN = RunId("shop", 1)
-
-
-@pytest.fixture(scope="session")
-def _ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = make_shop(tmp_path_factory.mktemp("ready") / "home")
-    platform = Platform.open(home)
-    assert pin(platform, "shop") == RUN
-    for stream in ("orders", "changes"):
-        land(platform, RUN, stream)
-        admit(platform, RUN, stream)
-    for product in ("orders", "cancellations", "refunds"):
-        build(platform, RUN, product)
-        certify(platform, RUN, product)
-    consume(platform, RUN, "turnover")
-    certify(platform, RUN, "turnover")
-    return home
-
-
-@pytest.fixture
-def ready(_ready: Path, tmp_path: Path) -> Path:
-    """Return a home whose run may be closed."""
-    shutil.copytree(_ready, tmp_path / "home")
-    return tmp_path / "home"
 
 
 def test_i10_a_second_closer_is_told_that_it_is_closed_and_the_same_digest(ready: Path) -> None:
