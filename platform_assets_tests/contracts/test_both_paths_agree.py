@@ -387,8 +387,40 @@ def test_an_earlier_event_that_only_the_single_path_reads_keeps_its_records() ->
 
 
 def test_bytes_that_are_not_utf8_are_blanked_so_that_no_text_can_hold_them() -> None:
-    records = [_dump(_order(1)), b'{"id":"\xff\xfe"}', _dump(_order(2)), b"\xc3", None]
+    records = [_dump(_order(1)), b'{"id":"\xff\xfe"}' * 9, _dump(_order(2)), b"\xc3", None]
     for values in (pl.Series(records, dtype=pl.Binary), pl.Series(records[::-1], dtype=pl.Binary)):
         batch = Batch(values, 10**6)
         batch.data.tobytes().decode()
         assert batch.left.sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"note":"ab"', b'"note":xab"'),
+        (b'"note":"ab"', b'"note": ab"'),
+        (b'["a","b"]', b'[xa","b"]'),
+        (b'["a","b"]', b'["a",xb"]'),
+        (b'["a","b"]', b'["a""b"]'),
+        (b'["a","b"]', b'["a","b",]'),
+        (b'["a","b"]', b'["a","b"'),
+        (b'["a","b"]', b'"a","b"]'),
+        (b'"maybe":{"city"', b'"maybe":["city"'),
+        (b'"maybe":{"city"', b'"maybe":"city"'),
+        (b'"paid":true', b'"paid":treu'),
+    ],
+)
+def test_a_value_without_its_opening_or_end_is_refused_amid_good_ones(
+    old: bytes, new: bytes
+) -> None:
+    good = [
+        _dump(
+            _order(n, note="ab" if n % 2 else None, tags=["a", "b"], maybe={"city": "x"}, paid=True)
+        )
+        for n in range(100)
+    ]
+    bad = good[1].replace(old, new)
+    assert bad != good[1]
+    fast, _ = _both([_RULE], [*good, bad, *good])
+    assert fast.refused["_row"].to_list() == [100]
+    assert fast.columnar == 200

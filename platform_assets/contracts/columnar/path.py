@@ -21,8 +21,9 @@ import polars as pl
 
 from platform_assets.contracts.columnar.arrow import arrow_array
 from platform_assets.contracts.columnar.batch import MAX_BATCH_BYTES, Batch
+from platform_assets.contracts.columnar.keywords import NotColumnar
 from platform_assets.contracts.columnar.layout import Layout, learn_layout
-from platform_assets.contracts.columnar.plan import Demands, NotColumnar, plan_record
+from platform_assets.contracts.columnar.plan import Demands, plan_record
 from platform_assets.contracts.columnar.text import LEAD, Cursor, Text
 from platform_assets.contracts.columnar.values import Objects, Texts, join
 from platform_assets.contracts.columns import Column, ListOf, Scalar, Struct
