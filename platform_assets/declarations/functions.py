@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -20,10 +21,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_homes_on_path: set[str] = set()
+
+
+def use_home(home: Path) -> None:
+    """Let modules be found in this home, after the Python path, and in no other home any more.
+
+    Two homes may have modules of one name; without this the first one imported would serve both.
+    """
+    others = _homes_on_path - {str(home)}
+    if others:
+        sys.path[:] = [path for path in sys.path if path not in others]
+        _homes_on_path.difference_update(others)
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            if any(file.startswith(f"{other}{os.sep}") for other in others):
+                del sys.modules[name]
+    if str(home) not in sys.path:
+        sys.path.append(str(home))
+        _homes_on_path.add(str(home))
+    importlib.invalidate_caches()
+
+
 def function_problem(reference: str, home: Path) -> str | None:
     """Return what is wrong with ``module:function``, None where nothing can be said against it."""
+    use_home(home)
     module, _, name = reference.partition(":")
-    spec = _find(module, home)
+    spec = _find(module)
     if spec is None:
         return f"module {module} is neither on the Python path nor in {home}"
     if spec.origin is None or not spec.origin.endswith(".py"):
@@ -41,12 +65,12 @@ def function_problem(reference: str, home: Path) -> str | None:
     return f"{source} has no {name}{suggestion(name, names)}"
 
 
-def _find(module: str, home: Path) -> ModuleSpec | None:
+def _find(module: str) -> ModuleSpec | None:
     first, *inner = module.split(".")
     try:
-        spec = importlib.util.find_spec(first) or PathFinder.find_spec(first, [str(home)])
+        spec = importlib.util.find_spec(first)
     except (ImportError, ValueError):  # a module that was loaded without a specification
-        spec = PathFinder.find_spec(first, [*sys.path, str(home)])
+        spec = PathFinder.find_spec(first)
     found = first
     for name in inner:
         if spec is None or spec.submodule_search_locations is None:

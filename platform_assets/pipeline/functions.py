@@ -7,9 +7,9 @@ the declaration that names it.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.declarations.functions import use_home
 from platform_assets.errors import DeclarationInvalid
 
 if TYPE_CHECKING:
@@ -21,14 +21,13 @@ def load_function(reference: str, home: Path) -> Callable[..., Any]:
     """Return the function.
 
     Raises:
-        DeclarationInvalid: the module cannot be imported or has no such function.
+        DeclarationInvalid: the module cannot be loaded or has no such function.
     """
     module_name, _, name = reference.partition(":")
-    if str(home) not in sys.path:
-        sys.path.append(str(home))
+    use_home(home)
     try:
         function = getattr(importlib.import_module(module_name), name)
-    except Exception as error:  # a module may do anything while it is imported
+    except (Exception, SystemExit) as error:  # a module may do anything while it is imported
         raise DeclarationInvalid(
             f"function {reference}",
             expected=f"a function importable from the Python path or from {home}",

@@ -50,7 +50,8 @@ OF_REFERENCE = [
         "event_without_a_product",
         PLACED,
         PLACED[:-1]
-        + ", when: {customer: b}}\n        moved: {contract: shop/order.json, id: order_id, when: {customer: a}}",
+        + ", when: {customer: b}}\n        moved: {contract: shop/order.json, id: order_id, when: "
+        "{customer: a}}",
         "moved:",
         "becomes no product",
     ),

@@ -1,0 +1,42 @@
+"""Calling the command line in this process, as it is called from a shell."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from platform_assets.cli.main import run_command
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a call printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+def call(*arguments: object) -> Called:
+    """Call the command line."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run_command([str(argument) for argument in arguments])
+    return Called(code, out.getvalue(), err.getvalue())
+
+
+def too_wide(text: str) -> list[str]:
+    """Return the lines that a terminal of 80 columns breaks, but for those that are one long word."""
+    return [
+        line for line in text.splitlines() if len(line) > WIDTH and max(map(len, line.split())) < 40
+    ]
