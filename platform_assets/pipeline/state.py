@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.canonical import digest_bytes
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import (
+    AnchorsUnproven,
     ClosureUnknown,
     EvidenceInconsistent,
     ObjectMissing,
     RecordInvalid,
+    RecordNotCanonical,
     RunSealed,
 )
 from platform_assets.flow.closure import AlreadyClosed, ClosureOf, Unknown, find_seal
@@ -57,8 +59,22 @@ class SealedRun:
 
 
 def closure_of(platform: Platform, run: RunId) -> ClosureOf:
-    """Return where the run's claims, beats and seals stand, and what they name."""
-    return ClosureOf(layout.closure_folder(run), str(run), platform.anchors(run)["config_digest"])
+    """Return where the run's claims, beats and seals stand, and what they name.
+
+    Raises:
+        RecordMissing: the run was never pinned.
+        AnchorsUnproven: its anchors are damaged, so that nobody can tell whether it is closed.
+    """
+    try:
+        config_digest = platform.anchors(run)["config_digest"]
+    except (RecordInvalid, RecordNotCanonical) as error:
+        raise AnchorsUnproven(
+            f"anchors of {run}",
+            expected=error.expected,
+            found=error.found,
+            remedy="The feed's log was changed. Restore it from a copy, or from exported evidence.",
+        ) from error
+    return ClosureOf(layout.closure_folder(run), str(run), config_digest)
 
 
 def sealed_run(platform: Platform, run: RunId) -> SealedRun | None:
