@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass, field
+from functools import cache
 
 import polars as pl
 
@@ -29,6 +30,7 @@ class UnlikeDialects(ValueError):
     """The pattern uses something on which the dialects may differ."""
 
 
+@cache
 def pattern_check(pattern: str) -> TextCheck | None:
     """Return the check of a pattern, or None where it cannot be checked in columns."""
     try:
