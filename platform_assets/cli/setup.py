@@ -81,7 +81,7 @@ def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
             console.print(f"{name:12} {count:>6,}")
         for summary in summaries:
             show_verification(console, verified[summary["run_id"]])
-            console.print(Text(f"  report {summary['report']}"), soft_wrap=True)
+            console.print(Text(f"  report: {summary['report']}"), soft_wrap=True)
 
     answers = {run: answer_of(result) for run, result in verified.items()}
     call.answer({**closed_runs(summaries), "verified": answers}, text)

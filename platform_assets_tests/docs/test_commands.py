@@ -1,0 +1,128 @@
+"""What the documents say of the command line is what the command line has, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import typer.main
+import yaml
+
+from platform_assets.cli.main import app
+from platform_assets.declarations import FeedDeclaration
+from platform_assets_tests.docs.written_commands import (
+    DOCUMENTS,
+    README,
+    REPOSITORY,
+    Written,
+    section,
+    written_in,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = typer.main.get_command(app)
+COMMANDS = dict(PROGRAM.commands)  # type: ignore[attr-defined]
+WRITTEN = [call for document in DOCUMENTS for call in written_in(document)]
+OF_THE_PROGRAM = {"--install-completion", "--show-completion", "--help"}
+
+
+def options_of(name: str | None) -> dict[str, bool]:
+    """Return every option of a command, or of the program, with whether it takes a value."""
+    command = COMMANDS[name] if name else PROGRAM
+    options = {
+        option: not getattr(parameter, "is_flag", False)
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("-")
+    }
+    return {**options, "--help": False}
+
+
+def mistakes_in(call: Written) -> list[str]:
+    """Return what a written call names that there is not."""
+    name: str | None = None
+    places = 0
+    wrong = []
+    words = iter(call.words)
+    for word in words:
+        option, _, value = word.partition("=")
+        if option.startswith("--") or re.fullmatch(r"-[a-z]", option):
+            known = options_of(name)
+            if option not in known:
+                wrong.append(f"{name or 'the program'} has no option {option}")
+            elif known[option] and not value:
+                next(words, None)
+        elif name is None:
+            if word not in COMMANDS:
+                return [f"there is no command {word}"]
+            name = word
+        else:
+            places += 1
+    arguments = (
+        [p for p in COMMANDS[name].params if p.param_type_name == "argument"] if name else []
+    )
+    if places > len(arguments):
+        wrong.append(f"{name} takes {len(arguments)} arguments, not {places}")
+    return wrong
+
+
+def test_the_documents_name_commands_at_all() -> None:
+    assert {call.where for call in WRITTEN} >= {"README.md", "docs/tutorial.md"}
+    assert len(WRITTEN) > 20
+
+
+@pytest.mark.parametrize("call", sorted(set(WRITTEN), key=str), ids=str)
+def test_a_documented_call_names_a_command_and_options_that_exist(call: Written) -> None:
+    assert mistakes_in(call) == []
+
+
+def test_the_readme_lists_every_command_and_no_other() -> None:
+    listed = written_in(README, section(README.read_text(encoding="utf-8"), "command"))
+    names = {word for call in listed for word in call.words if word in COMMANDS}
+    assert names == set(COMMANDS)
+    assert {call.words[0] for call in listed} <= set(COMMANDS)
+
+
+def test_the_readme_names_the_options_that_every_command_has() -> None:
+    commands = section(README.read_text(encoding="utf-8"), "command")
+    for option in ("--home", "--json", "--help", "$PLATFORM_HOME", ".platform"):
+        assert option in commands
+    assert all({"--home", "--json"} <= set(options_of(name)) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_commands_own_example_can_be_called(name: str) -> None:
+    example = COMMANDS[name].epilog.removeprefix("Example: platform-assets ")
+    assert example.split()[0] == name
+    assert mistakes_in(Written("its help", tuple(example.split()))) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_a_feed_that_the_readme_shows_is_a_valid_one() -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    feeds = [value for block in blocks if "attributes" in (value := yaml.safe_load(block))]
+    assert feeds
+    for feed in feeds:
+        FeedDeclaration.model_validate(feed["attributes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("replay payments-00000001", "there is no command replay"),
+        ("run payments --forever", "run has no option --forever"),
+        ("run payments refunds", "takes 1 arguments, not 2"),
+        ("--colour run payments", "the program has no option --colour"),
+    ],
+)
+def test_a_documented_call_that_is_wrong_is_found(words: str, says: str) -> None:
+    assert any(says in mistake for mistake in mistakes_in(Written("here", tuple(words.split()))))
