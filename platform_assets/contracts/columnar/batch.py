@@ -28,6 +28,7 @@ MAX_BATCH_BYTES = 2**31 - LEAD - PADDING
 _INLINE = 12
 _SPARE_BYTES = 1 << 20
 _LARGEST_GAP = 16
+_FEW_ROWS = 32
 _BLANK = ord(" ")
 
 
@@ -117,13 +118,21 @@ def _decoded(values: pl.Series) -> pl.Series:
     try:
         return values.cast(pl.String)
     except pl.exceptions.PolarsError:
-        decodable = [value is not None and _is_utf8(value) for value in values]
-        mask = pl.Series(decodable, dtype=pl.Boolean)
-        nothing = pl.Series([None], dtype=pl.Binary)
-        return values.zip_with(mask, nothing.new_from_index(0, len(values))).cast(pl.String)
+        if len(values) <= _FEW_ROWS:
+            return _decoded_each(values)
+        # Some part of it is broken: halve it until that is found.
+        half = len(values) // 2
+        return pl.concat([_decoded(values[:half]), _decoded(values[half:])], rechunk=False)
 
 
-def _is_utf8(value: bytes) -> bool:
+def _decoded_each(values: pl.Series) -> pl.Series:
+    usable = [value if _is_utf8(value) else None for value in values]
+    return pl.Series(values.name, usable, dtype=pl.Binary).cast(pl.String)
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    if value is None:
+        return False
     try:
         value.decode()
     except UnicodeDecodeError:
