@@ -1,0 +1,64 @@
+"""Says at the end which servers were real, and fails where one that can be had was not used.
+
+A test that needs a server carries its marker. Being skipped is right on a machine that has no such
+server; where `.ci/run` made sure that it can be had (``PLATFORM_TESTS_REQUIRE``), it is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+#: Marker of the tests -> what they need.
+SERVERS = {"browser": "chromium"}
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print how often each server was used, and what was skipped for want of one."""
+    del config
+    terminalreporter.section("servers")
+    for marker, server in SERVERS.items():
+        passed, skipped = (
+            _marked(terminalreporter, kind, marker) for kind in ("passed", "skipped")
+        )
+        terminalreporter.line(
+            f"{server}: {_version(server)}; {passed} tests ran with it, {skipped} were skipped"
+        )
+    terminalreporter.line(f"Dagster webserver and daemon: {metadata.version('dagster-webserver')}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that skipped what it was required to run."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    required = os.environ.get("PLATFORM_TESTS_REQUIRE", "").split()
+    for marker, server in SERVERS.items():
+        if reporter is not None and server in required and _marked(reporter, "skipped", marker):
+            session.exitstatus = 1
+            reporter.line(
+                f"{server} can be had here, and tests that need it were skipped", red=True
+            )
+
+
+def _marked(reporter: pytest.TerminalReporter, kind: str, marker: str) -> int:
+    return sum(
+        marker in getattr(report, "keywords", {})
+        for report in reporter.stats.get(kind, [])
+        if getattr(report, "when", "") in ("call", "setup")
+    )
+
+
+def _version(program: str) -> str:
+    if shutil.which(program) is None:
+        return "not on this machine"
+    done = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout.strip() or "version unknown"
