@@ -13,7 +13,7 @@ a manifest finishes it; one that finds another's claim takes the next number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -40,12 +40,14 @@ from platform_assets.pipeline.standing import newest_generation
 from platform_assets.pipeline.state import require_open
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from platform_assets.declarations import ConsumerDeclaration, ProductDeclaration
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+
+_Output = TypeVar("_Output")
 
 _MAX_ATTEMPTS = 100
 _MAX_GENERATION = 9999
@@ -100,7 +102,12 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     """
     require_open(platform, run)
     configuration = platform.run_configuration(run)
-    declared = _declared(configuration.declaration.products, product, run)
+    declared = declared_output(
+        configuration.declaration.products,
+        product,
+        run,
+        "Name a product; a consumer's output is made by running the consumer.",
+    )
     stream = configuration.declaration.stream_of(declared.event)
     receipt, paths = _admitted(platform, run, stream, declared.event)  # 1
     contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
@@ -243,14 +250,17 @@ def _admitted(
     return receipt, paths
 
 
-def _declared(
-    products: dict[str, ProductDeclaration], product: str, run: RunId
-) -> ProductDeclaration:
-    if product not in products:
+def declared_output(outputs: Mapping[str, _Output], name: str, run: RunId, remedy: str) -> _Output:
+    """Return the declaration of a product or consumer of a run.
+
+    Raises:
+        UnknownThing: the run has none of that name.
+    """
+    if name not in outputs:
         raise UnknownThing(
-            f"product {product} of {run}",
-            expected=f"one of {', '.join(products)}",
-            found=repr(product),
-            remedy="Name a product; a consumer's output is made by running the consumer.",
+            f"{name} of {run}",
+            expected=f"one of {', '.join(outputs) or 'nothing; the feed declares none'}",
+            found=repr(name),
+            remedy=remedy,
         )
-    return products[product]
+    return outputs[name]

@@ -20,10 +20,9 @@ from platform_assets.errors import (
     PlatformError,
     RecordConflict,
     ScopeViolation,
-    UnknownThing,
 )
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.build import Built, place, write_sorted
+from platform_assets.pipeline.build import Built, declared_output, place, write_sorted
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import earlier_runs
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
@@ -68,7 +67,12 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
     """
     require_open(platform, run)
     configuration = platform.run_configuration(run)
-    declared = _declared(configuration.declaration.consumers, consumer, run)
+    declared = declared_output(
+        configuration.declaration.consumers,
+        consumer,
+        run,
+        "Name a consumer; list what the feed declares: platform-assets feeds",
+    )
     inputs = open_inputs(platform, run, declared)  # 1
     columns = configuration.contracts[declared.contract].columns
     answer = _call(platform, run, consumer, declared, inputs)  # 2
@@ -126,19 +130,6 @@ def _in_scope(platform: Platform, run: RunId, each: RunId) -> RunId:
             remedy=f"Close it first: platform-assets close {each}",
         )
     return each
-
-
-def _declared(
-    consumers: dict[str, ConsumerDeclaration], consumer: str, run: RunId
-) -> ConsumerDeclaration:
-    if consumer not in consumers:
-        raise UnknownThing(
-            f"consumer {consumer} of {run}",
-            expected=f"one of {', '.join(consumers) or 'no consumer; the feed declares none'}",
-            found=repr(consumer),
-            remedy="List what the feed declares: platform-assets feeds",
-        )
-    return consumers[consumer]
 
 
 def _call(

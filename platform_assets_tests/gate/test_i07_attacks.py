@@ -21,6 +21,7 @@ from platform_assets.pipeline import (
     layout,
     open_product,
     pin,
+    product_parts,
     revoke,
 )
 from platform_assets.pipeline.admit import admit
@@ -145,6 +146,85 @@ def test_i07_manifest_of_another_product(attacker: Attacker) -> None:
     attacker.overwrite(attacker.manifest(), attacker.manifest("refunds").read_bytes())
     with pytest.raises(errors.ManifestForeign):
         attacker.read()
+
+
+def test_i07_another_record_in_the_place_of_the_manifest(attacker: Attacker) -> None:
+    """A claim names run, product, generation and configuration as well."""
+    attacker.overwrite(attacker.manifest(), (attacker.generation() / "claim.json").read_bytes())
+    with pytest.raises(errors.ManifestInvalid, match="one of kind generation"):
+        attacker.read()
+
+
+@pytest.mark.parametrize(
+    "field", ["run_id", "product", "generation", "config_digest", "manifest_digest"]
+)
+def test_i06_a_certificate_that_names_another_thing_in_one_field(
+    field: str, attacker: Attacker
+) -> None:
+    other: dict[str, Any] = {
+        "run_id": "shop-00000002",
+        "product": "refunds",
+        "generation": 2,
+        "config_digest": "sha256:" + "0" * 64,
+        "manifest_digest": "sha256:" + "0" * 64,
+    }
+    attacker.certify_as(lambda certificate: certificate.update({field: other[field]}))
+    with pytest.raises(errors.CertificateForeign, match=field):
+        attacker.read()
+
+
+@pytest.mark.parametrize("field", ["run_id", "product", "generation", "config_digest"])
+def test_i06_a_manifest_that_names_another_thing_in_one_field(
+    field: str, attacker: Attacker
+) -> None:
+    other: dict[str, Any] = {
+        "run_id": "shop-00000002",
+        "product": "refunds",
+        "generation": 2,
+        "config_digest": "sha256:" + "0" * 64,
+    }
+    digest = attacker.rewrite_manifest(lambda manifest: manifest.update({field: other[field]}))
+    attacker.certify_as(lambda c: c.update(manifest_digest=digest), subject=digest)
+    with pytest.raises(errors.ManifestForeign):
+        attacker.read()
+
+
+def test_i06_a_certificate_whose_subject_is_another_manifest(attacker: Attacker) -> None:
+    attacker.certify_as(lambda _: None, subject="sha256:" + "0" * 64)
+    with pytest.raises(errors.CertificateForeign, match="subject"):
+        attacker.read()
+
+
+def test_i06_a_signed_certificate_without_a_verdict(attacker: Attacker) -> None:
+    attacker.certify_as(lambda certificate: certificate.pop("verdict"))
+    with pytest.raises(errors.CertificateInvalid, match="verdict"):
+        attacker.read()
+
+
+def test_i06_another_record_signed_as_a_certificate(attacker: Attacker) -> None:
+    manifest = json.loads(attacker.manifest().read_bytes())
+
+    def replace(certificate: dict[str, Any]) -> None:
+        certificate.clear()
+        certificate.update(manifest)
+
+    attacker.certify_as(replace)
+    with pytest.raises(errors.CertificateInvalid, match="one of kind manifest"):
+        attacker.read()
+
+
+def test_i07_a_strict_reading_hashes_every_part_again(
+    attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    hashing = product_parts.sha256_file
+    monkeypatch.setattr(
+        product_parts, "sha256_file", lambda path: hashed.append(path.name) or hashing(path)
+    )
+    platform = attacker.platform()
+    for strict, expected in ((False, 3), (False, 3), (True, 6)):
+        open_product(platform, attacker.run, "orders", strict=strict)
+        assert len(hashed) == expected
 
 
 def test_i07_part_altered_by_one_byte(attacker: Attacker) -> None:
