@@ -35,7 +35,8 @@ def publish_views(
     for product, runs in products.items():
         view = f'"{feed}"."{product}"'
         selects = [
-            f"SELECT *, {_text(run)} AS _run FROM read_parquet([{_files(paths)}])"  # noqa: S608
+            f"SELECT *, {_text(run)} AS _run FROM "  # noqa: S608
+            f"read_parquet([{_files(paths)}], hive_partitioning = false)"
             for run, paths in runs.items()
         ]
         if selects:
@@ -49,7 +50,8 @@ def publish_views(
 
 
 def _files(paths: Sequence[Path]) -> str:
-    # DuckDB expands patterns in file names; a folder called `a[1]` must stay itself
+    # DuckDB expands patterns in file names and takes columns from folders called `a=b`; a folder
+    # called `a[1]` must stay itself
     return ", ".join(_text(glob.escape(str(path))) for path in paths)
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform, RunConfiguration
 
 _REASONS = pl.List(pl.Struct({"code": pl.String, "where": pl.String, "detail": pl.String}))
+#: A path is that file's name: no pattern, and nothing to take columns from.
+_EXACTLY: dict[str, Any] = {"glob": False, "hive_partitioning": False}
 _POSITION = ("_stream", "_partition", "_offset")
 
 
@@ -132,7 +134,7 @@ class _Judged:
         """Fetch key and value of rows that were accepted first, so that their bytes were let go."""
         if rows.is_empty():
             return rows.with_columns(key=pl.lit(None, pl.Binary), value=pl.lit(None, pl.Binary))
-        raw = pl.scan_parquet(self.parts).select(
+        raw = pl.scan_parquet(self.parts, **_EXACTLY).select(
             _partition="partition", _offset="offset", key="key", value="value"
         )
         wanted = rows.lazy()
@@ -166,7 +168,7 @@ def _judge(configuration: RunConfiguration, stream: str, parts: list[Path]) -> _
 
 def _judge_part(judge: StreamJudge, path: Path) -> tuple[pl.DataFrame, Verdicts]:
     """Return the verdicts on a landed part, beside the positions and raw bytes that they need."""
-    landed = pl.read_parquet(path, columns=["partition", "offset", "key", "value"])
+    landed = pl.read_parquet(path, columns=["partition", "offset", "key", "value"], **_EXACTLY)
     verdicts = judge.judge(landed["value"])
     rows = verdicts.refused["_row"]
     raw = (landed["key"].gather(rows), landed["value"].gather(rows))

@@ -6,6 +6,7 @@ are collected here, steps 7 and 8 are done here.
 
 from __future__ import annotations
 
+import glob
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.parts import read_parts
@@ -102,7 +103,9 @@ class CertifiedProduct:
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Return a DuckDB relation over exactly the certified parts."""
-        return connection.read_parquet([str(path) for path in self._paths])
+        # DuckDB expands patterns in names, and takes columns from folders called `a=b`
+        exactly = [glob.escape(str(path)) for path in self._paths]
+        return connection.read_parquet(exactly, hive_partitioning=False)
 
 
 def open_product(
