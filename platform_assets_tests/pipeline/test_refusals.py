@@ -22,6 +22,7 @@ from platform_assets.pipeline import (
     layout,
     next_run,
     open_product,
+    product_parts,
     product_state,
     run_details,
     run_summary,
@@ -220,6 +221,20 @@ def test_i06_a_product_whose_parts_are_damaged_is_not_certified(damage: str, rea
     with pytest.raises((errors.PartAltered, errors.PartMissing, errors.PartNotRegular)):
         certify(platform, RUN, "cancellations")
     assert sorted((ready / "store").rglob("*.json")) == before
+
+
+def test_i06_certifying_hashes_every_part_whatever_is_remembered(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = Platform.open(ready)
+    open_product(platform, RUN, "orders")
+    hashed: list[str] = []
+    hashing = product_parts.sha256_file
+    monkeypatch.setattr(
+        product_parts, "sha256_file", lambda path: hashed.append(path.name) or hashing(path)
+    )
+    certify(platform, RUN, "orders")
+    assert sorted(hashed) == [f"part-0000{n}.parquet" for n in range(3)]
 
 
 def test_i06_a_product_that_is_pending_or_foreign_is_not_certified(ready: Path) -> None:

@@ -199,6 +199,44 @@ def test_i15_a_claim_whose_part_was_altered_is_passed_over_with_every_part(ready
     assert attacker.read().rows == 100
 
 
+def test_i15_a_claim_on_other_bytes_is_left_to_whoever_made_it(ready: Path) -> None:
+    attacker = Attacker(ready, RUN)
+    claim = json.loads((attacker.generation() / "claim.json").read_bytes())
+    other = {**claim, "generation": 2, "manifest_digest": "sha256:" + "0" * 64}
+    attacker.overwrite(attacker.generation(number=2) / "claim.json", canonical_bytes(other))
+    with pytest.raises(errors.GenerationPending):
+        attacker.read()
+    assert build(attacker.platform(), RUN, "orders")["generation"] == 3
+
+
+def test_i05_a_manifest_of_another_number_is_no_generation_to_converge_on(ready: Path) -> None:
+    attacker = Attacker(ready, RUN)
+    shutil.copytree(attacker.generation(), attacker.generation(number=2))
+    with pytest.raises(errors.ManifestForeign):
+        attacker.read()
+    assert build(attacker.platform(), RUN, "orders")["generation"] == 3
+
+
+def test_i05_the_same_bytes_by_other_code_are_the_same_generation(ready: Path) -> None:
+    before = Platform.open(ready)
+    (ready / "platform.yaml").write_text("revision: a later one\n")
+    after = Platform.open(ready)
+    assert before.code() != after.code()
+    assert build(after, RUN, "orders") == build(before, RUN, "orders")
+    assert open_product(after, RUN, "orders").generation == 1
+
+
+def test_i05_no_generation_follows_the_last_number(ready: Path) -> None:
+    attacker = Attacker(ready, RUN)
+    stray = attacker.generation(number=9999) / "notes.txt"
+    attacker.overwrite(stray, b"a note")
+    with pytest.raises(errors.GenerationConflict, match="move away") as refused:
+        build(attacker.platform(), RUN, "orders")
+    assert "generation 9999" in refused.value.found
+    stray.unlink()
+    assert build(attacker.platform(), RUN, "orders")["generation"] == 1
+
+
 def test_i07_a_revoked_product_is_lifted_by_other_checks(ready: Path) -> None:
     attacker = Attacker(ready, RUN)
     _revoke(attacker)
