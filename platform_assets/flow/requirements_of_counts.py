@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.flow.anchors import FROM_PREDECESSOR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -46,7 +48,7 @@ def anchors_pinned(records: RunRecords) -> Judged:
 
 
 def chain_unbroken(records: RunRecords) -> Judged:
-    """The anchors name the digest of the ones before, and begin exactly where those end."""
+    """The anchors name the digest of the ones before, and begin where those end, on the same source."""
     if records.anchors is None:
         return [f"no sound anchors of {records.run}"], ""
     anchors = records.anchors.value
@@ -54,7 +56,7 @@ def chain_unbroken(records: RunRecords) -> Judged:
     if records.run.predecessor is None:
         if anchors["predecessor"] is not None:
             return [f"the first run names the predecessor {anchors['predecessor']}"], ""
-        inherited = _origins(anchors, "predecessor")
+        inherited = _origins(anchors, FROM_PREDECESSOR)
         return [
             f"{name} continues a predecessor" for name in inherited
         ], "the first run of the feed"
@@ -135,25 +137,34 @@ def _continuations(
     before: Mapping[str, Any], anchors: Mapping[str, Any], declared: set[str]
 ) -> list[str]:
     problems = []
-    ends = {
-        (stream["stream"], partition["partition"]): partition["end"]
-        for stream in before["streams"]
-        for partition in stream["partitions"]
-    }
-    starts = {
-        (stream["stream"], partition["partition"]): partition
-        for stream in anchors["streams"]
-        for partition in stream["partitions"]
-    }
+    ends, starts = _pinned(before), _pinned(anchors)
     for key, partition in starts.items():
-        name = "/".join(key)
-        if (partition["origin"] == "predecessor") != (key in ends):
+        name, reached = "/".join(key), ends.get(key)
+        if (partition["origin"] == FROM_PREDECESSOR) != (reached is not None):
             problems.append(f"{name} has the origin {partition['origin']}")
-        if key in ends and partition["start"] != ends[key]:
-            problems.append(f"{name} starts at {partition['start']}, where {ends[key]} was reached")
+        if reached is None:
+            continue
+        if partition["start"] != reached["end"]:
+            problems.append(
+                f"{name} starts at {partition['start']}, where {reached['end']} was reached"
+            )
+        problems += [
+            f"{name} has the {field} {partition[field]}, {reached[field]} was pinned before"
+            for field in ("kind", "incarnation")
+            if partition[field] != reached[field]
+        ]
     # A stream that is declared no more may end; a partition of a declared one may not.
     lost = sorted("/".join(key) for key in ends if key not in starts and key[0] in declared)
     return problems + [f"{name} was left out" for name in lost]
+
+
+def _pinned(anchors: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the partitions by stream and name; one that stands there twice is named elsewhere."""
+    return {
+        (stream["stream"], partition["partition"]): {**partition, "kind": stream["kind"]}
+        for stream in anchors["streams"]
+        for partition in stream["partitions"]
+    }
 
 
 def _origins(anchors: Mapping[str, Any], origin: str) -> list[str]:

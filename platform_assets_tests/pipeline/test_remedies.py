@@ -217,6 +217,21 @@ def test_i05_a_manifest_of_another_number_is_no_generation_to_converge_on(ready:
     assert build(attacker.platform(), RUN, "orders")["generation"] == 3
 
 
+@pytest.mark.parametrize("field", ["product", "run_id", "config_digest"])
+def test_i05_a_manifest_of_another_thing_is_no_product_to_converge_on(
+    field: str, ready: Path
+) -> None:
+    """Its parts and rows are the same; what they are is not."""
+    attacker = Attacker(ready, RUN)
+    other = {
+        "product": "refunds",
+        "run_id": "shop-00000002",
+        "config_digest": "sha256:" + "0" * 64,
+    }
+    attacker.rewrite_manifest(lambda manifest: manifest.update({field: other[field]}))
+    assert build(attacker.platform(), RUN, "orders")["generation"] == 2
+
+
 def test_i05_the_same_bytes_by_other_code_are_the_same_generation(ready: Path) -> None:
     before = Platform.open(ready)
     (ready / "platform.yaml").write_text("revision: a later one\n")
