@@ -68,18 +68,21 @@ def report_error(failure: BaseException, error: PlatformError, answers: TextIO |
     console = Console(stderr=True)
     console.print(Text.assemble((error.code, "bold red"), f": {error.thing}"), soft_wrap=True)
     _part(console, "expected", error.expected)
-    for index, finding in enumerate(error.findings or (error.found,)):
-        _part(console, "" if index else "found", finding)
+    findings = error.findings or (error.found,)
+    for index, finding in enumerate(findings):
+        _part(console, "" if index else "found", finding, listed=len(findings) > 1)
     _part(console, "remedy", error.remedy)
 
 
-def _part(console: Console, label: str, text: str) -> None:
+def _part(console: Console, label: str, text: str, *, listed: bool = False) -> None:
     # words stay whole, so that a path or a digest can be copied whatever the width
     lines = textwrap.wrap(
         text,
         width=max(console.width - _LABEL_WIDTH, 20),
         break_long_words=False,
         break_on_hyphens=False,
+        initial_indent="- " if listed else "",
+        subsequent_indent="  " if listed else "",
     )
     for index, line in enumerate(lines or [""]):
         head = f"  {'' if index else label:{_LABEL_WIDTH - 2}}"

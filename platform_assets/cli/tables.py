@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST_SHOWN = len("sha256:") + 12
 _SHOWN_ROWS = 10
 _COLUMN_WIDTH = 13
 _COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "CLOSED": "green", "OPEN": "yellow"}
@@ -41,7 +44,8 @@ def details(console: Console, run: dict[str, Any]) -> None:
         for code, count in receipt["reasons"].items()
     }
     if reasons:
-        grid = Table("quarantined because of", "records", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        records = Column("records", justify="right")
+        grid = Table("quarantined because of", records, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for reason, count in reasons.items():
             grid.add_row(reason, f"{count:,}")
         console.print(grid)
@@ -61,9 +65,7 @@ def anchors(streams: Sequence[dict[str, Any]]) -> Table:
     grid = Table(
         "stream",
         "partition",
-        "start",
-        "end",
-        "records",
+        *(Column(name, justify="right") for name in ("start", "end", "records")),
         "start taken from",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -98,8 +100,8 @@ def certificate(record: dict[str, Any]) -> Table:
         grid.add_row(
             check["name"],
             coloured(check["outcome"]),
-            Text(check["observed"]),
-            Text(check["expected"]),
+            Text(_shortened(check["observed"])),
+            Text(_shortened(check["expected"])),
         )
     return grid
 
@@ -129,6 +131,10 @@ def short(digest: str | None) -> str:
     return digest.removeprefix("sha256:")[:12] if digest else ""
 
 
+def _shortened(text: str) -> str:
+    return _DIGEST.sub(lambda found: f"{found[0][:_DIGEST_SHOWN]}…", text)
+
+
 def _counts() -> list[Column]:
     return [Column(name, justify="right") for name in _COUNTS]
 
@@ -136,7 +142,14 @@ def _counts() -> list[Column]:
 def _product(console: Console, name: str, product: dict[str, Any]) -> None:
     if product.get("certificate"):
         console.print(certificate(product["certificate"]))
-    rows = f"{product['rows']:,} rows, " if "rows" in product else ""
     refusal = product["refusal"]
     verdict = "readable" if product["readable"] else f"not readable: {refusal['error']}"
-    console.print(Text(f"{name}: {rows}generation {product['generation']}, {verdict}"))
+    if product["generation"] is None:
+        console.print(Text(f"{name}: not built yet, {verdict}"))
+        return
+    count = (
+        f"{product['rows']:,} row{'' if product['rows'] == 1 else 's'}, "
+        if "rows" in product
+        else ""
+    )
+    console.print(Text(f"{name}: {count}generation {product['generation']}, {verdict}"))
