@@ -15,7 +15,7 @@ from platform_assets.flow.gate import Found, Sealed
 from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.flow.places import place_of
 from platform_assets.flow.policy import policy_of
-from platform_assets.identifiers import RunId, check_name
+from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.state import sealed_bundle
 
@@ -33,7 +33,6 @@ def collect(platform: Platform, run: RunId, product: str) -> Found:
         UnknownThing: the feed declares no such product, and no closed run has it.
         GateRefusal, EvidenceInconsistent: the run's seal does not verify.
     """
-    check_name(product, "product")
     bundle = sealed_bundle(platform, run)
     sealed = _sealed_product(bundle, product)
     if bundle is None:

@@ -25,7 +25,7 @@ from platform_assets.pipeline import (
     revoke,
 )
 from platform_assets.pipeline.admit import admit
-from platform_assets_tests.shop import append, order, redeclare
+from platform_assets_tests.shop import append, order, redeclare, refunded
 
 if TYPE_CHECKING:
     from platform_assets_tests.attacks import Attacker
@@ -404,6 +404,15 @@ def test_i08_a_consumer_reads_no_open_run_before_its_own(attacker: Attacker) -> 
     second = _second_run(attacker)
     with pytest.raises(errors.ScopeViolation, match="shop-00000001, which is open"):
         consume(attacker.platform(), second, "turnover")
+
+
+def test_i08_a_check_consults_no_open_run_before_its_own(attacker: Attacker) -> None:
+    """The order that is refunded was certified in an open run; it may yet change."""
+    append(attacker.home, "orders", 0, [order(n) for n in range(1000, 1040)])
+    append(attacker.home, "changes", 0, [refunded(1001), refunded(7, id="late")])
+    second = _second_run(attacker)
+    with pytest.raises(errors.CertificateFailed, match="referential"):
+        open_product(attacker.platform(), second, "refunds")
 
 
 def _tighten(attacker: Attacker) -> None:

@@ -26,7 +26,7 @@ from platform_assets.pipeline import (
     runs,
     verify_run,
 )
-from platform_assets.pipeline.state import sealed_run
+from platform_assets.pipeline.state import is_closed, sealed_run
 from platform_assets_tests.attacks import Attacker
 from platform_assets_tests.shop import append, make_shop, order
 
@@ -246,8 +246,9 @@ def test_i07_what_was_verified_once_is_refused_once_its_key_is_trusted_no_more(
     open_product(platform, RUN, "orders")
     for key in (closed.home / "keys" / "trusted").glob("*.pem"):
         key.unlink()
-    with pytest.raises(errors.SignerUntrusted):
-        open_product(platform, RUN, "orders")
+    for act in (open_product, lambda *_: is_closed(platform, RUN)):
+        with pytest.raises(errors.SignerUntrusted):
+            act(platform, RUN, "orders")
 
 
 def test_a_closed_run_is_verified_once_however_often_it_is_read(

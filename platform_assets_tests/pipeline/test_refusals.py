@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,8 +28,9 @@ from platform_assets.pipeline import (
     run_details,
     run_summary,
 )
+from platform_assets.pipeline.run import Silence
 from platform_assets_tests.attacks import Attacker
-from platform_assets_tests.shop import redeclare
+from platform_assets_tests.shop import append, order, redeclare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +186,26 @@ def test_i10_stored_parts_that_are_not_as_listed_refuse_the_closure(
         close(Platform.open(ready), RUN)
 
 
+@pytest.mark.parametrize("table", ["duplicates", "quarantine"])
+def test_i10_set_aside_records_that_were_lost_refuse_the_closure(table: str, shop: Path) -> None:
+    append(shop, "orders", 0, [b"{", order(0)])
+    platform = Platform.open(shop)
+    run = next_run(platform, "shop")
+    assert run == RUN
+    declaration = platform.run_configuration(RUN).declaration
+    sys.modules["platform_assets.pipeline.run"]._steps(platform, RUN, declaration, Silence())
+    next((shop / "store").glob(f"runs/*/admission/orders/{table}/*.parquet")).unlink()
+    with pytest.raises(errors.ClosureRefused, match="AdmissionReconciles: .*Inconsistent"):
+        close(platform, RUN)
+
+
+def test_i08_a_consumption_recorded_otherwise_is_a_conflict(ready: Path) -> None:
+    path = ready / "store" / layout.consumption_path(RUN, "turnover", 1)
+    _rewrite(path, lambda record: record["inputs"][0].update(rows=99))
+    with pytest.raises(errors.RecordConflict):
+        consume(Platform.open(ready), RUN, "turnover")
+
+
 def test_i05_a_put_part_never_replaces_what_stands(ready: Path) -> None:
     """A part is named by its content: another file under that name was put there from outside."""
     path = _admitted(ready / "store")
@@ -220,6 +242,25 @@ def test_i06_a_product_whose_parts_are_damaged_is_not_certified(damage: str, rea
     _damage(attacker.part("cancellations"), damage)
     with pytest.raises((errors.PartAltered, errors.PartMissing, errors.PartNotRegular)):
         certify(platform, RUN, "cancellations")
+    assert sorted((ready / "store").rglob("*.json")) == before
+
+
+def test_i06_a_manifest_of_an_event_that_was_not_admitted_is_not_certified(ready: Path) -> None:
+    attacker = Attacker(ready, RUN)
+    attacker.rewrite_manifest(lambda manifest: manifest["producer"].update(name="other"))
+    with pytest.raises(errors.AdmissionInconsistent):
+        certify(Platform.open(ready), RUN, "orders")
+
+
+def test_i06_a_certificate_that_no_reader_would_take_is_not_issued(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["platform_assets.pipeline.certify"], "verdict_of", lambda *_: "MAYBE"
+    )
+    before = sorted((ready / "store").rglob("*.json"))
+    with pytest.raises(errors.RecordInvalid, match="verdict"):
+        certify(Platform.open(ready), RUN, "orders")
     assert sorted((ready / "store").rglob("*.json")) == before
 
 
