@@ -195,7 +195,7 @@ def test_i10_set_aside_records_that_were_lost_refuse_the_closure(table: str, sho
     declaration = platform.run_configuration(RUN).declaration
     sys.modules["platform_assets.pipeline.run"]._steps(platform, RUN, declaration, Silence())
     next((shop / "store").glob(f"runs/*/admission/orders/{table}/*.parquet")).unlink()
-    with pytest.raises(errors.ClosureRefused, match="AdmissionReconciles: .*Inconsistent"):
+    with pytest.raises(errors.ClosureRefused, match=r"AdmissionReconciles: .*Inconsistent"):
         close(platform, RUN)
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from platform_assets import errors
 from platform_assets.canonical import canonical_bytes
+from platform_assets.flow.signing import REVOCATION, Statement, Subject, sign_statement
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import (
     Platform,
@@ -24,6 +25,7 @@ from platform_assets.pipeline import (
     close,
     consume,
     finish,
+    layout,
     open_product,
     revoke,
     verify_run,
@@ -313,6 +315,33 @@ def test_i07_a_certificate_issued_after_a_revocation_can_be_revoked_too(ready: P
         certify(attacker.platform(), RUN, "orders")
         assert attacker.read().rows == 100
     assert len(list((attacker.store / "revocations" / str(RUN) / "orders").rglob("*.json"))) == 2
+
+
+def test_i07_a_revocation_bars_the_certificate_that_it_names_whatever_else_it_says(
+    ready: Path,
+) -> None:
+    attacker = Attacker(ready, RUN)
+    revocation = revoke(attacker.platform(), RUN, "orders", "wrong")
+    zero = "sha256:" + "0" * 64
+    revocation |= {"product_digest": zero, "policy_digest": zero}
+    subject = Subject("certificate", revocation["certificate_digest"])
+    signed = sign_statement(
+        attacker.platform().signer, Statement(REVOCATION, (subject,), revocation)
+    )
+    attacker.overwrite(attacker.store / layout.revocation_path(RUN, "orders", 1, 1), signed)
+    with pytest.raises(errors.CertificateRevoked):
+        attacker.read()
+
+
+def test_a_revocation_that_no_reader_would_understand_is_not_written(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["platform_assets.pipeline.revoke"], "rfc3339", lambda _: "yesterday"
+    )
+    with pytest.raises(errors.RecordInvalid, match="revoked_at"):
+        revoke(Platform.open(ready), RUN, "orders", "wrong")
+    assert open_product(Platform.open(ready), RUN, "orders").rows == 100
 
 
 def test_a_revocation_needs_a_reason(ready: Path) -> None:
