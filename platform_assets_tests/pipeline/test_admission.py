@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from platform_assets.errors import AdmissionInconsistent
 from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, finish, land, next_run, pin
+from platform_assets.pipeline.horizon import earlier_runs
 from platform_assets_tests.shop import append, cancelled, make_shop, order, redeclare, refunded
 
 if TYPE_CHECKING:
@@ -153,3 +155,40 @@ def _result(tally: PartitionTally) -> AdmissionResult:
         columnar=0,
         one_by_one=10,
     )
+
+
+def test_i03_partitions_that_make_up_for_each_other_are_noticed() -> None:
+    """In all the counts agree; in neither partition do they."""
+    tallies = {
+        "0": PartitionTally(delivered=10, admitted=5, duplicate=2, quarantined=2),
+        "1": PartitionTally(delivered=0, admitted=1, duplicate=0, quarantined=0),
+    }
+    landing = _landing()
+    landing["partitions"] = [
+        {"partition": name, "delivered": t.delivered} for name, t in tallies.items()
+    ]
+    with pytest.raises(AdmissionInconsistent, match="partition 0: 10 delivered"):
+        admission_record(
+            landing, "sha256:" + "0" * 64, replace(_result(tallies["0"]), partitions=tallies)
+        )
+
+
+@pytest.mark.parametrize("table", ["duplicates", "quarantine"])
+def test_i03_set_aside_rows_that_were_not_written_are_noticed(table: str) -> None:
+    tally = PartitionTally(delivered=10, admitted=6, duplicate=2, quarantined=2)
+    result = replace(_result(tally), **{table: [{"rows": 1}]})
+    with pytest.raises(AdmissionInconsistent, match=r"2 (duplicate|quarantined) counted, 1 rows"):
+        admission_record(_landing(), "sha256:" + "0" * 64, result)
+
+
+def test_i03_a_standing_receipt_is_the_result(shop: Path) -> None:
+    receipt = _admitted(shop, "orders")
+    for part in (shop / "store").glob("runs/*/landing/orders/*.parquet"):
+        part.unlink()
+    assert admit(Platform.open(shop), RunId("shop", 1), "orders") == receipt
+
+
+def test_i04_the_horizon_is_so_many_runs_before_this_one() -> None:
+    assert earlier_runs(RunId("shop", 5), 2) == [RunId("shop", 3), RunId("shop", 4)]
+    assert earlier_runs(RunId("shop", 2), 30) == [RunId("shop", 1)]
+    assert earlier_runs(RunId("shop", 5), 0) == earlier_runs(RunId("shop", 1), 3) == []

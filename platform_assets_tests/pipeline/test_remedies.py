@@ -254,6 +254,17 @@ def test_i05_no_generation_follows_the_last_number(ready: Path) -> None:
     assert build(attacker.platform(), RUN, "orders")["generation"] == 1
 
 
+def test_i10_a_product_that_cannot_be_certified_stops_no_other(ready: Path) -> None:
+    attacker = Attacker(ready, RUN)
+    attacker.certificate("refunds").unlink()
+    _add_file(attacker)
+    with pytest.raises(errors.CertificationFailed) as refused:
+        finish(attacker.platform(), RUN)
+    assert "orders: PartUnlisted" in refused.value.found
+    assert "turnover: blocked by PartUnlisted" in refused.value.found
+    assert attacker.certificate("cancellations").exists()
+
+
 def test_i07_a_revoked_product_is_lifted_by_other_checks(ready: Path) -> None:
     attacker = Attacker(ready, RUN)
     _revoke(attacker)
