@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,9 @@ def ordinary_user(tmp_path: Path) -> Iterator[None]:
         yield
         return
     for folder in (tmp_path, *tmp_path.parents):
-        if folder == tmp_path or "pytest-" in folder.name:
+        if folder.is_relative_to(tempfile.gettempdir()) and not folder.samefile(
+            tempfile.gettempdir()
+        ):
             folder.chmod(0o755)
     os.seteuid(NOBODY)
     try:
