@@ -172,13 +172,11 @@ def test_the_value_of_a_secret_reaches_neither_metadata_nor_the_text_of_a_failur
 ) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "tok-8f2a")
     (home / "platform.yaml").write_text("secrets: [SHOP_TOKEN]\n", encoding="utf-8")
-    functions = home / "shop_functions.py"
-    functions.write_text(
+    (home / "leaking_functions.py").write_text(
         'def leak(rows, parameters):\n    raise ValueError("tok-8f2a")\n\n\n'
         'def totals(inputs, parameters):\n    raise ValueError("tok-8f2a")\n',
         encoding="utf-8",
     )
-    functions.rename(home / "leaking_functions.py")
     redeclare(home, "shop_functions:totals", "leaking_functions:totals")
     redeclare(
         home,
