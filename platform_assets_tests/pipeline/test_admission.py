@@ -192,3 +192,27 @@ def test_i04_the_horizon_is_so_many_runs_before_this_one() -> None:
     assert earlier_runs(RunId("shop", 5), 2) == [RunId("shop", 3), RunId("shop", 4)]
     assert earlier_runs(RunId("shop", 2), 30) == [RunId("shop", 1)]
     assert earlier_runs(RunId("shop", 5), 0) == earlier_runs(RunId("shop", 1), 3) == []
+
+
+def test_i04_a_repeat_at_the_same_offset_of_another_partition_is_a_duplicate(shop: Path) -> None:
+    for partition in (0, 1):
+        append(shop, "orders", partition, [order(500)])  # both at offset 50
+    receipt = _admitted(shop, "orders")
+    assert (receipt["admitted"], receipt["duplicate"], receipt["quarantined"]) == (101, 1, 0)
+
+
+def test_i04_a_repeat_under_a_contract_that_grew_is_compared_where_both_have_columns(
+    closed_shop: Path,
+) -> None:
+    path = closed_shop / "schemas/events/shop/order.json"
+    contract = json.loads(path.read_text())
+    contract["properties"]["note"] = {"type": "string"}
+    path.write_text(json.dumps(contract))
+    append(closed_shop, "orders", 0, [order(0), order(2, note="new"), order(4, cents=1)])
+    assert pin(Platform.open(closed_shop), "shop") == RunId("shop", 2)
+    receipt = _admitted(closed_shop, "orders", run=2)
+    assert (receipt["admitted"], receipt["duplicate"], receipt["quarantined"]) == (0, 2, 1)
+    finish(Platform.open(closed_shop), RunId("shop", 2))
+    append(closed_shop, "orders", 0, [order(0), order(6, note="other")])
+    assert pin(Platform.open(closed_shop), "shop") == RunId("shop", 3)
+    assert _admitted(closed_shop, "orders", run=3)["duplicate"] == 2

@@ -159,6 +159,8 @@ def test_i10_a_refused_closure_can_be_closed_once_its_cause_is_mended(ready: Pat
     path.unlink()
     with pytest.raises(ClosureRefused):
         close(Platform.open(ready), RUN)
+    ended = ready / "store" / layout.closure_folder(RUN) / "0001.seal"
+    assert json.loads(ended.read_bytes())["record"] == "void", "nobody has to wait for the TTL"
     path.write_bytes(kept)
     closed = close(Platform.open(ready), RUN)
     assert closed["epoch"] == 2, "the refused attempt gave its epoch up"
