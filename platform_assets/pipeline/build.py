@@ -1,18 +1,12 @@
-"""Building a product and placing it as a generation.
+"""Building a product from what was admitted.
 
 1. Read the admission receipt and verify the admitted parts.
 2. Sort into the total order, write deterministic parts, compute the content digest.
-3. Where the standing generation holds the same product, converge on it: a part that is missing is put
-   back. Where a part or a record of it was changed, do not.
-4. Else claim the next generation, put the parts, then the manifest, which completes it.
-
-A claim names the digest of the manifest that it will hold. An attempt that finds its own claim without
-a manifest finishes it; one that finds another's claim takes the next number.
+3. Place them as a generation, or converge on the one that holds them already.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
@@ -20,23 +14,13 @@ import polars as pl
 from platform_assets.adapters.parts import PartFile, read_parts, sort_frame, write_parts
 from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.canonical import digest
-from platform_assets.contracts.columns import POSITION_COLUMNS, Column, column_as_json
+from platform_assets.contracts.columns import POSITION_COLUMNS, Column
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.errors import (
-    AdmissionInconsistent,
-    GenerationConflict,
-    PartAltered,
-    PartNotRegular,
-    RecordConflict,
-    RecordInvalid,
-    RecordNotCanonical,
-    UnknownThing,
-)
-from platform_assets.flow.manifests import manifest_of, same_product
+from platform_assets.errors import AdmissionInconsistent, UnknownThing
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.parts import put_part, require_same, verified_paths
-from platform_assets.pipeline.records import read_record, write_record
-from platform_assets.pipeline.standing import newest_generation
+from platform_assets.pipeline.parts import verified_paths
+from platform_assets.pipeline.place import Built, place
+from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.state import require_open
 
 if TYPE_CHECKING:
@@ -48,46 +32,6 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
 
 _Output = TypeVar("_Output")
-
-_MAX_ATTEMPTS = 100
-_MAX_GENERATION = 9999
-_DAMAGED = (PartAltered, PartNotRegular, RecordInvalid, RecordNotCanonical)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A product that is written to scratch and not yet placed."""
-
-    run: RunId
-    config_digest: str
-    product: str
-    producer: dict[str, str]
-    columns: Sequence[Column]
-    sort: Sequence[str]
-    key: Sequence[str]
-    content_digest: str
-    parts: Sequence[PartFile]
-    inputs: Sequence[dict[str, str]]
-
-    def manifest(self, generation: int, code: dict[str, Any]) -> dict[str, Any]:
-        """Return the manifest that the product has as that generation."""
-        return manifest_of(
-            self.run,
-            self.config_digest,
-            product=self.product,
-            generation=generation,
-            producer=self.producer,
-            columns=[column_as_json(column) for column in self.columns],
-            sort=self.sort,
-            key=self.key,
-            content_digest=self.content_digest,
-            parts=[
-                {"name": p.name, "size": p.size, "sha256": p.sha256, "rows": p.rows}
-                for p in self.parts
-            ],
-            inputs=self.inputs,
-            code=code,
-        )
 
 
 def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
@@ -115,7 +59,7 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     with platform.scratch() as scratch:
         rows = read_parts(paths, columns).collect() if paths else empty_frame(columns)
         parts, content = write_sorted(rows, columns, declared, scratch)  # 2
-        return place(
+        return place(  # 3
             platform,
             Built(
                 run=run,
@@ -147,86 +91,6 @@ def write_sorted(
 def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
     """Return a frame of no rows with exactly the columns."""
     return pl.DataFrame(schema=polars_schema(columns))
-
-
-def place(platform: Platform, built: Built) -> dict[str, Any]:
-    """Make a built product a generation, or converge on the one that holds it already.
-
-    Raises:
-        GenerationConflict: other writers took every number that was tried.
-    """
-    code = platform.code()
-    for _ in range(_MAX_ATTEMPTS):
-        newest = newest_generation(platform, built.run, built.product) or 0
-        standing = _standing(platform, built, newest, code) if newest else None
-        if standing is not None:
-            return standing
-        if newest >= _MAX_GENERATION:
-            break
-        manifest = built.manifest(newest + 1, code)
-        if _claim(platform, built, manifest):
-            return _complete(platform, built, manifest)
-    raise GenerationConflict(
-        f"{built.product} of {built.run}",
-        expected=f"a free generation number up to {_MAX_GENERATION}",
-        found=f"generation {newest}, taken by others",
-        remedy="Stop the other writers, move away what the platform did not write, then materialize "
-        "again.",
-    )
-
-
-def _standing(
-    platform: Platform, built: Built, generation: int, code: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Return the generation's manifest where it holds the product, whole, else None."""
-    manifest = built.manifest(generation, code)
-    path = layout.manifest_path(built.run, built.product, generation)
-    claim_path = layout.generation_claim_path(built.run, built.product, generation)
-    try:
-        if platform.store.exists(path):
-            standing = read_record(platform.store, path, "manifest")
-            same = same_product(standing, manifest) and standing["generation"] == generation
-            return _complete(platform, built, standing) if same else None  # 3
-        if not platform.store.exists(claim_path):
-            return None
-        claim = read_record(platform.store, claim_path, "generation")
-        if claim["manifest_digest"] != digest(manifest):
-            return None
-        return _complete(platform, built, manifest)
-    except _DAMAGED:
-        return None
-
-
-def _claim(platform: Platform, built: Built, manifest: dict[str, Any]) -> bool:
-    claim = {
-        "record": "generation",
-        "version": 1,
-        "run_id": str(built.run),
-        "config_digest": built.config_digest,
-        "product": built.product,
-        "generation": manifest["generation"],
-        "manifest_digest": digest(manifest),
-    }
-    path = layout.generation_claim_path(built.run, built.product, manifest["generation"])
-    try:
-        write_record(platform.store, path, claim)
-    except RecordConflict:
-        return False
-    return True
-
-
-def _complete(platform: Platform, built: Built, manifest: dict[str, Any]) -> dict[str, Any]:
-    generation = manifest["generation"]  # 4
-    folder = layout.generation_folder(built.run, built.product, generation)
-    # All are compared before any is moved there: another generation may need every one.
-    paths = {f"{folder}/{part.name}": part for part in built.parts}
-    absent = {p: part for p, part in paths.items() if not require_same(platform.store, p, part)}
-    for path, part in absent.items():
-        put_part(platform.store, path, part)
-    write_record(
-        platform.store, layout.manifest_path(built.run, built.product, generation), manifest
-    )
-    return manifest
 
 
 def _admitted(

@@ -22,9 +22,10 @@ from platform_assets.errors import (
     ScopeViolation,
 )
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.build import Built, declared_output, place, write_sorted
+from platform_assets.pipeline.build import declared_output, write_sorted
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.place import Built, place
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import is_closed, require_open
