@@ -223,6 +223,32 @@ def test_i09_a_seal_that_does_not_fit_its_evidence_closes_and_opens_nothing(
         closed.read()
 
 
+def test_i09_another_signed_record_in_the_place_of_a_seal(closed: Attacker) -> None:
+    sealed = sealed_run(closed.platform(), RUN)
+    assert sealed is not None
+    subject = Subject("any", "sha256:" + "0" * 64)
+    signed = sign_statement(closed.platform().signer, Statement(CLOSURE, (subject,), sealed.bundle))
+    closed.overwrite(closed.store / SEAL, signed)
+    with pytest.raises(errors.EvidenceInconsistent, match="one of kind bundle"):
+        closed.read()
+
+
+def test_i10_a_store_that_does_not_say_whether_there_is_a_seal_is_neither_open_nor_closed(
+    closed: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = closed.platform()
+    reading = platform.store.read
+
+    def unreachable(path: str) -> bytes:
+        if path == SEAL:
+            raise errors.DependencyUnreachable(path, expected="it", found="silence", remedy="Wait.")
+        return reading(path)
+
+    monkeypatch.setattr(platform.store, "read", unreachable)
+    with pytest.raises(errors.ClosureUnknown, match="delete nothing"):
+        open_product(platform, RUN, "orders")
+
+
 def test_i09_evidence_of_another_run_under_a_fitting_seal(closed: Attacker) -> None:
     other = sealed_run(closed.platform(), RunId("shop", 2))
     assert other is not None

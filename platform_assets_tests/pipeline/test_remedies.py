@@ -140,11 +140,11 @@ def test_i07_what_is_moved_away_as_the_remedy_says_is_made_again(case: str, read
     assert verify_run(attacker.platform(), RUN).ok
 
 
-@pytest.mark.parametrize("case", MOVED_AWAY)
+@pytest.mark.parametrize(
+    "case", [case for case in MOVED_AWAY if case != "a file that nothing lists"]
+)
 def test_i05_a_rebuild_never_converges_on_damage_that_was_left(case: str, ready: Path) -> None:
-    damage, _, refusal = MOVED_AWAY[case]
-    if refusal is errors.PartUnlisted:
-        pytest.skip("the parts are whole, so the generation is the same one")
+    damage, *_ = MOVED_AWAY[case]
     attacker = Attacker(ready, RUN)
     damage(attacker)
     assert build(attacker.platform(), RUN, "orders")["generation"] == 2
