@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_assets import errors
-from platform_assets.canonical import canonical_bytes
+from platform_assets.canonical import canonical_bytes, digest_bytes
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import (
     Platform,
@@ -308,6 +308,28 @@ def test_a_configuration_other_than_the_pinned_one_is_refused(ready: Path) -> No
         build(Platform.open(ready), RUN, "orders")
 
 
+def test_a_configuration_of_another_release_is_refused(ready: Path) -> None:
+    configuration = json.loads(_configuration(ready).read_bytes())
+    configuration["declaration"]["window"]["max_records"] = "as many as there are"
+    data = canonical_bytes(configuration)
+    (ready / "store" / layout.configuration_path(digest_bytes(data))).write_bytes(data)
+    anchors = ready / "store" / layout.anchors_path(RUN)
+    _rewrite(anchors, lambda record: record.update(config_digest=digest_bytes(data)))
+    with pytest.raises(errors.RecordInvalid, match="release"):
+        build(Platform.open(ready), RUN, "orders")
+
+
+def test_a_receipt_of_another_kind_is_no_receipt(ready: Path) -> None:
+    landing, admission = (
+        ready / "store" / path(RUN, "orders")
+        for path in (layout.landing_receipt_path, layout.admission_receipt_path)
+    )
+    landing.unlink()
+    landing.write_bytes(admission.read_bytes())
+    with pytest.raises(errors.RecordInvalid, match="one of kind admission"):
+        land(Platform.open(ready), RUN, "orders")
+
+
 def test_a_product_declared_no_more_is_named(ready: Path) -> None:
     redeclare(ready, lambda feed: feed["consumers"].pop("turnover"))
     with pytest.raises(errors.UnknownThing, match="turnover"):
@@ -328,6 +350,9 @@ FUNCTIONS = {
 }
 
 
+CAUSES = {"raises": "ValueError: no rates", "exits": "SystemExit", "panics": "PanicException"}
+
+
 @pytest.mark.parametrize("case", FUNCTIONS)
 def test_i08_a_consumer_that_answers_wrongly_has_failed(
     case: str, ready: Path, monkeypatch: pytest.MonkeyPatch
@@ -340,6 +365,7 @@ def test_i08_a_consumer_that_answers_wrongly_has_failed(
     with pytest.raises(errors.ConsumerFailed) as refused:
         consume(Platform.open(ready), RUN, "turnover")
     _in_four_parts(refused.value)
+    assert CAUSES.get(case, "") in refused.value.found
     assert sorted((ready / "store").rglob("*")) == before
 
 
