@@ -92,9 +92,14 @@ def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False
     run_id = known_run(platform, run)
     closure = close_run(platform, run_id)
     summary = run_summary(platform, run_id)
-    call.answer(
-        {**closure, **summary}, lambda console: show_closed(console, run_id.feed, [summary])
-    )
+
+    def text(console: Console) -> None:
+        if closure["already_closed"]:
+            console.print(f"{run_id} was closed already.", highlight=False)
+        show_closed(console, run_id.feed, [summary])
+        console.print(f"evidence {closure['bundle_digest']}", soft_wrap=True, highlight=False)
+
+    call.answer({**closure, **summary}, text)
 
 
 def closed_runs(summaries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import (
     AdmissionInconsistent,
+    GateRefusal,
     GenerationPending,
     LandingInconsistent,
     PlatformError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.flow.closure import Held
+    from platform_assets.flow.gate import Permit
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.pipeline.reading import CertifiedProduct
@@ -68,8 +70,11 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
 
     for product in records.outputs():
         try:
-            opened = open_product(platform, run, product)
-            _require_judged(records, opened)
+            permit = permit_of(records, product)
+        except GateRefusal:
+            continue  # the records alone say so, and their requirement has reported it
+        try:
+            _require_judged(permit, open_product(platform, run, product))
         except PlatformError as error:
             note("EveryProductCertified", error)
     for kind, requirement, refusal in (
@@ -88,14 +93,12 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
     ]
 
 
-def _require_judged(records: RunRecords, opened: CertifiedProduct) -> None:
+def _require_judged(permit: Permit, opened: CertifiedProduct) -> None:
     """Require that the parts which were verified are those of the product that was judged.
 
     Raises:
         GenerationPending: another generation or certificate came to stand since the records were read.
-        GateRefusal: the product may not be read.
     """
-    permit = permit_of(records, opened.name)
     judged = (permit.manifest_digest, permit.certificate_digest)
     if (opened.manifest_digest, opened.certificate_digest) != judged:
         raise GenerationPending(

@@ -71,6 +71,7 @@ def test_a_run_with_a_failed_product_cannot_be_closed(broken: Path) -> None:
         close(Platform.open(broken), RUN)
     assert "EveryProductCertified: refunds: CertificateFailed" in str(refused.value)
     assert "EveryConsumerRecorded" in str(refused.value)
+    assert refused.value.found.count("EveryProductCertified") == 1, "each requirement once"
 
 
 def test_mending_the_check_takes_that_product_alone(broken: Path) -> None:
