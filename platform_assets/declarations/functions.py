@@ -11,6 +11,7 @@ import ast
 import importlib.util
 import os
 import sys
+import threading
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _homes_on_path: set[str] = set()
+#: The import system's caches may be emptied by one thread at a time only.
+_PATHS = threading.Lock()
 
 
 def use_home(home: Path) -> None:
@@ -29,18 +32,19 @@ def use_home(home: Path) -> None:
 
     Two homes may have modules of one name; without this the first one imported would serve both.
     """
-    others = _homes_on_path - {str(home)}
-    if others:
-        sys.path[:] = [path for path in sys.path if path not in others]
-        _homes_on_path.difference_update(others)
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None) or ""
-            if any(file.startswith(f"{other}{os.sep}") for other in others):
-                del sys.modules[name]
-    if str(home) not in sys.path:
-        sys.path.append(str(home))
-        _homes_on_path.add(str(home))
-    importlib.invalidate_caches()
+    with _PATHS:
+        others = _homes_on_path - {str(home)}
+        if others:
+            sys.path[:] = [path for path in sys.path if path not in others]
+            _homes_on_path.difference_update(others)
+            for name, module in list(sys.modules.items()):
+                file = getattr(module, "__file__", None) or ""
+                if any(file.startswith(f"{other}{os.sep}") for other in others):
+                    del sys.modules[name]
+        if str(home) not in sys.path:
+            sys.path.append(str(home))
+            _homes_on_path.add(str(home))
+        importlib.invalidate_caches()
 
 
 def function_problem(reference: str, home: Path) -> str | None:
