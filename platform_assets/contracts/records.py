@@ -48,11 +48,6 @@ def check_record(record: Any, thing: str) -> Any:
     return record
 
 
-def record_kinds() -> list[str]:
-    """Return the kinds of records that have a schema."""
-    return sorted({kind for kind, _ in _validators()})
-
-
 @functools.cache
 def _validators() -> dict[tuple[str, int], jsonschema_rs.Draft202012Validator]:
     folder = schemas_folder() / "records"

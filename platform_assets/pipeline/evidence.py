@@ -19,6 +19,7 @@ from platform_assets.flow.requirements import Requirement
 from platform_assets.flow.requirements_of_proofs import permit_of
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
+from platform_assets.flow.verification_of_records import key_path, provenance_path
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import verified_paths
 from platform_assets.pipeline.reading import open_product
@@ -120,10 +121,11 @@ def write_evidence(
     folder = layout.evidence_folder(run, records.epoch)
     signer = platform.signer
     keys = _public_keys(platform)
-    files = {f"{folder}/keys/{keyid}.pem": pem for keyid, pem in keys.items()}
+    files = {key_path(str(run), records.epoch, keyid): pem for keyid, pem in keys.items()}
     for product in records.outputs():
         statement = provenance_of(records, product)
-        files[f"{folder}/provenance/{product}.json"] = sign_statement(signer, statement)
+        path = provenance_path(str(run), records.epoch, product)
+        files[path] = sign_statement(signer, statement)
     files[f"{folder}/report.html"] = _report(platform, run, records, requirements, closed_at)
     for path, data in files.items():
         write_bytes(platform.store, path, data)

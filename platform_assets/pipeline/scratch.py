@@ -6,6 +6,7 @@ no more is swept; folders of other machines that share the home are theirs.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import socket
@@ -33,15 +34,10 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
 def sweep(root: Path, machine: str) -> None:
     """Remove the folders that dead processes of this machine left."""
-    for folder in root.glob(f"{glob_text(machine)}.*.*"):
+    for folder in root.glob(f"{glob.escape(machine)}.*.*"):
         process = folder.name.removeprefix(f"{machine}.").split(".")[0]
         if process.isdigit() and not _alive(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def glob_text(text: str) -> str:
-    """Return a pattern that matches exactly the text."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
 
 
 def _alive(process: int) -> bool:
