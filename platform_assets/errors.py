@@ -116,6 +116,10 @@ class ContractInvalid(ConfigurationError):
     """An event contract is not a usable JSON Schema; the error names file and line."""
 
 
+class CredentialMissing(ConfigurationError):
+    """A credential that a declaration refers to is not where it says."""
+
+
 class SettingsInvalid(ConfigurationError):
     """The platform home or its settings cannot be used."""
 
@@ -170,12 +174,24 @@ class SourceChanged(Refusal):
     """The source is not the one the anchors were pinned on."""
 
 
+class StreamRecreated(SourceChanged):
+    """A stream was deleted and made anew under the same name."""
+
+
+class ClusterChanged(SourceChanged):
+    """Another cluster, or another account, answers behind the same address."""
+
+
 class GapUnproven(Refusal):
     """Records are missing between the anchors and nothing proves why."""
 
 
 class SourceUnreachable(DependencyUnreachable):
     """A stream cannot be read now. It is an outage, not an empty stream."""
+
+
+class SourceDenied(SourceUnreachable):
+    """A stream does not let this client in, or does not let it read."""
 
 
 class PredecessorOpen(Refusal):

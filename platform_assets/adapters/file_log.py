@@ -31,13 +31,13 @@ from platform_assets.adapters.file_log_segments import (
     reaching,
 )
 from platform_assets.errors import GapUnproven, OffsetExpired, OffsetTruncated, SourceChanged
-from platform_assets.ports.streams import LANDING_SCHEMA, Extent
+from platform_assets.ports.streams import FIRST_LOOK, LANDING_SCHEMA, Extent, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from platform_assets.ports.streams import Gap
+    from platform_assets.ports.streams import Gap, Look, Span
 
 _BATCH_ROWS = 131_072
 
@@ -50,23 +50,40 @@ class FileLog:
     def __init__(self, root: Path, topic: str) -> None:
         self._topic = root / topic
 
-    def extents(self) -> list[Extent]:
+    def extents(self, look: Look = FIRST_LOOK) -> list[Extent]:
         """Return the extent of every partition; only newest segments are counted.
 
         Raises:
             SourceUnreachable: the topic's folder or a file in it cannot be read.
             SourceChanged: the folder holds something else than a log.
         """
+        del look  # a file log can be counted from any place at once
         return [self._extent(partition) for partition in list_partitions(self._topic)]
 
-    def limit_bytes(self, partition: str, start: int, end: int, max_bytes: int) -> int:
+    def identities(self) -> dict[str, Identity]:
+        """Return the partitions; a file log cannot tell whether one was made anew.
+
+        Raises:
+            SourceUnreachable, SourceChanged: as for `extents`.
+        """
+        return dict.fromkeys(list_partitions(self._topic), Identity())
+
+    def close(self) -> None:
+        """Do nothing; files are open only while they are read."""
+
+    def native(self, partition: str, offset: int) -> str:
+        """Return nothing; an offset is its own name."""
+        del partition, offset
+        return ""
+
+    def limit_bytes(self, span: Span, max_bytes: int) -> int:
         """Return the largest ``stop`` whose lines, terminators included, hold at most so many bytes.
 
         Raises:
             OffsetExpired, OffsetTruncated, GapUnproven: as for `read`.
             SourceUnreachable, SourceChanged: as for `extents`.
         """
-        _check_range(start, end)
+        partition, start, end = span.partition, span.start.offset, span.end.offset
         remaining = max_bytes
         with reaching(self._topic):
             for segment, stop in self._segments_of(partition, start, end):
@@ -85,8 +102,8 @@ class FileLog:
                 remaining -= used - begin
         return end
 
-    def read(self, partition: str, start: int, end: int) -> Iterator[pa.RecordBatch | Gap]:
-        """Deliver the records of ``[start, end)``; a file log declares no gaps.
+    def read(self, span: Span) -> Iterator[pa.RecordBatch | Gap]:
+        """Deliver the records of a span; a file log declares no gaps.
 
         Raises:
             OffsetExpired: the segment that held ``start`` is gone.
@@ -95,7 +112,7 @@ class FileLog:
             SourceChanged: a segment holds more lines than there are offsets up to the next one.
             SourceUnreachable: a folder or a file cannot be read.
         """
-        _check_range(start, end)
+        partition, start, end = span.partition, span.start.offset, span.end.offset
         position = start
         with reaching(self._topic):
             for segment, stop in self._segments_of(partition, start, end):
@@ -180,11 +197,6 @@ class FileLog:
 
 
 _ENDLESS = 2**63 - 1
-
-
-def _check_range(start: int, end: int) -> None:
-    if not 0 <= start <= end:
-        raise RuntimeError(f"a range needs 0 <= start <= end, found [{start}, {end})")
 
 
 def _batches(

@@ -2,6 +2,7 @@
 
 from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.declarations.feed import (
+    AnnounceDeclaration,
     ConsumerDeclaration,
     EventDeclaration,
     FeedDeclaration,
@@ -9,15 +10,25 @@ from platform_assets.declarations.feed import (
     StreamDeclaration,
     WindowDeclaration,
 )
-from platform_assets.declarations.sources import FileLogSource, SourceDeclaration
+from platform_assets.declarations.sources import (
+    FileLogSource,
+    KafkaSource,
+    KinesisSource,
+    SecretReference,
+    SourceDeclaration,
+)
 
 __all__ = [
+    "AnnounceDeclaration",
     "CheckDeclaration",
     "ConsumerDeclaration",
     "EventDeclaration",
     "FeedDeclaration",
     "FileLogSource",
+    "KafkaSource",
+    "KinesisSource",
     "ProductDeclaration",
+    "SecretReference",
     "SourceDeclaration",
     "StreamDeclaration",
     "WindowDeclaration",

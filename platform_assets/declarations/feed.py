@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ByteSize, Field, model_validator
+from pydantic import AwareDatetime, ByteSize, Field, model_validator
 
 from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.declarations.model import Declaration, Name
@@ -38,8 +38,8 @@ class StreamDeclaration(Declaration):
     topic: Annotated[str | None, Field(description="Defaults to the stream's name.")] = None
     source: SourceDeclaration | None = None
     start: Annotated[
-        Literal["earliest", "latest"] | dict[str, int],
-        Field(description="Where a new partition starts: a word, or partition -> offset."),
+        Literal["earliest", "latest"] | AwareDatetime | dict[str, int | str],
+        Field(description="Where a new partition starts: a word, a moment, partition -> position."),
     ] = "earliest"
     events: Annotated[dict[Name, EventDeclaration], Field(min_length=1)]
 
@@ -60,6 +60,19 @@ class WindowDeclaration(Declaration):
     max_records: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     max_bytes: Annotated[ByteSize, Field(gt=0)] = ByteSize(1024**3)
     max_age_seconds: Annotated[int, Field(ge=0, strict=True)] = 60
+    max_open_runs: Annotated[
+        int, Field(gt=0, strict=True, description="How many runs may be pinned and not yet closed.")
+    ] = 1
+    look_every_seconds: Annotated[
+        int, Field(ge=5, strict=True, description="How often the sensor looks at the streams.")
+    ] = 30
+
+
+class AnnounceDeclaration(Declaration):
+    """Where it is announced that a product is certified and that a run is closed."""
+
+    source: SourceDeclaration
+    topic: Annotated[str, Field(min_length=1, description="A control topic or Kinesis stream.")]
 
 
 class DedupeDeclaration(Declaration):
@@ -108,6 +121,7 @@ class FeedDeclaration(Declaration):
     dedupe: DedupeDeclaration = DedupeDeclaration()
     products: Annotated[dict[Name, ProductDeclaration], Field(min_length=1)]
     consumers: dict[Name, ConsumerDeclaration] = Field(default_factory=dict)
+    announce: AnnounceDeclaration | None = None
 
     def source_of(self, stream: str) -> SourceDeclaration:
         """Return the stream's own source, or the feed's."""

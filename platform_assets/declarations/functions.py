@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _homes_on_path: set[str] = set()
 #: The import system's caches may be emptied by one thread at a time only.
 _PATHS = threading.Lock()
+_PARSING = threading.Lock()  # CPython 3.11 loses count when threads build syntax trees at once
 
 
 def use_home(home: Path) -> None:
@@ -58,7 +59,8 @@ def function_problem(reference: str, home: Path) -> str | None:
         return None if spec.origin else f"{module} is a folder without __init__.py, not a module"
     source = Path(spec.origin)
     try:
-        tree = ast.parse(source.read_bytes(), filename=str(source))
+        with _PARSING:
+            tree = ast.parse(source.read_bytes(), filename=str(source))
     except SyntaxError as error:
         return f"{source}:{error.lineno or 1}: {error.msg}"
     except (OSError, ValueError) as error:

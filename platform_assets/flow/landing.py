@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.errors import GapUnproven, LandingInconsistent
+from platform_assets.errors import GapUnproven, LandingInconsistent, SourceChanged
+from platform_assets.flow.anchors import identity_of, span_of
+from platform_assets.flow.positions import check_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from platform_assets.ports.streams import Extent, Gap
+    from platform_assets.ports.positions import Identity
+    from platform_assets.ports.streams import Gap
 
 _Span = tuple[int, int]
 
@@ -26,6 +29,7 @@ class PartitionTally:
 
     def __init__(self, thing: str, anchored: Mapping[str, Any]) -> None:
         self.partition: str = anchored["partition"]
+        self.span = span_of(anchored)
         self.start = int(anchored["start"])
         self.end = int(anchored["end"])
         self.delivered = 0
@@ -187,12 +191,27 @@ def anchored_partitions(anchors: Mapping[str, Any], stream: str) -> list[dict[st
     raise RuntimeError(f"anchors {anchors['run_id']} name no stream {stream}")
 
 
-def recreated(anchored: Sequence[Mapping[str, Any]], extents: Sequence[Extent]) -> list[str]:
-    """Return the anchored partitions whose incarnation the source does not show any more."""
-    now = {extent.partition: extent.incarnation for extent in extents}
-    return [
-        part["partition"] for part in anchored if now.get(part["partition"]) != part["incarnation"]
-    ]
+def require_same(
+    thing: str, anchored: Sequence[Mapping[str, Any]], now: Mapping[str, Identity]
+) -> None:
+    """Require that the anchored partitions are still those that were pinned.
+
+    Raises:
+        ClusterChanged, StreamRecreated: another stream answers under the same name.
+        SourceChanged: a partition is gone.
+    """
+    for part in anchored:
+        name = f"{thing}, partition {part['partition']}"
+        pinned, found = identity_of(part), now.get(part["partition"])
+        if found is not None:
+            check_same(name, pinned, found)
+        elif part["start"] != part["end"]:  # one that was read to its end may be gone by now
+            raise SourceChanged(
+                name,
+                expected="the partition that was pinned",
+                found="none of that name",
+                remedy="Point the stream to the source that was pinned, or restore it.",
+            )
 
 
 def _key(part: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -4,31 +4,58 @@ A known partition goes on where the window before it ended. A partition that the
 know starts where the stream's policy says: earliest, latest, or an explicit position.
 
 What the log knows must still hold of the source. A stream that is declared no more, another kind of
-source, a partition that vanished or was recreated: `SourceChanged`. A source that ends before the
-known end: `OffsetTruncated`. One that begins after it: `OffsetExpired`. Nothing is skipped.
+source, a partition that vanished: `SourceChanged`; one that was made anew: `StreamRecreated`; another
+cluster at the same address: `ClusterChanged`. A source that ends before the
+known end: `OffsetTruncated`. One that begins after it: `OffsetExpired`. Nothing is skipped. A partition
+that ended for good may vanish once it was read to its end.
 
-A window without records is not pinned, with one exception: where a partition enters at `latest`, its
-position exists only once it is recorded, and would move away with every look.
+A window without records is not pinned, with two exceptions. Where a partition enters at `latest`, its
+position exists only once it is recorded, and would move away with every look. Where a partition has
+ended, those that follow it may enter only once that is recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.canonical import parse_rfc3339
 from platform_assets.errors import (
+    ClusterChanged,
     DeclarationInvalid,
     OffsetExpired,
     OffsetTruncated,
     SourceChanged,
+    StreamRecreated,
 )
-from platform_assets.flow.anchors import FROM_PREDECESSOR, Range, StreamSeen, partitions_of
+from platform_assets.flow.anchors import (
+    FROM_PREDECESSOR,
+    Range,
+    StreamSeen,
+    identity_of,
+    partitions_of,
+    span_of,
+)
+from platform_assets.ports.positions import Entry, Known, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from platform_assets.ports.streams import Extent
+    from platform_assets.ports.positions import Extent, Identity
 
 _NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
+
+
+def known_of(predecessor: Mapping[str, Any] | None, stream: str) -> dict[str, Known]:
+    """Return what the feed's log knows of the partitions of a stream."""
+    if predecessor is None:
+        return {}
+    seen_at = parse_rfc3339(predecessor["pinned_at"])
+    return {
+        name: Known(span_of(part).end, seen_at, ended=bool(part.get("ended")))
+        for (of, name), part in partitions_of(predecessor).items()
+        if of == stream
+    }
 
 
 def waiting_ranges(
@@ -45,34 +72,48 @@ def waiting_ranges(
     for stream in seen:
         for extent in stream.extents:
             before = known.pop((stream.stream, extent.partition), None)
-            if before is None:
-                start, origin = _first_start(feed, stream, extent)
-            else:
-                start, origin = int(before["end"]), FROM_PREDECESSOR
-            thing = f"partition {extent.partition} of {feed}/{stream.stream}"
-            if before is not None and before["incarnation"] != extent.incarnation:
-                raise _changed(thing, before["incarnation"], extent.incarnation)
-            _check_within(thing, start, extent)
-            ranges.append(
-                Range(
-                    stream=stream.stream,
-                    partition=extent.partition,
-                    start=start,
-                    end=extent.end,
-                    origin=origin,
-                    incarnation=extent.incarnation,
-                    waiting_since=extent.waiting_since,
-                )
-            )
-    for stream_name, partition in known:
-        thing = f"partition {partition} of {feed}/{stream_name}"
-        raise _changed(thing, "the partition, which earlier windows read", "none")
+            ranges.append(_waiting(feed, stream, extent, before))
+    for (stream_name, partition), part in known.items():
+        if not part.get("ended"):
+            thing = f"partition {partition} of {feed}/{stream_name}"
+            raise _changed(thing, "the partition, which earlier windows read", "none")
     return ranges
 
 
 def is_worth_pinning(window: Iterable[Range]) -> bool:
-    """Tell whether a window holds records, or fixes a position that is recorded nowhere else."""
-    return any(part.records > 0 or part.origin == "latest" for part in window)
+    """Tell whether a window holds records, or fixes what is recorded nowhere else.
+
+    That is a position at `latest`, or that a partition has ended, so that others may enter after it.
+    """
+    return any(part.records > 0 or part.origin == "latest" or part.newly_ended for part in window)
+
+
+def _waiting(
+    feed: str, stream: StreamSeen, extent: Extent, before: Mapping[str, Any] | None
+) -> Range:
+    thing = f"partition {extent.partition} of {feed}/{stream.stream}"
+    if before is None:
+        entry = extent.entry or _entry(feed, stream, extent)
+    else:
+        check_same(thing, identity_of(before), extent.identity)
+        entry = Entry(position=span_of(before).end, origin=FROM_PREDECESSOR)
+    start = entry.position.offset
+    _check_within(thing, start, extent)
+    return Range(
+        stream=stream.stream,
+        partition=extent.partition,
+        start=start,
+        end=extent.end,
+        origin=entry.origin,
+        identity=extent.identity,
+        native_start=entry.position.native,
+        ended=extent.ended,
+        newly_ended=extent.ended and not (before or {}).get("ended"),
+        parents=extent.parents,
+        facts=extent.facts,
+        waiting_since=extent.waiting_since,
+        oldest_waiting=extent.oldest_waiting,
+    )
 
 
 def _known_partitions(
@@ -87,19 +128,44 @@ def _known_partitions(
     return partitions_of(predecessor) if predecessor else {}
 
 
-def _first_start(feed: str, stream: StreamSeen, extent: Extent) -> tuple[int, str]:
+def _entry(feed: str, stream: StreamSeen, extent: Extent) -> Entry:
     if stream.start == "earliest":
-        return extent.start, "earliest"
+        return Entry(position=Position(extent.start), origin="earliest")
     if stream.start == "latest":
-        return extent.end, "latest"
-    if isinstance(stream.start, str) or extent.partition not in stream.start:
+        return Entry(position=Position(extent.end), origin="latest")
+    places = stream.start if isinstance(stream.start, Mapping) else {}
+    offset = str(places.get(extent.partition, ""))
+    if not offset.isdecimal():
         raise DeclarationInvalid(
             f"stream {stream.stream} of feed {feed}",
             expected=f"a start for partition {extent.partition}, which is new",
             found=f"start: {stream.start}",
             remedy="Add the partition to `start`, with the offset of the first record to read.",
         )
-    return stream.start[extent.partition], "position"
+    return Entry(position=Position(int(offset)), origin="position")
+
+
+def check_same(thing: str, pinned: Identity, now: Identity) -> None:
+    """Check that a partition is still the one that was pinned under its name.
+
+    Raises:
+        ClusterChanged: another cluster, or another account, answers at the declared address.
+        StreamRecreated: the stream was deleted and made anew under the same name.
+    """
+    if pinned.cluster != now.cluster:
+        raise ClusterChanged(
+            thing,
+            expected=f"cluster {pinned.cluster or '(unnamed)'}",
+            found=f"cluster {now.cluster or '(unnamed)'}, which answers at the declared address",
+            remedy=f"Declare an address of the cluster that was pinned. {_NEW_FEED}",
+        )
+    if pinned.incarnation != now.incarnation:
+        raise StreamRecreated(
+            thing,
+            expected=f"the stream with the id {pinned.incarnation or '(none)'}",
+            found=f"one with the id {now.incarnation or '(none)'}, made anew under the same name",
+            remedy=f"Its offsets count other records now. {_NEW_FEED}",
+        )
 
 
 def _check_within(thing: str, start: int, extent: Extent) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.flow.anchors import FROM_PREDECESSOR
+from platform_assets.flow.anchors import FROM_PREDECESSOR, continuation_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,25 +136,18 @@ def gap_length(partition: Mapping[str, Any]) -> int:
 def _continuations(
     before: Mapping[str, Any], anchors: Mapping[str, Any], declared: set[str]
 ) -> list[str]:
-    problems = []
     ends, starts = _pinned(before), _pinned(anchors)
-    for key, partition in starts.items():
-        name, reached = "/".join(key), ends.get(key)
-        if (partition["origin"] == FROM_PREDECESSOR) != (reached is not None):
-            problems.append(f"{name} has the origin {partition['origin']}")
-        if reached is None:
-            continue
-        if partition["start"] != reached["end"]:
-            problems.append(
-                f"{name} starts at {partition['start']}, where {reached['end']} was reached"
-            )
-        problems += [
-            f"{name} has the {field} {partition[field]}, {reached[field]} was pinned before"
-            for field in ("kind", "incarnation")
-            if partition[field] != reached[field]
-        ]
-    # A stream that is declared no more may end; a partition of a declared one may not.
-    lost = sorted("/".join(key) for key in ends if key not in starts and key[0] in declared)
+    problems = [
+        f"{'/'.join(key)} {problem}"
+        for key, partition in starts.items()
+        for problem in continuation_problems(key[0], partition, ends)
+    ]
+    # A stream that is declared no more may end, and so may a partition that has ended for good.
+    lost = sorted(
+        "/".join(key)
+        for key, partition in ends.items()
+        if key not in starts and key[0] in declared and not partition.get("ended")
+    )
     return problems + [f"{name} was left out" for name in lost]
 
 

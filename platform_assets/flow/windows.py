@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from platform_assets.flow.anchors import Range
 
-    # (stream, partition, start, end, max_bytes) -> stop, as `StreamSource.limit_bytes` defines it.
-    LimitBytes = Callable[[str, str, int, int, int], int]
+    # What waits of a partition, and how many bytes -> where to cut, as `StreamSource.limit_bytes` does.
+    LimitBytes = Callable[[Range, int], int]
 
 _HALVINGS = 6
 
@@ -118,31 +118,28 @@ def oldest_arrival(
 
 
 def _share_bytes(window: Sequence[Range], max_bytes: int, limit_bytes: LimitBytes) -> list[Range]:
-    def fitting(part: Range, share: int) -> int:
-        return limit_bytes(part.stream, part.partition, part.start, part.end, share)
-
     ends = [part.end for part in window]
     left = [index for index, part in enumerate(window) if part.records]
     remaining = max_bytes
     while left:
         share = max(0, remaining) // len(left)
-        stops = {index: fitting(window[index], share) for index in left}
+        stops = {index: limit_bytes(window[index], share) for index in left}
         whole = [index for index in left if stops[index] == window[index].end]
         if not whole:
             ends = [stops.get(index, end) for index, end in enumerate(ends)]
             break
-        remaining -= sum(_size_bound(window[index], share, fitting) for index in whole)
+        remaining -= sum(_size_bound(window[index], share, limit_bytes) for index in whole)
         left = [index for index in left if index not in whole]
     return [part.until(end) for part, end in zip(window, ends, strict=True)]
 
 
-def _size_bound(part: Range, share: int, fitting: Callable[[Range, int], int]) -> int:
+def _size_bound(part: Range, share: int, limit_bytes: LimitBytes) -> int:
     """Return a size that the range, which fits the share, does not exceed; found by halving.
 
     A single record always "fits", so that nothing is learned about its size by asking.
     """
     for _ in range(_HALVINGS if part.records > 1 else 0):
-        if fitting(part, share // 2) < part.end:
+        if limit_bytes(part, share // 2) < part.end:
             break
         share //= 2
     return share

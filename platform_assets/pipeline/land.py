@@ -3,7 +3,8 @@
 1. A receipt that stands already is the result.
 2. Look whether the source is still the one that was pinned.
 3. Read each range, follow it to the last offset, write parts.
-4. Record the receipt, which adds up to the anchors or is not written.
+4. Look again: what was made anew in the meantime may have delivered other records.
+5. Record the receipt, which adds up to the anchors or is not written.
 
 Parts are named by their content. An attempt that was killed leaves parts that no receipt names and that
 the next attempt meets again, byte for byte, if its delivery is the same.
@@ -11,16 +12,17 @@ the next attempt meets again, byte for byte, if its delivery is the same.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.landing_parts import LandingParts, delivered_runs
 from platform_assets.canonical import digest
-from platform_assets.errors import RecordMissing, SourceChanged, UnknownThing
+from platform_assets.errors import RecordMissing, UnknownThing
 from platform_assets.flow.landing import (
     PartitionTally,
     anchored_partitions,
     landing_record,
-    recreated,
+    require_same,
 )
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import store_parts
@@ -29,7 +31,7 @@ from platform_assets.pipeline.state import require_open
 from platform_assets.ports.streams import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from platform_assets.adapters.parts import PartFile
     from platform_assets.identifiers import RunId
@@ -56,21 +58,26 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     anchors = platform.anchors(run)
     require_stream(anchors, run, stream)
     anchored = anchored_partitions(anchors, stream)
-    source = platform.source(platform.run_configuration(run).declaration, stream)
-    _require_same(source, run, stream, anchored)  # 2
+    name = f"stream {stream} of {run}"
     tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]
 
     def store(part: PartFile) -> dict[str, object]:
         folder = layout.landing_folder(run, stream)
         return store_parts(platform.store, layout.run_folder(run), folder, [part])[0]
 
-    with platform.scratch() as scratch, LandingParts(scratch, store) as parts:  # 3
-        for tally in tallies:
+    with (
+        closing(platform.source_of_run(run, stream)) as source,
+        platform.scratch() as scratch,
+        LandingParts(scratch, store) as parts,
+    ):
+        require_same(name, anchored, source.identities())  # 2
+        for tally in tallies:  # 3
             _read(source, tally, parts)
+        require_same(name, anchored, source.identities())  # 4
         record = landing_record(
             anchors, digest(anchors), stream, tallies, parts.finish(), byte_count=parts.bytes
         )
-    write_record(platform.store, path, record)  # 4
+    write_record(platform.store, path, record)  # 5
     return record
 
 
@@ -91,7 +98,7 @@ def require_stream(anchors: Mapping[str, Any], run: RunId, stream: str) -> None:
 
 
 def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> None:
-    for item in source.read(tally.partition, tally.start, tally.end):
+    for item in source.read(tally.span):
         if isinstance(item, Gap):
             tally.declare(item)
         else:
@@ -99,16 +106,3 @@ def _read(source: StreamSource, tally: PartitionTally, parts: LandingParts) -> N
                 tally.deliver(start, end)
             parts.add(item)
     parts.end_partition()
-
-
-def _require_same(
-    source: StreamSource, run: RunId, stream: str, anchored: Sequence[Mapping[str, Any]]
-) -> None:
-    changed = recreated(anchored, source.extents())
-    if changed:
-        raise SourceChanged(
-            f"stream {stream} of {run}",
-            expected="the partitions that were pinned",
-            found=f"others under the same names, or none: {', '.join(changed)}",
-            remedy="Point the stream to the source that was pinned, or restore it.",
-        )

@@ -11,23 +11,27 @@ what stands there and returns the same run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import ChainBroken, RecordConflict
 from platform_assets.flow.anchors import Range, StreamSeen, anchors_record, verify_link
-from platform_assets.flow.positions import is_worth_pinning, waiting_ranges
+from platform_assets.flow.positions import is_worth_pinning, known_of, waiting_ranges
 from platform_assets.flow.windows import Due, WindowBounds, cut_window, due, oldest_arrival
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.ports.streams import Look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from platform_assets.declarations import FeedDeclaration
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.streams import StreamSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,21 +94,44 @@ def window_status(platform: Platform, feed: str) -> WindowStatus:
     """
     declaration = platform.feed(feed)
     head = log_head(platform, feed)  # 1
-    sources = {name: platform.source(declaration, name) for name in declaration.streams}
+    with ExitStack() as opened:
+        sources = {
+            name: opened.enter_context(closing(platform.source(declaration, name)))
+            for name in declaration.streams
+        }
+        return _look(platform, declaration, head, sources)
+
+
+def _look(
+    platform: Platform,
+    declaration: FeedDeclaration,
+    head: Mapping[str, Any] | None,
+    sources: Mapping[str, StreamSource],
+) -> WindowStatus:
+    bounds = WindowBounds(declaration.window.max_records, declaration.window.max_bytes)
     seen = [  # 2
         StreamSeen(
             stream=name,
             kind=sources[name].kind,
             start=stream.start,
-            extents=sources[name].extents(),
+            extents=sources[name].extents(
+                Look(
+                    known=known_of(head, name),
+                    start=stream.start,
+                    max_records=bounds.max_records,
+                    max_bytes=bounds.max_bytes,
+                )
+            ),
         )
         for name, stream in declaration.streams.items()
     ]
-    waiting = waiting_ranges(feed, seen, head)
-    bounds = WindowBounds(declaration.window.max_records, declaration.window.max_bytes)
-    window = cut_window(  # 3
-        waiting, bounds, lambda stream, *span: sources[stream].limit_bytes(*span)
-    )
+    waiting = waiting_ranges(declaration.feed, seen, head)
+    window = [  # 3
+        named(sources[part.stream], part)
+        for part in cut_window(
+            waiting, bounds, lambda part, size: sources[part.stream].limit_bytes(part.span(), size)
+        )
+    ]
     max_age = timedelta(seconds=declaration.window.max_age_seconds)
     return WindowStatus(
         head=head,
@@ -114,6 +141,13 @@ def window_status(platform: Platform, feed: str) -> WindowStatus:
         due=due(waiting, window, head, now=platform.clock.now(), max_age=max_age),
         oldest=oldest_arrival(waiting, head),
     )
+
+
+def named(source: StreamSource, part: Range) -> Range:
+    """Return a range whose end has the source's own name, where the source has one."""
+    if part.start == part.end:
+        return replace(part, native_end=part.native_start)
+    return replace(part, native_end=source.native(part.partition, part.end))
 
 
 def lag(platform: Platform, feed: str) -> dict[str, dict[str, int]]:

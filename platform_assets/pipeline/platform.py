@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from platform_assets.adapters.file_log import FileLog
 from platform_assets.adapters.key_files import (
     FileTrust,
     signer_from_environment,
@@ -20,6 +19,7 @@ from platform_assets.adapters.key_files import (
     trust_key,
 )
 from platform_assets.adapters.local_store import LocalStore
+from platform_assets.adapters.streams import open_sink, open_source
 from platform_assets.canonical import digest
 from platform_assets.contracts.registry import Contract, ContractRegistry
 from platform_assets.declarations import FeedDeclaration
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from platform_assets.identifiers import RunId
     from platform_assets.ports.signer import Signer, Trust
+    from platform_assets.ports.sinks import StreamSink
     from platform_assets.ports.store import Store
     from platform_assets.ports.streams import StreamSource
 
@@ -128,9 +129,28 @@ class Platform:
         return self.feeds[name]
 
     def source(self, declaration: FeedDeclaration, stream: str) -> StreamSource:
-        """Return the source of a declared stream."""
-        source = declaration.source_of(stream)
-        return FileLog(self.home / source.path, declaration.streams[stream].topic or stream)
+        """Return the source of a declared stream; whoever opens it closes it."""
+        topic = declaration.streams[stream].topic or stream
+        return open_source(declaration.source_of(stream), topic, self.home)
+
+    def source_of_run(self, run: RunId, stream: str) -> StreamSource:
+        """Return the source of a stream of a run; whoever opens it closes it.
+
+        A Kafka topic and a Kinesis stream are known by what was pinned of them, so that a run can be
+        landed from another address than the one it was pinned at: the one that is declared now. A file
+        log is known by its path alone, and is read where it was pinned.
+        """
+        pinned = self.run_configuration(run).declaration
+        now = self.feeds.get(run.feed)
+        kind = pinned.source_of(stream).kind
+        if now is None or stream not in now.streams or kind == "file_log":
+            return self.source(pinned, stream)
+        return self.source(now if now.source_of(stream).kind == kind else pinned, stream)
+
+    def sink(self, declaration: FeedDeclaration, stream: str) -> StreamSink:
+        """Return where records of a declared stream can be sent; whoever opens it closes it."""
+        topic = declaration.streams[stream].topic or stream
+        return open_sink(declaration.source_of(stream), topic, self.home)
 
     def configuration(self, feed: str) -> tuple[str, dict[str, Any]]:
         """Return digest and record of a feed's declaration as it stands now."""

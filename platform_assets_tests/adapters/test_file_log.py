@@ -18,7 +18,7 @@ from platform_assets.errors import (
     SourceChanged,
     SourceUnreachable,
 )
-from platform_assets.ports.streams import Extent, Gap
+from platform_assets.ports.streams import Extent, Gap, Span
 from platform_assets_tests.simulators.file_logs import FileLogWriter
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def log_of(writer: FileLogWriter) -> FileLog:
 
 def values(log: FileLog, start: int, end: int, partition: str = "0") -> list[bytes]:
     found: list[bytes] = []
-    for batch in log.read(partition, start, end):
+    for batch in log.read(Span.of(partition, start, end)):
         assert not isinstance(batch, Gap)
         found += batch.column("value").to_pylist()
     return found
@@ -100,7 +100,7 @@ def test_empty_lines_are_records_with_an_empty_value(writer: FileLogWriter) -> N
 
     assert log.extents()[0].end == 300_000
     assert values(log, 0, 300_000) == [b""] * 300_000
-    assert max(batch.num_rows for batch in log.read("0", 0, 300_000)) <= 131_072
+    assert max(batch.num_rows for batch in log.read(Span.of("0", 0, 300_000))) <= 131_072
 
 
 def test_a_record_of_fifty_megabytes_is_delivered_whole(writer: FileLogWriter) -> None:
@@ -111,7 +111,7 @@ def test_a_record_of_fifty_megabytes_is_delivered_whole(writer: FileLogWriter) -
     assert log.extents()[0].end == 4
     assert values(log, 0, 4) == [b"before", large, b"after", b"last"]
     assert values(log, 2, 3) == [b"after"]
-    assert log.limit_bytes("0", 0, 4, len(large)) == 1
+    assert log.limit_bytes(Span.of("0", 0, 4), len(large)) == 1
 
 
 def test_an_incomplete_frame_delivers_the_lines_that_are_complete(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_i02_lines_missing_before_the_next_segment_are_an_unproven_gap(
     with pytest.raises(GapUnproven, match="offsets 3 to 4"):
         values(log, 3, 6)
     with pytest.raises(GapUnproven):
-        log.limit_bytes("0", 0, 6, 100)
+        log.limit_bytes(Span.of("0", 0, 6), 100)
     with pytest.raises(GapUnproven):
-        log.limit_bytes("0", 4, 6, 100)
+        log.limit_bytes(Span.of("0", 4, 6), 100)
     assert values(log, 0, 2) == [b"a", b"b"]
     assert values(log, 5, 6) == [b"f"]
 
@@ -244,7 +244,7 @@ def test_an_absent_topic_is_an_outage(tmp_path: Path) -> None:
         with pytest.raises(SourceUnreachable, match="FileNotFoundError"):
             log.extents()
         with pytest.raises(SourceUnreachable):
-            list(log.read("0", 0, 1))
+            list(log.read(Span.of("0", 0, 1)))
 
 
 def test_a_topic_that_is_no_folder_is_an_outage(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_topic_that_is_no_folder_is_an_outage(tmp_path: Path) -> None:
 def test_a_segment_that_vanishes_while_it_is_read_is_an_outage(plain: FileLogWriter) -> None:
     plain.segment_records = 1
     plain.append("0", [b"a", b"b"])
-    delivery = log_of(plain).read("0", 0, 2)
+    delivery = log_of(plain).read(Span.of("0", 0, 2))
     next(delivery)
     plain.segment("0", 1).unlink()
 

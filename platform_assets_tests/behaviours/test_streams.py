@@ -20,7 +20,7 @@ from platform_assets.errors import (
     SourceChanged,
     SourceUnreachable,
 )
-from platform_assets.ports.streams import LANDING_SCHEMA, Gap, StreamSource
+from platform_assets.ports.streams import LANDING_SCHEMA, Gap, Span, StreamSource
 from platform_assets_tests.simulators.file_logs import FileLogWriter
 from platform_assets_tests.simulators.streams import SimulatedStream
 
@@ -87,7 +87,7 @@ def delivered(
     source: StreamSource, partition: str, start: int, end: int
 ) -> list[tuple[int, bytes]]:
     rows: list[tuple[int, bytes]] = []
-    for item in source.read(partition, start, end):
+    for item in source.read(Span.of(partition, start, end)):
         assert not isinstance(item, Gap)
         assert item.schema.equals(LANDING_SCHEMA)
         assert item.num_rows > 0
@@ -124,7 +124,7 @@ def test_i02_every_cut_of_a_range_delivers_the_same_records(subject: Subject) ->
 def test_an_empty_range_delivers_nothing(subject: Subject) -> None:
     subject.append("0", records(5))
 
-    assert [list(subject.source.read("0", at, at)) for at in (0, 3, 5)] == [[], [], []]
+    assert [list(subject.source.read(Span.of("0", at, at))) for at in (0, 3, 5)] == [[], [], []]
 
 
 def test_bytes_are_delivered_as_they_came(subject: Subject) -> None:
@@ -180,9 +180,9 @@ def test_i02_an_outage_is_never_an_empty_stream(subject: Subject) -> None:
     with pytest.raises(SourceUnreachable):
         subject.source.extents()
     with pytest.raises(SourceUnreachable):
-        list(subject.source.read("0", 0, 5))
+        list(subject.source.read(Span.of("0", 0, 5)))
     with pytest.raises(SourceUnreachable):
-        subject.source.limit_bytes("0", 0, 5, 10)
+        subject.source.limit_bytes(Span.of("0", 0, 5), 10)
 
     subject.reconnect()
     assert len(delivered(subject.source, "0", 0, 5)) == 5
@@ -192,7 +192,7 @@ def test_a_partition_that_does_not_exist_is_refused(subject: Subject) -> None:
     subject.append("0", records(5))
 
     with pytest.raises(SourceChanged):
-        list(subject.source.read("7", 0, 1))
+        list(subject.source.read(Span.of("7", 0, 1)))
 
 
 def test_a_byte_limit_is_the_largest_that_holds(subject: Subject) -> None:
@@ -206,13 +206,13 @@ def test_a_byte_limit_is_the_largest_that_holds(subject: Subject) -> None:
                 stop for stop in range(start, len(sizes) + 1) if sum(costs[start:stop]) <= limit
             ]
             expected = max(*fitting, start + 1)
-            assert subject.source.limit_bytes("0", start, len(sizes), limit) == expected
+            assert subject.source.limit_bytes(Span.of("0", start, len(sizes)), limit) == expected
 
 
 def test_a_record_above_the_byte_limit_cannot_block_the_stream(subject: Subject) -> None:
     subject.append("0", [b"x" * 1000, b"y"])
 
-    assert subject.source.limit_bytes("0", 0, 2, 10) == 1
+    assert subject.source.limit_bytes(Span.of("0", 0, 2), 10) == 1
 
 
 def test_a_range_that_runs_backwards_is_a_mistake_of_the_caller(subject: Subject) -> None:
@@ -220,16 +220,16 @@ def test_a_range_that_runs_backwards_is_a_mistake_of_the_caller(subject: Subject
 
     for start, end in ((3, 2), (-1, 2)):
         with pytest.raises(RuntimeError):
-            list(subject.source.read("0", start, end))
+            list(subject.source.read(Span.of("0", start, end)))
         with pytest.raises(RuntimeError):
-            subject.source.limit_bytes("0", start, end, 1)
+            subject.source.limit_bytes(Span.of("0", start, end), 1)
 
 
 def test_batches_are_free_of_the_source_and_stay_valid(subject: Subject) -> None:
     written = records(40)
     subject.append("0", written)
 
-    table = pa.Table.from_batches(list(subject.source.read("0", 0, 40)))
-    list(subject.source.read("0", 0, 40))
+    table = pa.Table.from_batches(list(subject.source.read(Span.of("0", 0, 40))))
+    list(subject.source.read(Span.of("0", 0, 40)))
 
     assert table.column("value").to_pylist() == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,19 @@ from platform_assets.contracts.records import check_record
 from platform_assets.errors import ChainBroken
 from platform_assets.flow.anchors import StreamSeen, anchors_record, verify_chain, verify_link
 from platform_assets.flow.positions import waiting_ranges
-from platform_assets.ports.streams import Extent
+from platform_assets.ports.streams import Entry, Extent, Identity, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 CONFIG = "sha256:" + "0" * 64
+ONE = Identity(cluster="alpha", incarnation="one")
 
 
 def window(predecessor: dict[str, Any] | None, **ends: int) -> dict[str, Any]:
     """Pin everything of a stream ``events`` whose partitions end there."""
-    extents = [Extent(name.removeprefix("p"), 0, end, "one") for name, end in ends.items()]
+    extents = [Extent(name.removeprefix("p"), 0, end, ONE) for name, end in ends.items()]
     seen = [StreamSeen(stream="events", kind="kafka", start="earliest", extents=extents)]
     waiting = waiting_ranges("shop", seen, predecessor)
     return anchors_record("shop", seen, waiting, predecessor, pinned_at=NOW, config_digest=CONFIG)
@@ -74,6 +76,8 @@ TAMPERING: dict[str, Callable[[dict[str, Any]], object]] = {
     "records counted twice": lambda r: partition(r).update(start=11),
     "a start after the end": lambda r: partition(r, 2).update(start=4),
     "a recreated partition": lambda r: partition(r).update(incarnation="two"),
+    "another cluster": lambda r: partition(r).update(cluster="beta"),
+    "a cluster withheld": lambda r: partition(r).pop("cluster"),
     "another kind of source": lambda r: r["streams"][0].update(kind="file_log"),
     "a partition dropped": lambda r: r["streams"][0]["partitions"].pop(1),
     "a partition twice": lambda r: r["streams"][0]["partitions"].append(partition(r, 2)),
@@ -106,9 +110,103 @@ def test_i01_a_chain_with_a_missing_or_changed_link_is_refused(chain: list[dict[
 def test_i01_a_window_planned_against_another_predecessor_is_never_recorded(
     chain: list[dict[str, Any]],
 ) -> None:
-    extents = [Extent("0", 0, 30, "one"), Extent("1", 0, 7, "one"), Extent("2", 0, 3, "one")]
+    extents = [Extent("0", 0, 30, ONE), Extent("1", 0, 7, ONE), Extent("2", 0, 3, ONE)]
     seen = [StreamSeen(stream="events", kind="kafka", start="earliest", extents=extents)]
     stale = waiting_ranges("shop", seen, chain[1])
 
     with pytest.raises(ChainBroken):
         anchors_record("shop", seen, stale, chain[2], pinned_at=NOW, config_digest=CONFIG)
+
+
+def shards(predecessor: dict[str, Any] | None, *extents: Extent) -> dict[str, Any]:
+    """Pin everything of a stream whose positions have names of their own."""
+    seen = [StreamSeen(stream="events", kind="kinesis", start="earliest", extents=extents)]
+    waiting = [
+        replace(part, native_end=f"after:{part.end}" if part.end > 0 else part.native_start)
+        for part in waiting_ranges("shop", seen, predecessor)
+    ]
+    return anchors_record("shop", seen, waiting, predecessor, pinned_at=NOW, config_digest=CONFIG)
+
+
+def shard(name: str, end: int, *parents: str, ended: bool = False) -> Extent:
+    entry = Entry(position=Position(0, "trim_horizon"), origin="parent" if parents else "earliest")
+    return Extent(name, 0, end, ONE, entry=entry, ended=ended, parents=parents)
+
+
+@pytest.fixture
+def resharded() -> list[dict[str, Any]]:
+    """Two shards; the first is drained and split in two; the first is gone at the end."""
+    first = shards(None, shard("s0", 4), shard("s1", 3))
+    second = shards(first, shard("s0", 6, ended=True), shard("s1", 3))
+    third = shards(
+        second,
+        shard("s0", 6, ended=True),
+        shard("s1", 3),
+        shard("s2", 2, "s0"),
+        shard("s3", 5, "s0"),
+    )
+    return [first, second, third, shards(third, *map(shard, ("s1", "s2", "s3"), (3, 2, 9)))]
+
+
+def test_i01_positions_of_the_source_are_continued_by_name(resharded: list[dict[str, Any]]) -> None:
+    verify_chain(resharded)
+
+    assert [
+        [
+            (p["partition"], p["native_start"], p["native_end"])
+            for p in r["streams"][0]["partitions"]
+        ]
+        for r in resharded[1:3]
+    ] == [
+        [("s0", "after:4", "after:6"), ("s1", "after:3", "after:3")],
+        [
+            ("s0", "after:6", "after:6"),
+            ("s1", "after:3", "after:3"),
+            ("s2", "trim_horizon", "after:2"),
+            ("s3", "trim_horizon", "after:5"),
+        ],
+    ]
+    for record in resharded:
+        check_record(record, "anchors")
+
+
+RESHARDING: dict[str, tuple[int, Callable[[dict[str, Any]], object]]] = {
+    "a child before its parent has ended": (0, dict),
+    "a start that is named otherwise": (
+        1,
+        lambda r: partition(r, 1).update(native_start="after:2"),
+    ),
+    "a name that moves in an empty range": (1, lambda r: partition(r, 1).update(native_end="x")),
+    "an ended partition that goes on": (1, lambda r: partition(r).update(end=9, native_end="z")),
+    "an ended partition that is open again": (1, lambda r: partition(r).pop("ended")),
+    "a partition dropped that goes on": (1, lambda r: r["streams"][0]["partitions"].pop(1)),
+}
+
+
+@pytest.mark.parametrize("name", RESHARDING)
+def test_i02_a_resharding_that_skips_or_repeats_is_refused(
+    resharded: list[dict[str, Any]], name: str
+) -> None:
+    at, tamper = RESHARDING[name]
+    forged = copy.deepcopy(resharded[2])
+    tamper(forged)
+    if at == 0:  # the window after the first, in which the parent had not ended
+        forged["sequence"], forged["run_id"] = 2, "shop-00000002"
+        forged["predecessor"] = digest(resharded[0])
+        partition(forged).update(start=4, native_start="after:4")
+
+    with pytest.raises(ChainBroken, match=r"goes on from the anchors before|no such partition"):
+        verify_link(resharded[at], forged)
+
+
+def test_i02_a_partition_cut_short_has_not_ended() -> None:
+    seen = [
+        StreamSeen(
+            stream="events", kind="kinesis", start="earliest", extents=[shard("s0", 6, ended=True)]
+        )
+    ]
+    (part,) = waiting_ranges("shop", seen, None)
+
+    assert part.until(6).ended
+    assert not part.until(5).ended
+    assert not part.until(5).newly_ended

@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 
 from platform_assets.adapters.landing_parts import delivered_runs
 from platform_assets.contracts.records import check_record
-from platform_assets.errors import GapUnproven, LandingInconsistent
-from platform_assets.flow.landing import PartitionTally, landing_record, reconcile, recreated
-from platform_assets.ports.streams import LANDING_SCHEMA, Extent, Gap, GapKind
+from platform_assets.errors import (
+    ClusterChanged,
+    GapUnproven,
+    LandingInconsistent,
+    SourceChanged,
+    StreamRecreated,
+)
+from platform_assets.flow.landing import PartitionTally, landing_record, reconcile, require_same
+from platform_assets.ports.streams import LANDING_SCHEMA, Gap, GapKind, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -234,9 +240,30 @@ def test_i02_a_partition_left_out_is_never_recorded() -> None:
         landing_record(ANCHORS, DIGEST, "events", [full], [part(10)], byte_count=77)
 
 
-def test_i02_a_recreated_or_vanished_partition_is_seen() -> None:
-    anchored = [{"partition": "0", "incarnation": "a"}, {"partition": "1", "incarnation": ""}]
+ANCHORED = {"partition": "0", "start": 3, "end": 9, "cluster": "alpha", "incarnation": "a"}
 
-    assert recreated(anchored, [Extent("0", 0, 9, "a"), Extent("1", 0, 9)]) == []
-    assert recreated(anchored, [Extent("0", 0, 9, "b"), Extent("1", 0, 9)]) == ["0"]
-    assert recreated(anchored, [Extent("0", 0, 9, "a")]) == ["1"]
+
+def test_i02_the_partitions_that_were_pinned_are_accepted() -> None:
+    require_same("events", [ANCHORED], {"0": Identity("alpha", "a"), "1": Identity("alpha", "b")})
+
+
+@pytest.mark.parametrize(
+    ("now", "refusal"),
+    [
+        ({"0": Identity("alpha", "b")}, StreamRecreated),
+        ({"0": Identity("beta", "a")}, ClusterChanged),
+        ({"0": Identity("beta", "b")}, ClusterChanged),
+        ({"1": Identity("alpha", "a")}, SourceChanged),
+    ],
+)
+def test_i02_each_way_to_be_another_source_has_its_refusal(
+    now: dict[str, Identity], refusal: type[SourceChanged]
+) -> None:
+    with pytest.raises(SourceChanged) as caught:
+        require_same("events", [ANCHORED], now)
+
+    assert type(caught.value) is refusal
+
+
+def test_a_partition_of_which_nothing_was_pinned_may_be_gone() -> None:
+    require_same("events", [{**ANCHORED, "end": 3}], {})

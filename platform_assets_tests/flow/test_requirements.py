@@ -240,6 +240,7 @@ def test_i01_a_chain_that_skips_repeats_or_relinks_is_broken(records: RunRecords
         in_partition("start", 9),  # an offset is counted twice
         in_partition("origin", "earliest"),
         in_partition("partition", "1"),
+        in_partition("cluster", "other"),
         in_partition("incarnation", "recreated"),  # another topic under the same name
         lambda r: r["streams"][0].update(kind="kafka"),
         lambda r: r.update(predecessor="sha256:" + "0" * 64),

@@ -32,7 +32,6 @@ def waiting(
             start=100,
             end=100 + count,
             origin=origin,
-            incarnation="",
             waiting_since=since,
         )
         for index, count in enumerate(counts)
@@ -72,11 +71,12 @@ class Sizes:
     def __init__(self, *sizes: list[int]) -> None:
         self.sizes = sizes
 
-    def limit(self, stream: str, partition: str, start: int, end: int, max_bytes: int) -> int:
-        assert stream == "events"
+    def limit(self, part: Range, max_bytes: int) -> int:
+        assert part.stream == "events"
         assert max_bytes >= 0
-        sizes = self.sizes[int(partition)]
-        stop = start
+        sizes = self.sizes[int(part.partition)]
+        stop = start = part.start
+        end = part.end
         while stop < end and sum(sizes[start - 100 : stop + 1 - 100]) <= max_bytes:
             stop += 1
         return max(stop, start + 1)

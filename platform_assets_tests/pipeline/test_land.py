@@ -10,6 +10,7 @@ import pytest
 from platform_assets.adapters import landing_parts
 from platform_assets.canonical import digest
 from platform_assets.errors import (
+    ClusterChanged,
     GapUnproven,
     OffsetExpired,
     OffsetTruncated,
@@ -17,6 +18,7 @@ from platform_assets.errors import (
     RecordMissing,
     SourceChanged,
     SourceUnreachable,
+    StreamRecreated,
     UnknownThing,
 )
 from platform_assets.flow.landing import reconcile
@@ -161,7 +163,8 @@ DAMAGE: dict[str, tuple[Callable[[SimulatedStream], object], type[Exception]]] =
     "expired": (lambda s: s.expire("2", 1), OffsetExpired),
     "truncated": (lambda s: s.truncate("10", 5), OffsetTruncated),
     "lost": (lambda s: s.lose("2", 3), GapUnproven),
-    "recreated": (lambda s: s.recreate("0"), SourceChanged),
+    "recreated": (lambda s: s.recreate("0"), StreamRecreated),
+    "another cluster": (lambda s: setattr(s, "cluster", "other"), ClusterChanged),
     "vanished": (lambda s: s.partitions.pop("2"), SourceChanged),
 }
 

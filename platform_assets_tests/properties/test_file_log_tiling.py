@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from platform_assets.adapters import file_log_lines
 from platform_assets.adapters.file_log import FileLog
+from platform_assets.ports.streams import Span
 from platform_assets_tests.simulators.file_logs import FileLogWriter
 
 # A record may hold anything but a line feed, and may not end with what would join its terminator.
@@ -58,7 +59,7 @@ def test_i02_cuts_of_a_growing_log_deliver_each_record_once(
         rows = [
             row
             for low, high in pairwise(bounds)
-            for batch in log.read("0", base + low, base + high)
+            for batch in log.read(Span.of("0", base + low, base + high))
             for row in zip(batch["offset"].to_pylist(), batch["value"].to_pylist(), strict=True)
         ]
 
@@ -84,7 +85,7 @@ def test_a_byte_limit_holds_across_segments_and_blocks(
         writer.append("0", [b"x" * size for size in sizes])
         begin = int(start * len(sizes))
 
-        stop = FileLog(Path(folder), "t").limit_bytes("0", begin, len(sizes), limit)
+        stop = FileLog(Path(folder), "t").limit_bytes(Span.of("0", begin, len(sizes)), limit)
 
         assert begin < stop <= len(sizes)
         assert stop == begin + 1 or sum(sizes[begin:stop]) + stop - begin <= limit

@@ -19,10 +19,12 @@ from platform_assets.errors import (
     SourceChanged,
     SourceUnreachable,
 )
-from platform_assets.ports.streams import LANDING_SCHEMA, Extent, Gap, GapKind
+from platform_assets.ports.streams import FIRST_LOOK, LANDING_SCHEMA, Extent, Gap, GapKind, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from platform_assets.ports.streams import Look, Span
 
 
 @dataclass
@@ -39,6 +41,7 @@ class SimulatedStream:
     """One stream in memory. ``stall_after`` counts the records it answers before it stalls."""
 
     kind: str = "simulated"
+    cluster: str = "simulated"
     batch_rows: int = 3
     unreachable: bool = False
     stall_after: int | None = None
@@ -76,18 +79,31 @@ class SimulatedStream:
         log = self.partitions[partition]
         log.incarnation = str(int(log.incarnation) + 1)
 
-    def extents(self) -> list[Extent]:
+    def extents(self, look: Look = FIRST_LOOK) -> list[Extent]:
         """Return the extents in numeric order."""
+        del look
         self._answer()
         return [
-            Extent(name, log.start, log.end, log.incarnation)
+            Extent(name, log.start, log.end, self._identity(log))
             for name, log in sorted(self.partitions.items(), key=lambda item: int(item[0]))
         ]
 
-    def limit_bytes(self, partition: str, start: int, end: int, max_bytes: int) -> int:
+    def identities(self) -> dict[str, Identity]:
+        """Return what each partition is."""
+        self._answer()
+        return {name: self._identity(log) for name, log in self.partitions.items()}
+
+    def native(self, partition: str, offset: int) -> str:
+        """Return nothing; an offset is its own name."""
+        del partition, offset
+        return ""
+
+    def close(self) -> None:
+        """Do nothing; a test opens the same stream again and again."""
+
+    def limit_bytes(self, span: Span, max_bytes: int) -> int:
         """Count each record with one byte for its terminator, as a file log would."""
-        if not 0 <= start <= end:
-            raise RuntimeError(f"not a range: [{start}, {end})")
+        partition, start, end = span.partition, span.start.offset, span.end.offset
         self._answer()
         records = self.partitions[partition].records
         total = 0
@@ -97,13 +113,9 @@ class SimulatedStream:
                 return max(offset, start + 1)
         return end
 
-    def read(self, partition: str, start: int, end: int) -> Iterator[pa.RecordBatch | Gap]:
+    def read(self, span: Span) -> Iterator[pa.RecordBatch | Gap]:
         """Deliver the range in batches of ``batch_rows``, with its gaps between them."""
-        if not 0 <= start <= end:
-            raise RuntimeError(f"not a range: [{start}, {end})")
-        return self._read(partition, start, end)
-
-    def _read(self, partition: str, start: int, end: int) -> Iterator[pa.RecordBatch | Gap]:
+        partition, start, end = span.partition, span.start.offset, span.end.offset
         if start == end:
             return
         self._answer()
@@ -137,6 +149,9 @@ class SimulatedStream:
         if partition not in self.partitions:
             raise SourceChanged(partition, expected="the partition", found="none", remedy="-")
         return self.partitions[partition]
+
+    def _identity(self, log: _Partition) -> Identity:
+        return Identity(self.cluster, log.incarnation)
 
     def _answer(self) -> None:
         if self.unreachable:

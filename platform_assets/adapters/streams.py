@@ -1,0 +1,38 @@
+"""Every kind of stream, opened as it is declared; its client library is loaded only where needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_assets.adapters.file_log import FileLog
+from platform_assets.declarations.sources import FileLogSource
+from platform_assets.errors import Usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from platform_assets.declarations.sources import SourceDeclaration
+    from platform_assets.ports.sinks import StreamSink
+    from platform_assets.ports.streams import StreamSource
+
+
+def open_source(declared: SourceDeclaration, topic: str, home: Path) -> StreamSource:
+    """Return a topic, stream or log as a source; it connects when it is first asked."""
+    if isinstance(declared, FileLogSource):
+        return FileLog(home / declared.path, topic)
+    raise _unknown(declared)
+
+
+def open_sink(declared: SourceDeclaration, topic: str, home: Path) -> StreamSink:
+    """Return a topic, stream or log as a sink; it connects when something is sent."""
+    del topic, home
+    raise _unknown(declared)
+
+
+def _unknown(declared: SourceDeclaration) -> Usage:
+    return Usage(
+        f"a stream of kind {declared.kind}",
+        expected="a kind that this release reads",
+        found=declared.kind,
+        remedy="Use a release that does.",
+    )

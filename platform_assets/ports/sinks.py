@@ -1,0 +1,78 @@
+"""Sinks: where records are sent to, and what is known of each afterwards.
+
+A record that was sent is acknowledged, refused, or ambiguous: the connection broke or the time ran out
+after it had left, and it may stand in the stream or not. An ambiguous record is reported as such; it is
+never counted as sent, and never silently sent again where that could double it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Outgoing(NamedTuple):
+    """A record to be sent.
+
+    Attributes:
+        value: its bytes; None is a tombstone, where the stream knows such.
+        key: what keeps records together and in order.
+        partition: the partition to send it to; None leaves it to the key.
+        headers: name and value pairs, where the stream knows such.
+    """
+
+    value: bytes | None
+    key: bytes | None = None
+    partition: str | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class Trouble(NamedTuple):
+    """A record that was not acknowledged: its place among those sent, and why."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReport:
+    """What became of the records that were sent.
+
+    ``acknowledged`` counts them by partition. Records are numbered from 0 in the order of sending.
+    """
+
+    acknowledged: Mapping[str, int] = field(default_factory=dict)
+    ambiguous: tuple[Trouble, ...] = ()
+    refused: tuple[Trouble, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The number of acknowledged records."""
+        return sum(self.acknowledged.values())
+
+
+class StreamSink(Protocol):
+    """One stream to which records can be sent."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of stream: ``file_log``, ``kafka``, ``kinesis``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+    def send(self, records: Iterable[Outgoing]) -> SendReport:
+        """Send records, in order within each key, and and wait until the fate of each is known.
+
+        The records are taken one by one; no more than a bounded number is held in memory.
+
+        Raises:
+            SourceUnreachable: nothing could be sent at all.
+            SourceChanged: there is no such stream, or no such partition.
+        """
+        ...
