@@ -79,6 +79,7 @@ class Range:
             self.partition,
             Position(self.start, self.native_start),
             Position(self.end, self.native_end),
+            self.facts,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -250,6 +251,7 @@ def span_of(part: Mapping[str, Any]) -> Span:
         part["partition"],
         Position(int(part["start"]), part.get("native_start", "")),
         Position(int(part["end"]), part.get("native_end", "")),
+        part.get("facts", {}),
     )
 
 

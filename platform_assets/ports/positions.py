@@ -20,11 +20,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The records of a partition from one position up to another."""
+    """The records of a partition from one position up to another.
+
+    ``facts`` is what the anchors recorded about the partition when it was pinned, as its extent gave it.
+    """
 
     partition: str
     start: Position
     end: Position
+    facts: Mapping[str, str | int] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, partition: str, start: int, end: int) -> Span:
