@@ -1,0 +1,1 @@
+"""Kafka topics as streams. The client libraries of Kafka are known to this package alone."""
