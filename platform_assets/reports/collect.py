@@ -132,6 +132,20 @@ def _refuse_missing(kind: str, names: Sequence[str], given: Mapping[str, Any]) -
         raise RuntimeError(f"the report needs the {kind} of {', '.join(missing)}")
 
 
+def _pinned(anchor: Record) -> tuple[tuple[str, str], ...]:
+    """Return what anchors say of a partition beside its range, in the order of the record."""
+    found = {
+        "cluster": anchor.get("cluster", ""),
+        "id": anchor["incarnation"],
+        "from": anchor.get("native_start", ""),
+        "to": anchor.get("native_end", ""),
+        "parents": ", ".join(anchor.get("parents", ())),
+        "ended": "for good" if anchor.get("ended") else "",
+        **{name.replace("_", " "): str(fact) for name, fact in anchor.get("facts", {}).items()},
+    }
+    return tuple((name, value) for name, value in found.items() if value)
+
+
 def _stream_view(anchored: Record, landing: Record, admission: Record) -> StreamView:
     landed = {part["partition"]: part for part in landing["partitions"]}
     judged = {part["partition"]: part for part in admission["partitions"]}
@@ -146,6 +160,7 @@ def _stream_view(anchored: Record, landing: Record, admission: Record) -> Stream
                 start=anchor["start"],
                 end=anchor["end"],
                 origin=anchor["origin"],
+                pinned=_pinned(anchor),
                 gaps=tuple(GapView(g["start"], g["end"], g["kind"], g["proof"]) for g in gaps),
                 delivered=landed[name]["delivered"] if name in landed else 0,
                 admitted=counts.get("admitted", 0),

@@ -25,12 +25,16 @@ class GapView:
 
 @dataclass(frozen=True, slots=True)
 class PartitionView:
-    """One partition of a stream: its anchors, its gaps and what became of its records."""
+    """One partition of a stream: its anchors, its gaps and what became of its records.
+
+    ``pinned`` is what else the anchors say of it, as name and value: its cluster, its id, its places.
+    """
 
     partition: str
     start: Position
     end: Position
     origin: str
+    pinned: tuple[tuple[str, str], ...]
     gaps: tuple[GapView, ...]
     delivered: int
     admitted: int

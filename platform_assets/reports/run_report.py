@@ -33,6 +33,8 @@ _ORIGINS = {
     "earliest": "earliest record held",
     "latest": "end of the stream when first seen",
     "position": "position given in the feed",
+    "timestamp": "moment given in the feed",
+    "parent": "the first record, once its parents had ended",
 }
 _GAPS = {
     "transaction_control": "marker of a transaction, not a record",

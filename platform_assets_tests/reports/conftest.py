@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 RUN = "payments-00000002"
 CONFIG = "sha256:" + hashlib.sha256(b"configuration").hexdigest()
+_PINNED = {
+    "authorisations": {
+        "cluster": "lkc-1",
+        "incarnation": "topic-7",
+        "facts": {"leader_epoch": 4},
+    },
+}
 _COUNTS = {
     "authorisations": [
         ("0", 48_211, 47_501, 402, 308),
@@ -64,7 +71,7 @@ def anchors_record() -> dict[str, Any]:
                         "start": 1_000_000 + 17 * index,
                         "end": 1_000_000 + 17 * index + delivered + (2 if name == "3" else 0),
                         "origin": "earliest" if name == "3" else "predecessor",
-                        "incarnation": "",
+                        **_PINNED.get(stream, {"incarnation": ""}),
                     }
                     for index, (name, delivered, *_) in enumerate(partitions)
                 ],

@@ -248,3 +248,15 @@ def test_many_samples_are_folded_and_none_is_lost(records: dict[str, Any]) -> No
     assert "28 more samples" in page
     assert all(f"@ {2_000_000 + n:,}" in page for n in range(40))
     assert Page(page.encode()).open == []
+
+
+def test_what_was_pinned_of_a_stream_is_shown_and_of_one_without_names_nothing(
+    view: RunReport,
+) -> None:
+    text = Page(render_run_report(view)).text
+
+    assert text.count("cluster lkc-1; id topic-7; leader epoch 4") == 4
+    assert "What the streams were" in text
+    bare = [part.pinned for stream in view.streams[1:] for part in stream.partitions]
+    assert bare
+    assert not any(bare)
