@@ -1,0 +1,32 @@
+// Starts kinesalite on KINESIS_HOST and KINESIS_PORT (0: any free port) and says where it listens.
+// `POST /clock` with a number moves the server's clock forward by so many seconds: iterators expire
+// after 300 of them and records after their retention, without a test having to wait.
+require("./leash.js");
+
+const now = Date.now;
+let ahead = 0;
+Date.now = () => now() + ahead;
+
+const server = require("kinesalite")({
+  createStreamMs: 10,
+  deleteStreamMs: 10,
+  updateStreamMs: Number(process.env.KINESIS_UPDATE_MS || 50),
+  shardLimit: 100000,
+});
+
+const [answer] = server.listeners("request");
+server.removeAllListeners("request");
+server.on("request", (request, response) => {
+  if (request.url !== "/clock") return answer(request, response);
+  let body = "";
+  request.on("data", (piece) => (body += piece));
+  request.on("end", () => {
+    ahead += Number(body) * 1000;
+    response.end(String(Date.now()));
+  });
+});
+
+const host = process.env.KINESIS_HOST || "127.0.0.1";
+server.listen(Number(process.env.KINESIS_PORT || 0), host, () => {
+  console.log(`listening on port ${server.address().port}`);
+});
