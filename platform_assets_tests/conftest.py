@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
+pytest_plugins = ["platform_assets_tests.servers.kinesis"]
+
 #: Marker of the tests -> what they need.
-SERVERS = {"browser": "chromium"}
+SERVERS = {"browser": "chromium", "kinesis": "kinesis"}
 
 
 def pytest_terminal_summary(
@@ -56,6 +58,10 @@ def _marked(reporter: pytest.TerminalReporter, kind: str, marker: str) -> int:
 
 
 def _version(program: str) -> str:
+    if program == "kinesis":
+        from platform_assets_tests.servers import kinesis  # noqa: PLC0415 - the plugin comes first
+
+        return kinesis.versions()
     if shutil.which(program) is None:
         return "not on this machine"
     done = subprocess.run(
