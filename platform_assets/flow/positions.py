@@ -52,7 +52,9 @@ def known_of(predecessor: Mapping[str, Any] | None, stream: str) -> dict[str, Kn
         return {}
     seen_at = parse_rfc3339(predecessor["pinned_at"])
     return {
-        name: Known(span_of(part).end, seen_at, ended=bool(part.get("ended")))
+        name: Known(
+            span_of(part).end, seen_at, ended=bool(part.get("ended")), facts=part.get("facts", {})
+        )
         for (of, name), part in partitions_of(predecessor).items()
         if of == stream
     }

@@ -59,11 +59,15 @@ NOBODY = Identity()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the feed's log knows of a partition: where its last window ended, and when it was pinned."""
+    """What the feed's log knows of a partition: where its last window ended, and when it was pinned.
+
+    ``facts`` is what was recorded about it then, as its extent gave it.
+    """
 
     position: Position
     seen_at: datetime
     ended: bool = False
+    facts: Mapping[str, str | int] = field(default_factory=dict, compare=False)
 
 
 #: Where a partition starts that the log does not know: the first record, the end as it is now, the
