@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from platform_assets.declarations.model import Declaration, Name
+from platform_assets.declarations.rules import FUNCTION
 
 
 def _exact(value: object) -> object:
@@ -130,7 +131,7 @@ class PythonCheck(_Check):
 
     check: Literal["python"]
     name: Name
-    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    function: Annotated[str, Field(pattern=FUNCTION)]
     parameters: dict[str, str | int | bool] = Field(default_factory=dict)
 
 

@@ -2,19 +2,25 @@
 
 A feed names its streams, the events in them with their contracts, the products made of the events
 with their checks, and the consumers that read certified products. What the configuration digest
-covers is everything but the checks: those belong to the policy, which each certificate names.
+covers is everything but the checks, which belong to the policy that each certificate names, and but the
+pace, which changes no run: how often the sensor looks, and how many runs may be open.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, ByteSize, Field, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.declarations.model import Declaration, Name
 from platform_assets.declarations.references import check_references
+from platform_assets.declarations.rules import FUNCTION, TOPIC
 from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
+from platform_assets.declarations.starts import Start  # noqa: TC001 - read at run time
+
+#: What stands in a window's declaration and changes no window.
+_PACE = ("max_open_runs", "look_every_seconds")
 
 Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
 Contract = Annotated[str, Field(description="A JSON Schema file, relative to schemas/events.")]
@@ -35,12 +41,11 @@ class EventDeclaration(Declaration):
 class StreamDeclaration(Declaration):
     """One topic, Kinesis stream or file log."""
 
-    topic: Annotated[str | None, Field(description="Defaults to the stream's name.")] = None
+    topic: Annotated[
+        str | None, Field(pattern=TOPIC, description="Defaults to the stream's name.")
+    ] = None
     source: SourceDeclaration | None = None
-    start: Annotated[
-        Literal["earliest", "latest"] | AwareDatetime | dict[str, int | str],
-        Field(description="Where a new partition starts: a word, a moment, partition -> position."),
-    ] = "earliest"
+    start: Start = "earliest"
     events: Annotated[dict[Name, EventDeclaration], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -72,7 +77,7 @@ class AnnounceDeclaration(Declaration):
     """Where it is announced that a product is certified and that a run is closed."""
 
     source: SourceDeclaration
-    topic: Annotated[str, Field(min_length=1, description="A control topic or Kinesis stream.")]
+    topic: Annotated[str, Field(pattern=TOPIC, description="A control topic or Kinesis stream.")]
 
 
 class DedupeDeclaration(Declaration):
@@ -100,7 +105,7 @@ class InputDeclaration(Declaration):
 class ConsumerDeclaration(Declaration):
     """A function over certified products whose output is a certified product of the same name."""
 
-    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$", description="module:function")]
+    function: Annotated[str, Field(pattern=FUNCTION, description="module:function")]
     reads: Annotated[tuple[InputDeclaration, ...], Field(min_length=1)]
     contract: Contract
     key: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -130,6 +135,12 @@ class FeedDeclaration(Declaration):
             raise RuntimeError(f"stream {stream} was validated without a source")
         return source
 
+    def sources(self) -> tuple[SourceDeclaration, ...]:
+        """Return every source that is declared, also where it is announced to."""
+        announced = self.announce.source if self.announce else None
+        given = (self.source, *(stream.source for stream in self.streams.values()), announced)
+        return tuple(source for source in given if source is not None)
+
     def stream_of(self, event: str) -> str:
         """Return the stream that carries the event type."""
         return next(name for name, stream in self.streams.items() if event in stream.events)
@@ -143,8 +154,13 @@ class FeedDeclaration(Declaration):
         return {**self.products, **self.consumers}
 
     def configuration(self) -> dict[str, Any]:
-        """Return what the configuration digest covers: all but the checks, as record values."""
+        """Return what the configuration digest covers, as record values.
+
+        Defaults are written out: a later release may have others, and the run keeps its own.
+        """
         declared = self.model_dump(mode="json", exclude_none=True)
+        for name in _PACE:
+            del declared["window"][name]
         for output in (*declared["products"].values(), *declared["consumers"].values()):
             del output["checks"]
         return declared

@@ -1,20 +1,21 @@
 """What is wrong with a declaration, said for whoever wrote the YAML.
 
 Each mistake names its line, the key as it stands in the file, what is wrong, and what was probably
-meant. Alternatives at one place, as pydantic reports them for a union, are said once.
+meant. Alternatives at one place, as pydantic reports them for a union, are said once. What was found
+is quoted, but never where a credential may stand: someone may have written it out.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, get_args
+import re
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from platform_assets.declarations.checks import CHECK_KINDS
 from platform_assets.declarations.feed import FeedDeclaration
+from platform_assets.declarations.rules import RULES
 from platform_assets.errors import DeclarationInvalid
-from platform_assets.identifiers import NAME_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _REMEDY = "Correct these lines, then check again: dg check defs, or platform-assets feeds."
 _LONGEST = 80
 _NEAR = 0.55
+_QUOTED = re.compile(r"'([^']+)'")
+#: Keys below which nothing is quoted.
+_CREDENTIALS = frozenset({"username", "password", "token", "key_password", "endpoint"})
+_TAGS = {"kind": "kind of source"}
 
 
 def invalid(document: PositionedYaml, error: ValidationError) -> DeclarationInvalid:
@@ -43,6 +48,8 @@ def found_by(
     """Return line and text of every mistake which pydantic found in a part of a document."""
     said: dict[tuple[int, str], list[str]] = {}
     for detail in error.errors():
+        if detail["type"] == "too_short" and detail["input"]:
+            continue  # what it holds is wrong, and is reported by itself
         line, name = _place(document, detail, below)
         texts = said.setdefault((line, name), [])
         texts += [text for text in [_text(detail, model)] if text not in texts]
@@ -73,8 +80,9 @@ def all_of(errors: Sequence[ConfigurationError]) -> ConfigurationError:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean …?`` where one of the known words is near, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=_NEAR)
-    return f"; did you mean {near[0]}?" if near else ""
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=_NEAR)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
 def dotted(steps: Sequence[str | int]) -> str:
@@ -98,7 +106,7 @@ def _error(
 def _place(document: PositionedYaml, detail: ErrorDetails, below: Location) -> tuple[int, str]:
     location = detail["loc"]
     if detail["type"].startswith("union_tag"):
-        location = (*location, "check")
+        location = (*location, _tag_of(detail))
     line, steps = document.trace((*below, *location))
     if detail["type"] in ("missing", "union_tag_not_found"):
         steps.append(location[-1])
@@ -106,38 +114,67 @@ def _place(document: PositionedYaml, detail: ErrorDetails, below: Location) -> t
 
 
 def _text(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, given = detail["type"], _short(detail["input"])
-    if kind == "extra_forbidden":
-        *above, key = detail["loc"]
-        known = sorted(set(_keys_at(model, above)))
-        near = suggestion(str(key), known)
-        return f"is no known key{near or '; known here: ' + ', '.join(known)}"
+    kind, location = detail["type"], detail["loc"]
+    if kind in ("extra_forbidden", "model_type", "model_attributes_type"):
+        inside = location[:-1] if kind == "extra_forbidden" else location
+        keys = sorted(set(_keys_at(model, inside)))
+        if kind != "extra_forbidden":
+            return _no_mapping(detail, keys)
+        near = suggestion(str(location[-1]), keys)
+        return f"is no known key{near or '; known here: ' + ', '.join(keys)}"
     if kind in _SAID:
         return _SAID[kind](detail)
-    if detail["loc"][-1:] == ("[key]",):
-        return f"has the key {given}, which should be text; write it in quotes"
-    return f"{detail['msg'].removeprefix('Input ')}, found {given}"
+    if location[-1:] == ("[key]",):
+        return f"has the key {_found(detail)}, which should be text; write it in quotes"
+    return f"{detail['msg'].removeprefix('Input ')}, found {_found(detail)}{_nearest(detail)}"
 
 
-def _unknown_check(detail: ErrorDetails) -> str:
-    tag = detail["ctx"]["tag"]
-    near = suggestion(tag, CHECK_KINDS)
-    return f"{tag!r} is no check{near or '; there are ' + ', '.join(CHECK_KINDS)}"
+def _no_mapping(detail: ErrorDetails, keys: Sequence[str]) -> str:
+    if detail.get("ctx", {}).get("class_name") == "SecretReference":
+        return (
+            "should say where the secret is, as {env: VARIABLE} or {file: PATH}; "
+            "no secret is written in YAML"
+        )
+    return f"should be a mapping with keys of {', '.join(keys)}, found {_found(detail)}"
+
+
+def _tag_of(detail: ErrorDetails) -> str:
+    return str(detail["ctx"]["discriminator"]).strip("'")
+
+
+def _unknown_tag(detail: ErrorDetails) -> str:
+    tag, known = str(detail["ctx"]["tag"]), _QUOTED.findall(str(detail["ctx"]["expected_tags"]))
+    name = _tag_of(detail)
+    near = suggestion(tag, known) or f"; there are {', '.join(known)}"
+    return f"{tag!r} is no {_TAGS.get(name, name)}{near}"
+
+
+def _nearest(detail: ErrorDetails) -> str:
+    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
+        return ""
+    return suggestion(detail["input"], _QUOTED.findall(str(detail["ctx"]["expected"])))
 
 
 def _pattern(detail: ErrorDetails) -> str:
-    is_name = NAME_PATTERN in detail["ctx"]["pattern"]
-    rule = "1 to 63 of a-z, 0-9 and _, beginning with a letter" if is_name else "module:function"
-    return f"should be {rule}, found {_short(detail['input'])}"
+    return f"should be {RULES[str(detail['ctx']['pattern'])]}, found {_found(detail)}"
+
+
+def _found(detail: ErrorDetails) -> str:
+    """Return what stands there in the YAML, unless that may be a credential."""
+    location = detail["loc"]
+    if location[-1:] == ("sasl",) or not _CREDENTIALS.isdisjoint(location):
+        return "something else, which is not repeated here"
+    return _short(detail["input"])
 
 
 _SAID: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda _: "is missing",
     "union_tag_not_found": lambda _: "is missing",
-    "union_tag_invalid": _unknown_check,
+    "union_tag_invalid": _unknown_tag,
     "reference": lambda detail: str(detail["ctx"]["text"]),
     "value_error": lambda detail: f"is wrong: {detail['ctx']['error']}",
     "too_short": lambda _: "is empty; at least one is needed",
+    "tuple_type": lambda detail: f"should be a list, as [one, two], found {_found(detail)}",
     "string_pattern_mismatch": _pattern,
 }
 
@@ -150,7 +187,7 @@ def _keys_at(annotation: object, steps: Sequence[str | int]) -> Iterator[str]:
             yield from fields
         elif steps[0] in fields:
             yield from _keys_at(fields[str(steps[0])].annotation, steps[1:])
-        elif "check" in fields and steps[0] in get_args(fields["check"].annotation):
+        elif any(steps[0] in _words(field.annotation) for field in fields.values()):
             yield from _keys_at(annotation, steps[1:])
         return
     inside = get_args(annotation)
@@ -159,6 +196,11 @@ def _keys_at(annotation: object, steps: Sequence[str | int]) -> Iterator[str]:
         return
     for choice in inside:
         yield from _keys_at(choice, steps)
+
+
+def _words(annotation: object) -> tuple[object, ...]:
+    """Return the words that tell a member of a tagged union; none of what is no choice of words."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _goes_inside(annotation: object) -> bool:

@@ -1,8 +1,10 @@
 """What the names within a feed refer to.
 
-Every event becomes a product and every product is made of an event. A consumer, and a check, refer
-only to what is declared before them, so that there is an order in which to make everything. What names
-nothing, or two things, is a mistake at the place where it stands; all of them are reported.
+Every stream is read once, from a place that its source knows, and nothing is announced into a stream
+that the feed reads. Every event becomes a product and every product is made of an event. A consumer,
+and a check, refer only to what is declared before them, so that there is an order in which to make
+everything. What names nothing, or two things, is a mistake at the place where it stands; all of them
+are reported.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from platform_assets.declarations.checks import ReferentialCheck, check_name_of
+from platform_assets.declarations.starts import start_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from platform_assets.declarations.feed import FeedDeclaration
+    from platform_assets.declarations.sources import SourceDeclaration
 
     Problem = tuple[tuple[str | int, ...], str]
 
@@ -44,15 +48,29 @@ def check_references(feed: FeedDeclaration) -> None:
 
 
 def _streams(feed: FeedDeclaration) -> Iterator[Problem]:
-    logs: dict[tuple[object, str], str] = {}
+    logs: dict[tuple[str, str, str], str] = {}
     for name, stream in feed.streams.items():
         source = stream.source or feed.source
         if source is None:
             yield ("streams", name), "has no source, and the feed declares none"
             continue
-        other = logs.setdefault((source, stream.topic or name), name)
-        if other != name:
+        for at, text in start_problems(source.kind, stream.start):
+            yield ("streams", name, "start", *at), text
+        keys = _logs(source, stream.topic or name)
+        other = next((logs[key] for key in keys if key in logs), None)
+        if other is not None:
             yield ("streams", name), f"reads the same topic of the same source as stream {other}"
+        logs.update(dict.fromkeys(keys, name))
+    if feed.announce is not None:
+        for key in _logs(feed.announce.source, feed.announce.topic):
+            if key in logs:
+                yield ("announce",), f"is what stream {logs[key]} reads; announce to another topic"
+                return
+
+
+def _logs(source: SourceDeclaration, topic: str) -> list[tuple[str, str, str]]:
+    """Return what a topic of a source is known by: one entry for each address of it."""
+    return [(source.kind, place, topic) for place in sorted(source.places())]
 
 
 def _events(feed: FeedDeclaration) -> Iterator[Problem]:

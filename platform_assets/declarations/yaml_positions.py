@@ -1,7 +1,8 @@
 """YAML with the line of every value, so that a mistake can be shown where it stands.
 
 One file holds one document, a mapping, in UTF-8. A key stands once in its mapping, because YAML would
-silently keep the last.
+silently keep the last. Dates and moments are text here, as they are for Dagster's reader: what they
+mean is said where they are expected.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     Step = str | int
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without its own notion of dates."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the name and the kind are the library's
+        first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class PositionedYaml:
     """One YAML document: its value, and the line on which each part of it stands."""
 
@@ -30,8 +40,8 @@ class PositionedYaml:
         """
         self.path = path
         try:
-            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.value: Any = yaml.safe_load(text)
+            self._root = yaml.compose(text, Loader=_Loader)
+            self.value: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
         except (yaml.YAMLError, ValueError) as error:
             raise self._unreadable(error, text) from error
         except RecursionError as error:

@@ -28,6 +28,20 @@ OF_FORM = [
         "window_of_nothing", "max_records: 1000", "max_records: 0", "max_records", "greater than 0"
     ),
     Mistake(
+        "number_beyond_what_a_record_keeps",
+        READS,
+        READS + "\n      parameters: {most: 9007199254740993}",
+        "parameters",
+        "beyond 9007199254740991",
+    ),
+    Mistake(
+        "window_beyond_what_a_record_keeps",
+        "max_records: 1000",
+        "max_records: 1000000000000000000",
+        "max_records",
+        "beyond 9007199254740991",
+    ),
+    Mistake(
         "window_of_no_size", "max_records: 1000", "max_bytes: huge", "max_bytes", "window.max_bytes"
     ),
     Mistake(
@@ -76,7 +90,6 @@ OF_FORM = [
         "when: [kind]",
         "found a list of 1",
     ),
-    Mistake("unknown_source_kind", "kind: file_log", "kind: kafak", "kafak", "'file_log'"),
     Mistake("name_with_capitals", "feed: shop", "feed: Shop", "feed: Shop", "a-z, 0-9 and _"),
     Mistake(
         "name_that_climbs", "    turnover:", "    ../turnover:", "../turnover", "a-z, 0-9 and _"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from platform_assets_tests.declarations.mistaken_shop import (
 )
 from platform_assets_tests.declarations.mistakes_of_form import OF_FORM
 from platform_assets_tests.declarations.mistakes_of_reference import OF_REFERENCE
+from platform_assets_tests.declarations.mistakes_of_sources import OF_SOURCES, WRITTEN_OUT
 from platform_assets_tests.shop import make_shop
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ IN_THE_SCHEMA = [
 ]
 
 
-@pytest.mark.parametrize("mistake", [*OF_FORM, *OF_REFERENCE], ids=lambda m: m.name)
+@pytest.mark.parametrize("mistake", [*OF_FORM, *OF_REFERENCE, *OF_SOURCES], ids=lambda m: m.name)
 def test_a10_a_mistake_in_the_yaml_is_shown_where_it_stands(
     tmp_path: Path, mistake: Mistake
 ) -> None:
@@ -47,6 +49,7 @@ def test_a10_a_mistake_in_the_yaml_is_shown_where_it_stands(
     assert named, findings
     assert named[0].startswith(f"{line_of(path, mistake.at)}: "), named
     assert error.thing.startswith(str(path))
+    assert WRITTEN_OUT not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("mistake", IN_THE_SCHEMA, ids=lambda m: m.name)

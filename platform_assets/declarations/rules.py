@@ -1,0 +1,28 @@
+"""The forms that a text of a declaration may be required to have, and how each is said."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from platform_assets.identifiers import NAME_PATTERN
+
+NAME = f"^{NAME_PATTERN}$"
+FUNCTION = r"^[\w.]+:\w+$"
+ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$"
+TOPIC = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
+ENDPOINT = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?/?$"
+
+#: Form -> how it is said after "should be".
+RULES = MappingProxyType(
+    {
+        NAME: "1 to 63 of a-z, 0-9 and _, beginning with a letter",
+        FUNCTION: "module:function",
+        ADDRESS: "an address as host:port, for example kafka-1.example.com:9092",
+        TOPIC: "a name of A-Z, a-z, 0-9, -, _ and ., not beginning with a point",
+        VARIABLE: "the name of an environment variable",
+        REGION: "the name of an AWS region, for example eu-central-1",
+        ENDPOINT: "an address as https://host:port, without a user, a password or a path",
+    }
+)
