@@ -39,10 +39,12 @@ class Where:
 
     source: KafkaSource
     topic: str | None = None
+    partition: int | None = None
 
     def __str__(self) -> str:
-        cluster = f"kafka at {', '.join(self.source.bootstrap)}"
-        return cluster if self.topic is None else f"topic {self.topic} of {cluster}"
+        names = [] if self.partition is None else [f"partition {self.partition}"]
+        names += [] if self.topic is None else [f"topic {self.topic}"]
+        return " of ".join([*names, f"kafka at {', '.join(self.source.bootstrap)}"])
 
 
 _DENIED = (
@@ -60,7 +62,8 @@ _MISSING = (
 )
 _DAMAGED = (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedCodecError)
 
-_DENIED_CODES = {
+#: What librdkafka and the brokers say of a client that is not let in.
+DENIED_CODES = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's name for a client-side code
     KafkaError._SSL,  # noqa: SLF001
     KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -72,7 +75,7 @@ _DENIED_CODES = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 }
-_MISSING_CODES = {
+MISSING_CODES = {
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -80,7 +83,7 @@ _MISSING_CODES = {
     KafkaError.INCONSISTENT_TOPIC_ID,
     KafkaError.TOPIC_EXCEPTION,
 }
-_DAMAGED_CODES = {
+DAMAGED_CODES = {
     KafkaError._BAD_MSG,  # noqa: SLF001
     KafkaError._BAD_COMPRESSION,  # noqa: SLF001
     KafkaError.INVALID_MSG,
@@ -114,11 +117,11 @@ def from_librdkafka(where: Where, error: KafkaError) -> PlatformError:
     code = error.code()
     if code == KafkaError._SSL:  # noqa: SLF001 - the library's name for a client-side code
         return tls_refused(where, found)
-    if code in _DENIED_CODES:
+    if code in DENIED_CODES:
         return denied(where, found)
-    if code in _MISSING_CODES:
+    if code in MISSING_CODES:
         return missing(where, found)
-    if code in _DAMAGED_CODES:
+    if code in DAMAGED_CODES:
         return damaged(where, found)
     return unreachable(where, found)
 
