@@ -194,6 +194,10 @@ class SourceDenied(SourceUnreachable):
     """A stream does not let this client in, or does not let it read."""
 
 
+class RecordsRefused(Refusal):
+    """Records that were to be sent to a stream do not stand in it; the error says which and why."""
+
+
 class PredecessorOpen(Refusal):
     """An earlier run, which this one has to take into account, is not closed yet."""
 
@@ -330,6 +334,17 @@ class ClaimHeld(UnknownOutcome):
 
 class ClosureUnknown(UnknownOutcome):
     """The store did not say whether the seal was written. Look again; delete nothing."""
+
+
+# --- announcements -------------------------------------------------------------------------------
+
+
+class AnnouncementRefused(Refusal):
+    """The control topic does not take what was to be announced."""
+
+
+class NotAnnounced(UnknownOutcome):
+    """What was waited for was not announced in time, or nothing that was announced is true."""
 
 
 # --- verification --------------------------------------------------------------------------------
