@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-pytest_plugins = ["platform_assets_tests.servers.kinesis"]
+pytest_plugins = ["platform_assets_tests.servers.fixtures", "platform_assets_tests.servers.kinesis"]
 
 #: Marker of the tests -> what they need.
-SERVERS = {"browser": "chromium", "kinesis": "kinesis"}
+SERVERS = {"browser": "chromium", "kafka": "kafka", "kinesis": "kinesis"}
 
 
 def pytest_terminal_summary(
@@ -31,8 +31,9 @@ def pytest_terminal_summary(
         passed, skipped = (
             _marked(terminalreporter, kind, marker) for kind in ("passed", "skipped")
         )
+        version = _version(server, terminalreporter)
         terminalreporter.line(
-            f"{server}: {_version(server)}; {passed} tests ran with it, {skipped} were skipped"
+            f"{server}: {version}; {passed} tests ran with it, {skipped} were skipped"
         )
     terminalreporter.line(f"Dagster webserver and daemon: {metadata.version('dagster-webserver')}")
 
@@ -57,7 +58,15 @@ def _marked(reporter: pytest.TerminalReporter, kind: str, marker: str) -> int:
     )
 
 
-def _version(program: str) -> str:
+def _version(program: str, reporter: pytest.TerminalReporter) -> str:
+    seen = {
+        value
+        for report in reporter.stats.get("passed", [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == program
+    }
+    if seen:  # what the servers said of themselves when they were used
+        return ", ".join(sorted(seen))
     if program == "kinesis":
         from platform_assets_tests.servers import kinesis  # noqa: PLC0415 - the plugin comes first
 

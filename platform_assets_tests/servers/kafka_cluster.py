@@ -1,0 +1,202 @@
+"""Apache Kafka in KRaft mode, one or more brokers, as processes of the test run.
+
+Every broker is a controller too. Data lives in a temporary folder that goes with the cluster. A
+broker can be killed, restarted on its data, frozen and thawed; `wait_ready` ends when all are up
+again and every replica is in sync.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+import time
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from platform_assets_tests.servers.kafka_jars import KAFKA, kafka_jars
+from platform_assets_tests.servers.kafka_settings import JVM, settings, write_properties
+from platform_assets_tests.servers.processes import (
+    ServerFailed,
+    ServerProcess,
+    free_ports,
+    program,
+    temporary_folder,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka.admin import ClusterMetadata
+
+_START_SECONDS = 120
+_STARTED = "Kafka Server started"
+
+
+class KafkaCluster:
+    """A cluster to be started; as a context manager it is started and stopped.
+
+    Attributes:
+        cluster_id: the id that it was formatted with.
+        ids: of its brokers, 1 and up.
+    """
+
+    def __init__(self, *, brokers: int = 1, extra: Mapping[str, str] | None = None) -> None:
+        self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self.ids = list(range(1, brokers + 1))
+        self._extra = dict(extra or {})
+        self._brokers: dict[int, ServerProcess] = {}
+        self._ports: dict[tuple[int, str], int] = {}
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """The brokers' addresses, ``host:port``."""
+        return self.addresses("PLAINTEXT")
+
+    @property
+    def version(self) -> str:
+        """The version that the first broker said it is."""
+        found = re.search(r"Kafka version: (\S+)", self._brokers[self.ids[0]].output())
+        return found[1] if found else "of unknown version"
+
+    def addresses(self, listener: str) -> list[str]:
+        """Return the brokers' addresses of one listener."""
+        return [f"127.0.0.1:{self._ports[broker, listener]}" for broker in self.ids]
+
+    def start(self) -> Self:
+        """Format, start, and wait until it serves.
+
+        Raises:
+            NoServer: there is no Java or no Kafka on this machine.
+            ServerFailed: it did not start; with the end of its log.
+        """
+        java = [program("java"), *JVM, f"-Dlog4j2.configurationFile={KAFKA / 'log4j2.properties'}"]
+        java += ["-cp", f"{kafka_jars()}/*"]
+        self._folder = temporary_folder("kafka")
+        try:
+            self._assign_ports()
+            self._format(java)
+            for broker in self.ids:
+                command = [*java, "kafka.Kafka", str(self._folder / f"{broker}.properties")]
+                process = ServerProcess(command, log=self._folder / f"{broker}.log")
+                self._brokers[broker] = process
+                process.start()
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End all brokers and delete their data."""
+        for process in self._brokers.values():
+            process.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def kill(self, broker: int) -> None:
+        """End a broker by SIGKILL; its data stays."""
+        self._brokers[broker].kill()
+
+    def restart(self, broker: int) -> None:
+        """Start a broker on its data, after killing it if it runs; `wait_ready` waits for it."""
+        self._brokers[broker].kill()
+        self._brokers[broker].start()
+
+    def freeze(self, broker: int) -> None:
+        """SIGSTOP: its connections stay open and nothing answers."""
+        self._brokers[broker].freeze()
+
+    def thaw(self, broker: int) -> None:
+        """SIGCONT."""
+        self._brokers[broker].thaw()
+
+    def wait_ready(self, seconds: float = _START_SECONDS) -> None:
+        """Wait until every broker is up and every partition has all its replicas in sync.
+
+        Raises:
+            ServerFailed: it did not happen in time, or a broker ended; with the end of its log.
+        """
+        deadline = time.monotonic() + seconds
+        for broker, process in self._brokers.items():
+            while _STARTED not in process.output():
+                self._check(broker, deadline, "did not start")
+                time.sleep(0.1)
+        while not self._in_sync():
+            self._check(self.ids[0], deadline, "has replicas that are not in sync")
+            time.sleep(0.1)
+
+    def _in_sync(self) -> bool:
+        admin = AdminClient({"bootstrap.servers": ",".join(self.bootstrap), "log_level": 0})
+        try:
+            metadata: ClusterMetadata = admin.list_topics(timeout=5)
+        except KafkaException:
+            return False
+        partitions = [
+            partition
+            for topic in metadata.topics.values()
+            for partition in topic.partitions.values()
+        ]
+        return set(metadata.brokers) == set(self.ids) and all(
+            partition.leader in self.ids and set(partition.isrs) == set(partition.replicas)
+            for partition in partitions
+        )
+
+    def _check(self, broker: int, deadline: float, problem: str) -> None:
+        process = self._brokers[broker]
+        if not process.alive or time.monotonic() > deadline:
+            state = "is alive" if process.alive else "ended"
+            raise ServerFailed(
+                f"broker {broker} {problem} and {state}:\n{process.output()[-4000:]}"
+            )
+
+    def _assign_ports(self) -> None:
+        listeners = ["PLAINTEXT", "CONTROLLER"]
+        wanted = [(broker, listener) for broker in self.ids for listener in listeners]
+        self._ports = dict(zip(wanted, free_ports(len(wanted)), strict=True))
+
+    def _format(self, java: list[str]) -> None:
+        """Give every broker its settings and an empty log; all at once, since each takes a JVM."""
+        formatting = []
+        for broker in self.ids:
+            path = self._folder / f"{broker}.properties"
+            write_properties(path, self._properties(broker))
+            tool = [*java, "kafka.tools.StorageTool", "format", "--config", str(path)]
+            formatting.append(
+                subprocess.Popen(
+                    [*tool, "--cluster-id", self.cluster_id],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+        for process in formatting:
+            output, _ = process.communicate(timeout=_START_SECONDS)
+            if process.returncode != 0:
+                raise ServerFailed(f"the storage could not be formatted:\n{output[-4000:]}")
+
+    def _properties(self, broker: int) -> dict[str, str]:
+        listeners = [
+            f"{listener}://127.0.0.1:{port}"
+            for (owner, listener), port in self._ports.items()
+            if owner == broker
+        ]
+        voters = [f"{other}@127.0.0.1:{self._ports[other, 'CONTROLLER']}" for other in self.ids]
+        return {
+            **settings(len(self.ids)),
+            "node.id": str(broker),
+            "listeners": ",".join(listeners),
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.quorum.voters": ",".join(voters),
+            "log.dirs": str(self._folder / f"data-{broker}"),
+            **self._extra,
+        }
