@@ -58,6 +58,20 @@ class Batch(NamedTuple):
     leader_epoch: int
 
 
+class Aborted(NamedTuple):
+    """A transaction that the broker lists as aborted: whose it was, and where it began."""
+
+    producer_id: int
+    first: int
+
+
+class Piece(NamedTuple):
+    """Some batches of a partition in a row, and the aborted transactions that reach into them."""
+
+    batches: list[Batch]
+    aborted: frozenset[Aborted]
+
+
 class FormatUnread(Exception):
     """What stands there is no record batch of version 2."""
 

@@ -20,12 +20,18 @@ something else than record batches of version 2).
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import kafka.errors as kafka_errors
 from kafka.protocol.consumer import FetchRequest, IsolationLevel
 
-from platform_assets.adapters.kafka.batch_headers import Batch, FormatUnread, parse_batches
+from platform_assets.adapters.kafka.batch_headers import (
+    Aborted,
+    Batch,
+    FormatUnread,
+    Piece,
+    parse_batches,
+)
 from platform_assets.adapters.kafka.errors import Where, damaged, unreachable
 from platform_assets.adapters.kafka.metadata import described_topic, without_leader
 from platform_assets.errors import OffsetExpired, OffsetTruncated, StreamRecreated
@@ -49,20 +55,6 @@ _PATIENCE = 0.75
 _PAUSE_SECONDS = 0.1
 _OUT_OF_RANGE = object()
 _NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
-
-
-class Aborted(NamedTuple):
-    """A transaction that the broker lists as aborted: whose it was, and where it began."""
-
-    producer_id: int
-    first: int
-
-
-class Piece(NamedTuple):
-    """Some batches of a partition in a row, and the aborted transactions that reach into them."""
-
-    batches: list[Batch]
-    aborted: frozenset[Aborted]
 
 
 class BatchScan:
