@@ -4,12 +4,13 @@ The home is opened once per Dagster run or sensor tick, so that a change of a de
 with the next one and never in the middle of one.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from platform_assets.errors import SettingsInvalid
+from platform_assets.errors import PlatformError, SettingsInvalid
 from platform_assets.pipeline import Platform
 from platform_assets.settings import load_settings
 
@@ -33,8 +34,14 @@ class PlatformResource(dg.ConfigurableResource[None]):
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Return the values that Dagster must not get to see; none where the home is unusable."""
+        """Return the values that Dagster must not get to see.
+
+        Where the feeds cannot be read nothing is done for them, and the settings alone name secrets;
+        where the settings cannot be read either, there are none.
+        """
         try:
-            return load_settings(Path(self.home)).secret_values()
-        except SettingsInvalid:
+            return self.open().secret_values()
+        except PlatformError:
+            with suppress(SettingsInvalid):
+                return load_settings(Path(self.home)).secret_values()
             return frozenset()

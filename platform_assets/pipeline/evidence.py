@@ -58,7 +58,7 @@ def run_records(platform: Platform, run: RunId, held: Held) -> RunRecords:
         epoch=held.epoch,
         nonce=held.nonce,
         trust=platform.trust,
-        secrets=platform.settings.secret_values(),
+        secrets=platform.secret_values(),
     )
 
 

@@ -30,6 +30,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.scratch import scratch_folder
+from platform_assets.pipeline.secret_values import declared_secrets
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
 
@@ -112,6 +113,10 @@ class Platform:
     def trust(self) -> Trust:
         """The trusted public keys of this home, as they stand now."""
         return FileTrust(self.home / self.settings.keys.trusted)
+
+    def secret_values(self) -> frozenset[str]:
+        """Return the values that must not reach any record, as they are now."""
+        return self.settings.secret_values() | declared_secrets(self.feeds.values(), self.home)
 
     def feed(self, name: str) -> FeedDeclaration:
         """Return a declared feed.
