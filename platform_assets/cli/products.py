@@ -73,14 +73,19 @@ def read(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet or FILE.ndjson.")
     ] = None,
+    digest: Annotated[
+        bool,
+        typer.Option("--digest", help="Print the digest of the events, positions left out."),
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Read a certified product through the gate; every part is hashed before the first row.
 
-    Without --out the first rows are shown. A file that stands at --out is replaced as a whole.
+    Without --out and --digest the first rows are shown. A file that stands at --out is replaced as a
+    whole. The digest is the same for the same events, whichever stream they came by.
     """
-    from platform_assets.pipeline import open_product  # noqa: PLC0415
+    from platform_assets.pipeline import events_digest, open_product  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
@@ -89,18 +94,21 @@ def read(
     if target is not None:
         with written_whole(target) as staged:
             _write(opened, staged, target.suffix)
+    events = events_digest([opened]).value if digest else None
 
     def text(console: Console) -> None:
         console.print(
             f"{product} of {run}: {opened.rows:,} certified rows, generation {opened.generation}, "
             f"manifest {tables.short(opened.manifest_digest)}"
         )
-        if target is None:
-            tables.rows(console, opened.scan())
-        else:
+        if events is not None:
+            console.print(f"events {events}", soft_wrap=True, highlight=False)
+        if target is not None:
             console.print(f"written to {target}", soft_wrap=True, markup=False, highlight=False)
+        if target is None and events is None:
+            tables.rows(console, opened.scan())
 
-    call.answer(_answer(opened, target), text)
+    call.answer({**_answer(opened, target), "events_digest": events}, text)
 
 
 def revoke(

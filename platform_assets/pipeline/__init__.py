@@ -8,6 +8,7 @@ from platform_assets.pipeline.build import build
 from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.close import close
 from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.events_digest import events_digest
 from platform_assets.pipeline.inspect import product_state, run_details, run_summary
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
@@ -29,6 +30,7 @@ __all__ = [
     "certify",
     "close",
     "consume",
+    "events_digest",
     "export_run",
     "finish",
     "is_closed",
