@@ -66,8 +66,17 @@ class StreamSink(Protocol):
         """Let go of connections."""
         ...
 
+    def partitions(self) -> list[str]:
+        """Return the partitions that take records now, in their natural order.
+
+        Raises:
+            SourceUnreachable: the stream did not answer.
+            SourceChanged: there is no such stream.
+        """
+        ...
+
     def send(self, records: Iterable[Outgoing]) -> SendReport:
-        """Send records, in order within each key, and and wait until the fate of each is known.
+        """Send records, in order within each key, and wait until the fate of each is known.
 
         The records are taken one by one; no more than a bounded number is held in memory.
 
