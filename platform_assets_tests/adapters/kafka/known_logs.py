@@ -1,0 +1,165 @@
+"""Real logs whose content is known: producers keep a ledger of what they wrote and how it ended.
+
+The ledger is what the brokers acknowledged: partition and offset of each record, and whether its
+transaction was committed, aborted, or left open.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from platform_assets.adapters.kafka.batches import BatchScan
+from platform_assets.adapters.kafka.connection import Brokers
+from platform_assets.adapters.kafka.gaps import classify
+from platform_assets.declarations import KafkaSource
+from platform_assets_tests.adapters.kafka.gap_model import holes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from platform_assets.adapters.kafka.metadata import Topic
+    from platform_assets.ports.streams import Gap
+
+SECONDS = 60
+
+
+@dataclass
+class Ledger:
+    """What was acknowledged: by partition, offset to value; aborted and open records apart."""
+
+    committed: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    aborted: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    undecided: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+
+    def of(self, outcome: str) -> dict[int, dict[int, bytes]]:
+        """Return the part of the ledger for an outcome of a transaction."""
+        return {"commit": self.committed, "abort": self.aborted, "open": self.undecided}[outcome]
+
+
+class Writer:
+    """A producer that keeps the ledger; one per transaction that is open at a time."""
+
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        topic: str,
+        ledger: Ledger,
+        *,
+        compression: str = "none",
+        transactions: bool = True,
+    ) -> None:
+        settings: dict[str, object] = {
+            "bootstrap.servers": ",".join(bootstrap),
+            "compression.type": compression,
+            "linger.ms": 5,
+            "log_level": 0,
+        }
+        if transactions:
+            settings["transactional.id"] = uuid.uuid4().hex
+            settings["transaction.timeout.ms"] = 600_000
+        self._producer = Producer(settings)
+        self._topic = topic
+        self._ledger = ledger
+        self._transactions = transactions
+        if transactions:
+            self._producer.init_transactions(SECONDS)
+
+    def write(
+        self, records: Sequence[tuple[int, bytes | None, bytes | None]], outcome: str = "commit"
+    ) -> None:
+        """Send records, (partition, key, value) each, and end their transaction; or leave it open."""
+        into = self._ledger.of(outcome)
+        failed: list[object] = []
+
+        def acknowledged(error: object, message: object) -> None:
+            if error is not None:
+                failed.append(error)
+                return
+            into[message.partition()][message.offset()] = message.value()  # type: ignore[attr-defined]
+
+        if self._transactions:
+            self._producer.begin_transaction()
+        for partition, key, value in records:
+            while True:
+                try:
+                    self._producer.produce(
+                        self._topic, value, key, partition, on_delivery=acknowledged
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)
+        assert self._producer.flush(SECONDS) == 0
+        assert not failed
+        if self._transactions and outcome == "commit":
+            self._producer.commit_transaction(SECONDS)
+        elif self._transactions and outcome == "abort":
+            self._producer.abort_transaction(SECONDS)
+
+
+def kafka_source(bootstrap: Sequence[str], *, seconds: int = 20) -> KafkaSource:
+    """Return the declaration of a source without security."""
+    return KafkaSource(kind="kafka", bootstrap=tuple(bootstrap), timeout_seconds=seconds)
+
+
+def brokers(bootstrap: Sequence[str], *, seconds: int = 20) -> Brokers:
+    """Return the brokers behind addresses, without security."""
+    return Brokers(kafka_source(bootstrap, seconds=seconds), Path())
+
+
+def read_committed(
+    bootstrap: Sequence[str], topic: str, partition: int, start: int, end: int
+) -> dict[int, bytes | None]:
+    """Return what a plain consumer of committed records gets between two offsets."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": ",".join(bootstrap),
+            "group.id": "known-logs",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "log_level": 0,
+        }
+    )
+    found: dict[int, bytes | None] = {}
+    try:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            for message in consumer.consume(10_000, 0.2):
+                if message.error() is not None or message.offset() >= end:
+                    return found
+                found[message.offset()] = message.value()
+        raise AssertionError("the end of the range was not reached")
+    finally:
+        consumer.close()
+
+
+def explained(
+    topic: Topic, partition: int, start: int, end: int, delivered: dict[int, bytes | None]
+) -> list[Gap]:
+    """Return the gaps that explain what was not delivered, from the real headers."""
+    scan = BatchScan(topic, topic.describe(), partition).scan
+    holes = holes_of((start, end), sorted(delivered))
+    return classify(
+        topic.name,
+        str(partition),
+        (start, end),
+        holes=holes,
+        policy=topic.cleanup_policy(),
+        scan=scan,
+    )
+
+
+def numbered(partition: int, count: int, size: int = 0) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield records of a partition whose values are all different."""
+    for number in range(count):
+        value = f"{uuid.uuid4().hex}-{number}".encode()
+        yield partition, str(number % 50).encode(), value.ljust(size, b".")
