@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.file_log import FileLog
-from platform_assets.declarations.sources import FileLogSource
+from platform_assets.adapters.file_log_sink import FileLogSink
+from platform_assets.declarations.sources import FileLogSource, KafkaSource, KinesisSource
 from platform_assets.errors import Usage
 
 if TYPE_CHECKING:
@@ -25,7 +26,16 @@ def open_source(declared: SourceDeclaration, topic: str, home: Path) -> StreamSo
 
 def open_sink(declared: SourceDeclaration, topic: str, home: Path) -> StreamSink:
     """Return a topic, stream or log as a sink; it connects when something is sent."""
-    del topic, home
+    if isinstance(declared, FileLogSource):
+        return FileLogSink(home / declared.path, topic)
+    if isinstance(declared, KafkaSource):
+        from platform_assets.adapters.kafka.sink import KafkaSink  # noqa: PLC0415 - see above
+
+        return KafkaSink(declared, topic, home=home)
+    if isinstance(declared, KinesisSource):
+        from platform_assets.adapters.kinesis.sink import KinesisSink  # noqa: PLC0415 - see above
+
+        return KinesisSink(declared, topic)
     raise _unknown(declared)
 
 
