@@ -31,7 +31,15 @@ from platform_assets.adapters.kafka.metadata import Topic
 from platform_assets.adapters.kafka.reader import PartitionReader
 from platform_assets.adapters.kafka.sizes import BatchSizes
 from platform_assets.adapters.kafka.standing import require_same, require_unbroken, require_within
-from platform_assets.ports.positions import Entry, Extent, Identity, Look, Position, Span
+from platform_assets.ports.positions import (
+    FIRST_LOOK,
+    Entry,
+    Extent,
+    Identity,
+    Look,
+    Position,
+    Span,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,7 +115,7 @@ class KafkaStream:
         del partition, offset
         return ""
 
-    def extents(self, look: Look) -> list[Extent]:
+    def extents(self, look: Look = FIRST_LOOK) -> list[Extent]:
         """Return the extent of every partition, from the log's start to the last stable offset.
 
         Raises:
