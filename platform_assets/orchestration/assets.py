@@ -74,6 +74,12 @@ def anchors_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinitio
     )
 
 
+def lag_asset(names: FeedNames) -> dg.AssetSpec:
+    """Return what waits in the streams. Nothing makes it; every tick of a sensor observes it."""
+    text = "What no window has taken yet, in records and seconds, as every tick finds it."
+    return dg.AssetSpec(names.lag, group_name=names.feed, description=text)
+
+
 def landing_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
     """Return the delivered bytes of a stream."""
 

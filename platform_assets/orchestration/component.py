@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 
 from platform_assets.declarations import FeedDeclaration
 from platform_assets.declarations.loading import load_feeds
-from platform_assets.orchestration.assets import feed_assets
+from platform_assets.orchestration.assets import feed_assets, lag_asset
 from platform_assets.orchestration.certifiers import feed_certifiers
 from platform_assets.orchestration.closure import catalogue_asset, evidence_asset
 from platform_assets.orchestration.jobs import feed_jobs
@@ -83,9 +83,14 @@ def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
     """Return the definitions of a feed that stands in a folder of feeds, without resources."""
     names = names_of(feed, tuple(other for other, _ in load_feeds(folder).values()))
     return dg.Definitions(
-        assets=[*feed_assets(names, feed), evidence_asset(names, feed), catalogue_asset(names)],
+        assets=[
+            *feed_assets(names, feed),
+            evidence_asset(names, feed),
+            catalogue_asset(names),
+            lag_asset(names),
+        ],
         asset_checks=feed_certifiers(names, feed),
         jobs=feed_jobs(names, feed),
-        sensors=[offsets_sensor(names), ready_to_close_sensor(names)],
+        sensors=[offsets_sensor(names, feed), ready_to_close_sensor(names)],
         schedules=[catch_up_schedule(names)],
     )

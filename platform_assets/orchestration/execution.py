@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 from platform_assets.errors import RunFailed
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration.definitions import definitions_for
+from platform_assets.orchestration.failures import error_of, is_outage
 from platform_assets.orchestration.names import FEED_TAG, FeedNames
 from platform_assets.pipeline import Platform, next_run
 
@@ -69,7 +70,8 @@ def run_feed_in_dagster(home: Path, feed: str, *, windows: int | None = None) ->
 
     Raises:
         UnknownThing: no such feed is declared.
-        SourceUnreachable: a stream did not answer.
+        SourceUnreachable: a stream did not answer, at the pin or in a step.
+        DependencyUnreachable, UnknownOutcome: nothing but an outage stopped a step.
         RunFailed: a step failed; the error lists every one.
     """
     home = home.absolute()
@@ -93,6 +95,7 @@ def execute_run(
     """Execute a job for the partition of one run, in this process.
 
     Raises:
+        DependencyUnreachable, UnknownOutcome: nothing but an outage stopped a step.
         RunFailed: a step failed or a blocking check did not pass.
     """
     instance.add_dynamic_partitions(str(names.partitions.name), [str(run)])
@@ -106,6 +109,10 @@ def execute_run(
     if result.success:
         return
     failures = [each for each in result.all_events if each.is_step_failure]
+    errors = [error_of(each.step_failure_data) for each in failures]
+    outages = [error for error in errors if error and is_outage(type(error))]
+    if outages and len(outages) == len(failures):
+        raise outages[0]
     raise RunFailed(
         f"{run} in Dagster (Dagster run {result.run_id})",
         expected="every step succeeds and every blocking check passes",

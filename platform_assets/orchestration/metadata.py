@@ -12,6 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.pipeline.lag import FeedLag
+
+#: How many partitions a tick shows; of more, those that lag most.
+SHOWN_PARTITIONS = 20
+
 Record = Mapping[str, Any]
 Metadata = dict[str, dg.MetadataValue[Any]]
 
@@ -32,6 +37,28 @@ def anchors_metadata(anchors: Record) -> Metadata:
         "predecessor": dg.MetadataValue.text(anchors["predecessor"] or "none"),
         "ranges": _table(("stream", "partition", "start", "end", "origin"), ranges),
     }
+
+
+def lag_metadata(lag: FeedLag, *, open_runs: int) -> Metadata:
+    """Show what waits in a feed: in all, and partition by partition, the worst first where many are.
+
+    Seconds are left out where no source knows them. An unknown age is not an age of none.
+    """
+    many = len(lag.partitions) > SHOWN_PARTITIONS
+    shown = lag.worst(SHOWN_PARTITIONS) if many else lag.partitions
+    found: Metadata = {
+        "records": dg.MetadataValue.int(lag.records),
+        "open_runs": dg.MetadataValue.int(open_runs),
+        "partitions": dg.MetadataValue.int(len(lag.partitions)),
+    }
+    if lag.seconds is not None or not lag.records:
+        found["seconds"] = dg.MetadataValue.float(lag.seconds or 0.0)
+    for part in shown:
+        name = f"{part.stream}/{part.partition}"
+        found[f"{name} records"] = dg.MetadataValue.int(part.records)
+        if part.seconds is not None or not part.records:
+            found[f"{name} seconds"] = dg.MetadataValue.float(part.seconds or 0.0)
+    return found
 
 
 def landing_metadata(receipt: Record) -> Metadata:

@@ -14,13 +14,16 @@ from platform_assets.declarations import FeedDeclaration
 from platform_assets.errors import DeclarationInvalid
 
 #: Names of assets that every feed has; no product or consumer can have them.
-RESERVED_ASSETS = ("anchors", "evidence", "catalogue")
+RESERVED_ASSETS = ("anchors", "lag", "evidence", "catalogue")
 
 #: The check that mirrors the certificate's verdict; no declared check can have its name.
 CERTIFICATE_CHECK = "certificate"
 
-#: The tag by which a home's queue keeps the runs of a feed one after the other.
+#: The tag by which the runs of a feed are found.
 FEED_TAG = "platform_assets/feed"
+
+#: The tag by which a home's queue keeps runs of a feed that build on each other one after the other.
+IN_ORDER_TAG = "platform_assets/in_order"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class FeedNames:
     def anchors(self) -> dg.AssetKey:
         """The pinned window."""
         return dg.AssetKey([self.feed, "anchors"])
+
+    @property
+    def lag(self) -> dg.AssetKey:
+        """What waits in the streams, as every tick finds it."""
+        return dg.AssetKey([self.feed, "lag"])
 
     def landing(self, stream: str) -> dg.AssetKey:
         """The delivered bytes of a stream."""

@@ -50,6 +50,16 @@ class WindowStatus:
         """The number of offsets that wait in all partitions."""
         return sum(part.records for part in self.waiting)
 
+    @property
+    def left(self) -> int:
+        """The number of offsets that wait on when the window is pinned."""
+        return self.records - sum(part.records for part in self.window)
+
+    @property
+    def last(self) -> int:
+        """The sequence of the newest run, as it was at the look; 0 for an empty log."""
+        return int(RunId.parse(self.head["run_id"]).sequence) if self.head else 0
+
 
 def pin(platform: Platform, feed: str, *, force: bool = True) -> RunId | None:
     """Pin the next window and return its run; None where nothing is new.
@@ -65,7 +75,13 @@ def pin(platform: Platform, feed: str, *, force: bool = True) -> RunId | None:
         ChainBroken: the feed's log does not link.
         UnknownOutcome: the store does not say what it wrote; look again.
     """
-    status = window_status(platform, feed)  # 1, 2, 3
+    return pin_window(platform, feed, window_status(platform, feed), force=force)  # 1, 2, 3
+
+
+def pin_window(
+    platform: Platform, feed: str, status: WindowStatus, *, force: bool = True
+) -> RunId | None:
+    """Pin the window of a look that was taken already; for the rest as `pin` does."""
     if not is_worth_pinning(status.window) or not (force or status.due):
         return None
     config_digest, configuration = platform.configuration(feed)
@@ -148,14 +164,6 @@ def named(source: StreamSource, part: Range) -> Range:
     if part.start == part.end:
         return replace(part, native_end=part.native_start)
     return replace(part, native_end=source.native(part.partition, part.end))
-
-
-def lag(platform: Platform, feed: str) -> dict[str, dict[str, int]]:
-    """Return how many offsets wait, by stream and partition."""
-    found: dict[str, dict[str, int]] = {}
-    for part in window_status(platform, feed).waiting:
-        found.setdefault(part.stream, {})[part.partition] = part.records
-    return found
 
 
 def log_head(platform: Platform, feed: str) -> dict[str, Any] | None:

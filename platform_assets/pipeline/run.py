@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
 
 
+#: By a feed's log: the last of the runs that are closed without an exception, and its anchors' version.
+_closed: dict[str, tuple[int, str | None]] = {}
+
+
 class Progress(Protocol):
     """Is told when a step of a run begins and ends."""
 
@@ -61,7 +65,45 @@ def next_run(platform: Platform, feed: str) -> RunId | None:
 
 def open_run(platform: Platform, feed: str) -> RunId | None:
     """Return the earliest run that is not closed."""
-    return next((run for run in runs(platform, feed) if not is_closed(platform, run)), None)
+    return next(iter(open_runs(platform, feed)), None)
+
+
+def open_runs(platform: Platform, feed: str, *, through: int | None = None) -> list[RunId]:
+    """Return every run that is not closed, earliest first.
+
+    How far a feed's runs are closed without an exception is remembered within the process, because
+    closed runs stay closed, and a sensor that asks every few seconds shall not ask for all of them.
+
+    Args:
+        platform: the opened home.
+        feed: the feed's name.
+        through: the last sequence that counts; None for all.
+    """
+    every = [run for run in runs(platform, feed) if through is None or run.sequence <= through]
+    closed = _closed_through(platform, feed)
+    found = [run for run in every if run.sequence > closed and not is_closed(platform, run)]
+    last = found[0].sequence - 1 if found else (every[-1].sequence if every else 0)
+    if last > closed:
+        _closed[_log_of(platform, feed)] = (last, _anchors_version(platform, RunId(feed, last)))
+    return found
+
+
+def _closed_through(platform: Platform, feed: str) -> int:
+    """Return up to which run all are known to be closed; 0 where the log is not the remembered one."""
+    last, version = _closed.get(_log_of(platform, feed), (0, ""))
+    if last and _anchors_version(platform, RunId(feed, last)) == version:
+        return last
+    return 0
+
+
+def _log_of(platform: Platform, feed: str) -> str:
+    first = layout.anchors_path(RunId(feed, 1))
+    return str(platform.store.local_path(first)) if platform.store.exists(first) else ""
+
+
+def _anchors_version(platform: Platform, run: RunId) -> str | None:
+    path = layout.anchors_path(run)
+    return platform.store.stat(path).version if platform.store.exists(path) else None
 
 
 def runs(platform: Platform, feed: str) -> list[RunId]:

@@ -30,10 +30,11 @@ OUTPUTS = (*PRODUCTS, *CONSUMERS)
 def test_every_step_of_a_feed_is_an_asset_partitioned_by_its_runs(home: Path) -> None:
     graph = definitions_for(home).resolve_asset_graph()
     steps = ["anchors", "events_landing", "events_admission", *OUTPUTS, "evidence", "catalogue"]
-    assert {"/".join(key.path) for key in graph.get_all_asset_keys()} == {
+    assert {"/".join(key.path) for key in graph.materializable_asset_keys} == {
         f"shop/{step}" for step in steps
     }
-    for key in graph.get_all_asset_keys():
+    assert graph.external_asset_keys == {dg.AssetKey(["shop", "lag"])}
+    for key in graph.materializable_asset_keys:
         assert graph.get(key).partitions_def == dg.DynamicPartitionsDefinition(name="shop_runs")
 
 

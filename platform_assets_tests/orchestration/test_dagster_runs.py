@@ -11,10 +11,9 @@ import dagster as dg
 import duckdb
 import pytest
 
-from platform_assets.errors import CertificateFailed, PlatformError, RunFailed, SourceUnreachable
+from platform_assets.errors import CertificateFailed, RunFailed
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance, run_feed_in_dagster
-from platform_assets.orchestration.failures import refusals_fail_the_step
 from platform_assets.pipeline import Platform, finish, open_product, pin, run_summary
 from platform_assets.pipeline.state import is_closed
 from platform_assets_tests.orchestration.dagster_steps import done, execute, failed_checks, refusals
@@ -130,24 +129,6 @@ def test_a_consumer_launched_before_any_certification_is_refused(
     run = pinned(home)
     execute(home, instance, run, "events_landing", "events_admission")
     assert refusals(execute(home, instance, run, "totals")) == {"shop__totals": "ProductMissing"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "retried"), [(CertificateFailed, False), (SourceUnreachable, True)]
-)
-def test_a_refusal_is_a_failure_with_its_fields_that_only_an_outage_may_retry(
-    kind: type[PlatformError], retried: bool
-) -> None:
-    with pytest.raises(dg.Failure) as raised, refusals_fail_the_step(frozenset()):
-        raise kind("it", expected="this", found="that", remedy="Do so.")
-    assert raised.value.allow_retries is retried
-    assert {key: value.value for key, value in raised.value.metadata.items()} == {
-        "code": kind.__name__,
-        "thing": "it",
-        "expected": "this",
-        "found": "that",
-        "remedy": "Do so.",
-    }
 
 
 def test_the_pass_of_a_later_run_does_not_let_a_failed_run_be_read(

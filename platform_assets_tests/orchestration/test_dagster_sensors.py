@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 
-from platform_assets.errors import SourceUnreachable
 from platform_assets.identifiers import RunId
-from platform_assets.orchestration import home_instance, sensors
+from platform_assets.orchestration import home_instance, sensors, ticks
+from platform_assets.orchestration.metadata import lag_metadata
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, finish, pin, runs
+from platform_assets.pipeline.lag import FeedLag, PartitionLag
 from platform_assets_tests.orchestration.dagster_steps import execute
-from platform_assets_tests.orchestration.shop_home import append, good_window, redeclare
+from platform_assets_tests.orchestration.shop_home import append, good_window, order, redeclare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = FeedNames("shop")
-R1 = "shop-00000001"
+R1, R2, R3 = (f"shop-0000000{sequence}" for sequence in (1, 2, 3))
 
 
-def tick(sensor: dg.SensorDefinition, home: Path, instance: dg.DagsterInstance) -> Any:
+def offsets(home: Path) -> dg.SensorDefinition:
+    return sensors.offsets_sensor(NAMES, Platform.open(home).feed("shop"))
+
+
+def tick(
+    sensor: dg.SensorDefinition,
+    home: Path,
+    instance: dg.DagsterInstance,
+    cursor: str | None = None,
+) -> Any:
     """Evaluate a sensor and return what it answers: a result, a request or a reason to skip."""
     resources = {"platform": PlatformResource(home=str(home))}
-    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+    with dg.build_sensor_context(instance=instance, resources=resources, cursor=cursor) as context:
         return sensor(context)
 
 
@@ -39,18 +48,27 @@ def close_what_is_there(home: Path) -> None:
 
 
 def keys(answer: Any) -> list[str | None]:
-    requests = getattr(answer, "run_requests", None) or []
-    return [request.run_key for request in requests]
+    return [request.run_key for request in answer.run_requests]
+
+
+def reason(answer: Any) -> str:
+    return str(answer.skip_reason.skip_message) if answer.skip_reason else ""
+
+
+def measured(answer: Any) -> dict[str, Any]:
+    """Return the numbers of the one observation that a tick reports."""
+    (observed,) = answer.asset_events
+    assert observed.asset_key == dg.AssetKey(["shop", "lag"])
+    return {name: value.value for name, value in observed.metadata.items()}
 
 
 def test_a_due_window_is_pinned_and_its_run_is_asked_for(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
     append(home, good_window(1))
-    data = tick(sensors.offsets_sensor(NAMES), home, instance)
+    data = tick(offsets(home), home, instance)
     (request,) = data.run_requests or []
     assert (request.run_key, request.partition_key) == (R1, R1)
-    assert request.tags["platform_assets/feed"] == "shop"
     (partitions,) = data.dynamic_partitions_requests or []
     assert list(partitions.partition_keys) == [R1]
     assert runs(Platform.open(home), "shop") == [RunId("shop", 1)]
@@ -59,9 +77,9 @@ def test_a_due_window_is_pinned_and_its_run_is_asked_for(
 def test_nothing_new_is_a_skip_that_says_so_and_pins_nothing(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    data = tick(sensors.offsets_sensor(NAMES), home, instance)
+    data = tick(offsets(home), home, instance)
     assert keys(data) == []
-    assert data.skip_message
+    assert reason(data) == "no window of shop is due; 0 offsets wait"
     assert runs(Platform.open(home), "shop") == []
 
 
@@ -70,9 +88,9 @@ def test_a_window_that_is_not_due_yet_waits(home: Path, instance: dg.DagsterInst
     append(home, good_window(1))
     close_what_is_there(home)
     append(home, good_window(11))
-    data = tick(sensors.offsets_sensor(NAMES), home, instance)
+    data = tick(offsets(home), home, instance)
     assert keys(data) == []
-    assert "5 offsets wait" in str(data.skip_message)
+    assert reason(data) == "no window of shop is due; 5 offsets wait"
     assert len(runs(Platform.open(home), "shop")) == 1
 
 
@@ -81,43 +99,107 @@ def test_a_window_pinned_by_a_process_that_died_is_asked_for(
 ) -> None:
     append(home, good_window(1))
     pin(Platform.open(home), "shop")
-    assert keys(tick(sensors.offsets_sensor(NAMES), home, instance)) == [R1]
+    assert keys(tick(offsets(home), home, instance)) == [R1]
 
 
-def test_no_window_is_pinned_while_a_run_is_open(home: Path, instance: dg.DagsterInstance) -> None:
-    append(home, good_window(1))
-    tick(sensors.offsets_sensor(NAMES), home, instance)
-    append(home, good_window(11))
-    assert keys(tick(sensors.offsets_sensor(NAMES), home, instance)) == [R1]
-    assert len(runs(Platform.open(home), "shop")) == 1
-
-
-def test_an_outage_fails_the_tick_and_is_never_a_skip(
+def test_no_window_is_pinned_while_as_many_runs_are_open_as_may_be(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    shutil.rmtree(home / "data")
-    with pytest.raises(SourceUnreachable):
-        tick(sensors.offsets_sensor(NAMES), home, instance)
+    redeclare(home, "max_records: 1000", "max_records: 5\n    max_open_runs: 2")
+    append(home, [order(number, cents=0) for number in range(12_355)])
+    first = tick(offsets(home), home, instance)
+    assert keys(first) == [R1]  # the second waits, because the first is in its horizon
+    assert not execute(home, instance, R1).success
+    second = tick(offsets(home), home, instance)
+    assert keys(second) == []
+    assert reason(second) == (
+        f"2 of 2 runs are open: {R1} (failed: DagsterAssetCheckFailedError), "
+        f"{R2} (waits for those before it); 12,345 offsets wait"
+    )
+    assert len(runs(Platform.open(home), "shop")) == 2
+
+
+def test_independent_runs_are_asked_for_side_by_side_each_once(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    redeclare(home, "max_records: 1000", "max_records: 5\n    max_open_runs: 3")
+    redeclare(home, "  products:\n", "  dedupe: {horizon_runs: 0}\n  products:\n")
+    for first in (1, 11, 21, 31):
+        append(home, good_window(first))
+    asked = tick(offsets(home), home, instance)
+    assert keys(asked) == [R1, R2, R3]
+    (partitions,) = asked.dynamic_partitions_requests
+    assert list(partitions.partition_keys) == [R1, R2, R3]
+    assert execute(home, instance, R2).success
+    assert keys(tick(offsets(home), home, instance)) == [R1, R3, "shop-00000004"]
+
+
+def test_a_tick_reports_the_lag_that_it_found_as_numbers(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    redeclare(home, "max_age_seconds: 0", "max_age_seconds: 86400")
+    append(home, good_window(1))
+    close_what_is_there(home)
+    append(home, good_window(11))
+    waiting = tick(offsets(home), home, instance)
+    assert measured(waiting) == {
+        "records": 5,
+        "open_runs": 0,
+        "partitions": 1,
+        "events/0 records": 5,
+    }  # a file log does not know when its records arrived
+    redeclare(home, "max_age_seconds: 86400", "max_age_seconds: 0")
+    taken = tick(offsets(home), home, instance)
+    assert keys(taken) == [R2]
+    assert measured(taken)["records"] == 5
+    assert measured(taken)["open_runs"] == 1
+    assert not measured(tick(offsets(home), home, instance))["records"]
+
+
+def test_a_feed_that_stays_without_lag_reports_it_once(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    idle = tick(offsets(home), home, instance)
+    assert measured(idle)["records"] == 0
+    again = tick(offsets(home), home, instance, cursor=idle.cursor)
+    assert again.asset_events == []
+    append(home, good_window(1))
+    busy = tick(offsets(home), home, instance, cursor=again.cursor)
+    assert measured(busy)["records"] == 5
+    assert measured(tick(offsets(home), home, instance, cursor=busy.cursor))["records"] == 0
+
+
+@pytest.mark.parametrize("partitions", [20, 21])
+def test_of_many_partitions_those_that_lag_most_are_shown(partitions: int) -> None:
+    lag = FeedLag(
+        tuple(PartitionLag("events", str(n), n, float(n) if n else None) for n in range(partitions))
+    )
+    shown = {name: value.value for name, value in lag_metadata(lag, open_runs=0).items()}
+    assert shown["records"] == sum(range(partitions))
+    assert shown["seconds"] == partitions - 1
+    assert shown["partitions"] == partitions
+    assert len([name for name in shown if name.endswith(" records")]) == 20
+    assert (shown.get("events/0 seconds") == 0.0) == (partitions == 20)
 
 
 def test_an_open_run_is_closed_once_all_of_it_is_certified(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
     ready = sensors.ready_to_close_sensor(NAMES)
-    assert "no run" in str(tick(ready, home, instance).skip_message)
+    assert reason(tick(ready, home, instance)) == "no run of shop is open"
     append(home, good_window(1))
     run = pin(Platform.open(home), "shop")
     execute(home, instance, str(run), "events_landing", "events_admission", "orders")
-    waiting = str(tick(ready, home, instance).skip_message)
+    waiting = reason(tick(ready, home, instance))
     assert "refunds" in waiting
     assert "orders" not in waiting
     for output in ("refunds", "visits", "totals", "refund_rate"):
         assert execute(home, instance, str(run), output).success
-    request = tick(ready, home, instance)
+    (request,) = tick(ready, home, instance).run_requests
     assert request.partition_key == str(run)
-    assert tick(ready, home, instance).run_key == request.run_key
+    assert keys(tick(ready, home, instance)) == [request.run_key]
     assert execute(home, instance, str(run), job="shop_close").success
-    assert "no run" in str(tick(ready, home, instance).skip_message)
+    assert reason(tick(ready, home, instance)) == "no run of shop is open"
 
 
 def test_the_schedule_takes_up_a_window_that_is_not_full(home: Path) -> None:
@@ -131,15 +213,18 @@ def test_the_schedule_takes_up_a_window_that_is_not_full(home: Path) -> None:
         home_instance(home) as instance,
         dg.build_schedule_context(instance=instance, resources=resources) as context,
     ):
-        request = schedule(context)
-        assert request.partition_key == "shop-00000002"
-        assert instance.get_dynamic_partitions("shop_runs") == ["shop-00000002"]
+        (request,) = schedule(context)
+        assert request.partition_key == R2
+        assert instance.get_dynamic_partitions("shop_runs") == [R2]
+        (kept,) = instance.fetch_observations(NAMES.lag, limit=9).records
+        assert kept.asset_observation is not None
+        assert kept.asset_observation.metadata["records"].value == 5
 
 
 def test_keys_of_old_closed_runs_are_retired_and_open_ones_stay(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sensors, "LIVE_RUNS", 1)
+    monkeypatch.setattr(ticks, "LIVE_RUNS", 1)
     redeclare(home, "  products:\n", "  dedupe: {horizon_runs: 0}\n  products:\n")
     platform = Platform.open(home)
     for first in (1, 11, 21):
@@ -148,4 +233,4 @@ def test_keys_of_old_closed_runs_are_retired_and_open_ones_stay(
     assert execute(home, instance, R1).success
     known = instance.get_dynamic_partitions("shop_runs")
     assert known == [R1]
-    assert sensors.retired(platform, [str(run) for run in runs(platform, "shop")]) == [R1]
+    assert ticks.retired(platform, [str(run) for run in runs(platform, "shop")]) == [R1]

@@ -1,0 +1,111 @@
+"""Backpressure: only so many runs of a feed are open at a time, and each starts only when it can.
+
+1. Look at the streams, and count the open runs up to the head of the log as it was at that look.
+2. While fewer are open than the feed allows, pin the next window, if it is due, and look again. Two
+   processes that do this at once plan the same sequence, and the store lets one of them create it; so
+   both together pin no more than one alone.
+3. Tell which of the open runs can proceed. A run takes into account what runs before it admitted and
+   made, as far back as the dedupe horizon and the history that consumers and checks read; it can
+   proceed when those are closed. Runs that reach back to none are independent and may run side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_assets.declarations.checks import ReferentialCheck
+from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.lag import FeedLag, lag_of
+from platform_assets.pipeline.pin import pin_window, window_status
+from platform_assets.pipeline.run import open_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from platform_assets.declarations import FeedDeclaration
+    from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.platform import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one look at a feed found, and what it led to.
+
+    Attributes:
+        lag: what waited when the look began.
+        left: the number of offsets that wait still.
+        open: the open runs, earliest first, those that were pinned just now included.
+        ready: those of them that can proceed, in order.
+        limit: how many may be open.
+    """
+
+    lag: FeedLag
+    left: int
+    open: tuple[RunId, ...]
+    ready: tuple[RunId, ...]
+    limit: int
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is pinned until a run is closed."""
+        return len(self.open) >= self.limit
+
+
+def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
+    """Pin as many windows as are due and may be open, and tell which open runs can proceed.
+
+    Args:
+        platform: the opened home.
+        feed: the feed's name.
+        force: pin whatever is there; otherwise only windows that are due.
+
+    Raises:
+        SourceUnreachable, SourceChanged, OffsetExpired, OffsetTruncated, ChainBroken,
+            UnknownOutcome: as for `pin`; windows that were pinned before stay, and are found as open
+            runs the next time.
+        GateRefusal, EvidenceInconsistent: a seal stands and does not verify.
+    """
+    limit = platform.feed(feed).window.max_open_runs
+    status = window_status(platform, feed)  # 1
+    found = lag_of(status.waiting, platform.clock.now())
+    left, standing = status.records, open_runs(platform, feed, through=status.last)
+    while len(standing) < limit:  # 2
+        pinned = pin_window(platform, feed, status, force=force)
+        if pinned is None:
+            break
+        left, standing = status.left, [*standing, pinned]
+        if not left:
+            break
+        if len(standing) < limit:
+            status = window_status(platform, feed)
+            left, standing = status.records, open_runs(platform, feed, through=status.last)
+    return Turn(
+        lag=found,
+        left=left,
+        open=tuple(standing),
+        ready=tuple(run for run in standing if can_proceed(platform, run, standing)),  # 3
+        limit=limit,
+    )
+
+
+def can_proceed(platform: Platform, run: RunId, standing: Collection[RunId]) -> bool:
+    """Tell whether every run that this one takes into account is closed, given those that are open."""
+    reach = reach_of(platform.run_configuration(run).declaration)
+    return not any(before in standing for before in earlier_runs(run, reach))
+
+
+def reach_of(declaration: FeedDeclaration) -> int:
+    """Return how many runs before it a run of the feed takes into account."""
+    reads = [read for consumer in declaration.consumers.values() for read in consumer.reads]
+    checks = [
+        check
+        for output in declaration.outputs().values()
+        for check in output.checks
+        if isinstance(check, ReferentialCheck)
+    ]
+    return max(
+        declaration.dedupe.horizon_runs,
+        *(read.history_runs for read in reads),
+        *(check.history_runs for check in checks),
+    )
