@@ -243,19 +243,19 @@ async def described_topic(session: Session, name: str) -> Description:
                 include_topic_authorized_operations=False,
             )
         )
-        session.learn(answer)
         topic = answer.topics[0]
+        leaders = {
+            row.partition_index: Leader(row.leader_id, row.leader_epoch) for row in topic.partitions
+        }
+        session.learn(answer)  # only now: for a recreated topic it overwrites the epochs
         error = kafka_errors.for_code(topic.error_code)
-        if error is kafka_errors.NoError and topic.partitions:
+        if error is kafka_errors.NoError and leaders:
             uuid = topic.topic_id if topic.topic_id is not None and topic.topic_id.int else None
-            rows = sorted(topic.partitions, key=lambda row: row.partition_index)
             return Description(
                 cluster=answer.cluster_id or "",
                 topic_id=_printed(uuid),
                 uuid=uuid,
-                leaders={
-                    row.partition_index: Leader(row.leader_id, row.leader_epoch) for row in rows
-                },
+                leaders=dict(sorted(leaders.items())),
             )
         missing += error is kafka_errors.UnknownTopicOrPartitionError
         if missing >= _TIMES_MISSING:
