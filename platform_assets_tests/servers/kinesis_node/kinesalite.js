@@ -1,6 +1,7 @@
 // Starts kinesalite on KINESIS_HOST and KINESIS_PORT (0: any free port) and says where it listens.
 // `POST /clock` with a number moves the server's clock forward by so many seconds: iterators expire
-// after 300 of them and records after their retention, without a test having to wait.
+// after 300 of them and records after their retention, without a test having to wait. Its answers carry
+// that clock's date.
 require("./leash.js");
 
 const now = Date.now;
@@ -17,6 +18,8 @@ const server = require("kinesalite")({
 const [answer] = server.listeners("request");
 server.removeAllListeners("request");
 server.on("request", (request, response) => {
+  // Node would tell the machine's time here, and a client asks this header what time it is.
+  response.setHeader("Date", new Date(Date.now()).toUTCString());
   if (request.url !== "/clock") return answer(request, response);
   let body = "";
   request.on("data", (piece) => (body += piece));
