@@ -191,6 +191,15 @@ def kinesis_moto() -> Iterator[KinesisServer]:
         yield _session_server("PLATFORM_TESTS_KINESIS_MOTO", "moto", _moto, stack)
 
 
+@pytest.fixture
+def kinesis_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the platform's own adapters find false credentials, for one test."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+
 @contextmanager
 def _moto() -> Iterator[KinesisServer]:
     with moto_server() as endpoint:

@@ -11,7 +11,8 @@ What happens to the request tells how much a client may conclude:
 - not forwarded: ``throttle``, ``expired`` (iterator), ``error_before`` (500), ``reset_before``,
   ``stall_before``, ``empty_page`` (no records, and the same iterator again as the next one);
 - forwarded, so that a write took effect, and the answer lost: ``error_after`` (500), ``reset_after``,
-  ``stall_after``, ``cut`` (half of the answer, then a reset);
+  ``stall_after``, ``cut`` (half of the answer, then a reset), ``garbled`` (200 with a page of HTML,
+  as something between client and service would give);
 - forwarded in part: ``partial``, where some records of PutRecords fail by themselves. A failed record
   may stand before or behind written ones of the same key.
 """
@@ -45,11 +46,11 @@ FAULTS = {
             "cut",
             "error_after",
         ),
-        *("stall_before", "reset_after"),
+        *("stall_before", "reset_after", "garbled"),
     ),
     "PutRecords": (
         *("throttle", "error_before", "reset_before", "partial", "cut", "error_after"),
-        *("reset_after", "stall_before", "stall_after"),
+        *("reset_after", "stall_before", "stall_after", "garbled"),
     ),
 }
 _OTHERS = ("throttle", "error_before", "reset_before", "cut", "stall_before")
@@ -164,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*self._forward(body))
         elif fault == "partial":
             self._send_partial(json.loads(body), chance)
-        elif fault.endswith(("_after", "cut")):
+        elif fault.endswith(("_after", "cut", "garbled")):
             answer = self._forward(body)
             self._lose(fault, *answer)
         else:
@@ -192,6 +193,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _lose(self, fault: str, status: int, answer: bytes) -> None:
         if fault == "error_after":
             self._fail(500, "InternalFailure")
+            return
+        if fault == "garbled":
+            self._send(200, b"<html><body>Just a moment</body></html>")
             return
         if fault == "stall_after":
             self.proxy.stall()
