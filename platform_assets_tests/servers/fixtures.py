@@ -14,6 +14,7 @@ import pytest
 
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_found import find_kafka
+from platform_assets_tests.servers.kafka_security import KafkaSecurity
 from platform_assets_tests.servers.kafka_topics import new_topic
 from platform_assets_tests.servers.processes import NoServer
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
 #: Fixtures, the largest server first: a test goes to the worker of the first that it uses.
-_FIXTURES = ("kafka_three", "kafka")
+_FIXTURES = ("kafka_three", "kafka_secured", "kafka")
 _Server = TypeVar("_Server", bound="Kafka")
 _VERSIONS = pytest.StashKey[list[str]]()
 
@@ -40,6 +41,13 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
 def kafka_three(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     """Three brokers that tests may kill and freeze; each test leaves them ready."""
     with _used(KafkaCluster(brokers=3), request) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_secured(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """One broker with SASL and TLS listeners and an authoriser; ``PLAINTEXT`` is for preparations."""
+    with _used(KafkaCluster(security=KafkaSecurity()), request) as server:
         yield server
 
 

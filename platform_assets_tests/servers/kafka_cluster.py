@@ -16,9 +16,10 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from platform_assets_tests.servers.kafka_answer import described
 from platform_assets_tests.servers.kafka_jars import KAFKA, kafka_jars
+from platform_assets_tests.servers.kafka_security import LISTENERS
 from platform_assets_tests.servers.kafka_settings import JVM, settings, write_properties
 from platform_assets_tests.servers.processes import (
     ServerFailed,
@@ -31,9 +32,10 @@ from platform_assets_tests.servers.processes import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from confluent_kafka.admin import ClusterMetadata
+    from platform_assets_tests.servers.kafka_security import KafkaSecurity
 
 _START_SECONDS = 120
+_PROTOCOLS = {name: name for name in ("PLAINTEXT", *LISTENERS)} | {"CONTROLLER": "PLAINTEXT"}
 _STARTED = "Kafka Server started"
 
 
@@ -43,11 +45,19 @@ class KafkaCluster:
     Attributes:
         cluster_id: the id that it was formatted with.
         ids: of its brokers, 1 and up.
+        security: what it asks of clients on its other listeners; None: there is only ``PLAINTEXT``.
     """
 
-    def __init__(self, *, brokers: int = 1, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        brokers: int = 1,
+        security: KafkaSecurity | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
         self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.ids = list(range(1, brokers + 1))
+        self.security = security
         self._extra = dict(extra or {})
         self._brokers: dict[int, ServerProcess] = {}
         self._ports: dict[tuple[int, str], int] = {}
@@ -79,6 +89,8 @@ class KafkaCluster:
         self._folder = temporary_folder("kafka")
         try:
             self._assign_ports()
+            if self.security is not None:
+                self._extra |= self.security.prepare(self._folder / "security")
             self._format(java)
             for broker in self.ids:
                 command = [*java, "kafka.Kafka", str(self._folder / f"{broker}.properties")]
@@ -136,9 +148,8 @@ class KafkaCluster:
             time.sleep(0.1)
 
     def _in_sync(self) -> bool:
-        admin = AdminClient({"bootstrap.servers": ",".join(self.bootstrap), "log_level": 0})
         try:
-            metadata: ClusterMetadata = admin.list_topics(timeout=5)
+            metadata = described(self.bootstrap)
         except KafkaException:
             return False
         partitions = [
@@ -160,20 +171,21 @@ class KafkaCluster:
             )
 
     def _assign_ports(self) -> None:
-        listeners = ["PLAINTEXT", "CONTROLLER"]
+        listeners = ["PLAINTEXT", "CONTROLLER", *(LISTENERS if self.security else ())]
         wanted = [(broker, listener) for broker in self.ids for listener in listeners]
         self._ports = dict(zip(wanted, free_ports(len(wanted)), strict=True))
 
     def _format(self, java: list[str]) -> None:
         """Give every broker its settings and an empty log; all at once, since each takes a JVM."""
         formatting = []
+        users = self.security.format_arguments() if self.security else []
         for broker in self.ids:
             path = self._folder / f"{broker}.properties"
             write_properties(path, self._properties(broker))
             tool = [*java, "kafka.tools.StorageTool", "format", "--config", str(path)]
             formatting.append(
                 subprocess.Popen(
-                    [*tool, "--cluster-id", self.cluster_id],
+                    [*tool, f"--cluster-id={self.cluster_id}", *users],
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
@@ -195,7 +207,9 @@ class KafkaCluster:
             **settings(len(self.ids)),
             "node.id": str(broker),
             "listeners": ",".join(listeners),
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocol}" for name, protocol in _PROTOCOLS.items()
+            ),
             "controller.quorum.voters": ",".join(voters),
             "log.dirs": str(self._folder / f"data-{broker}"),
             **self._extra,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kafka.admin import KafkaAdminClient
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -32,6 +30,8 @@ def new_topic(
 
     ``security`` goes to the admin client of kafka-python.
     """
+    from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - every run of pytest loads this module
+
     unique = f"{name}-{uuid.uuid4().hex[:12]}"
     admin = KafkaAdminClient(bootstrap_servers=list(bootstrap), **security)
     try:
