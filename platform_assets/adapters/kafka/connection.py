@@ -6,9 +6,9 @@
 frozen broker. A `Session` asks any broker (`anywhere`) or the leaders of partitions (`leaders`), and
 asks again, with fresh metadata, as long as an answer may still come.
 
-This module is the one place that knows the network layer of kafka-python (`kafka.net`); everything else
-uses its protocol classes alone. The library's own admin client is not used, because it starts without
-a bound on handshakes and takes a refused login for an outage.
+This module, with `last_words`, is the one place that knows the network layer of kafka-python
+(`kafka.net`); everything else uses its protocol classes alone. The library's own admin client is not
+used, because it starts without a bound on handshakes and takes a refused login for an outage.
 
 Closing is possible at any time and from any thread; the next request connects anew.
 """
@@ -30,6 +30,7 @@ from platform_assets.adapters.kafka.errors import (
     is_final,
     unreachable,
 )
+from platform_assets.adapters.kafka.last_words import hear_them
 from platform_assets.adapters.kafka.security import CLIENT_ID, kafka_python_settings
 from platform_assets.errors import PlatformError
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from platform_assets.declarations import KafkaSource
 
 Answer = TypeVar("Answer")
+
+hear_them()
 
 #: How long one broker is waited for before another is asked, as a part of the whole.
 _ATTEMPTS = 4
@@ -167,6 +170,8 @@ class Session:
         try:
             future = self._manager.send(request, node_id=node)
             answer = await self._manager.wait_for(future, self._attempt_ms)
+        except kafka_errors.UnknownBrokerIdError:  # the cluster has dropped it from its list
+            raise kafka_errors.NodeNotReadyError(node) from None
         except kafka_errors.KafkaTimeoutError:
             # A request waits without a bound for a connection that hangs in its handshake.
             self._manager.close(node)
