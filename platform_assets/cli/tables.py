@@ -83,6 +83,25 @@ def anchors(streams: Sequence[dict[str, Any]]) -> Table:
     return grid
 
 
+def sent(ledger: dict[str, Any]) -> Table:
+    """Return one line for each partition that was sent to, and one for each stream."""
+    counts = ("sent", "acknowledged", "ambiguous", "refused")
+    grid = Table(
+        "stream",
+        "partition",
+        *(Column(name, justify="right") for name in counts),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name, stream in ledger["streams"].items():
+        for partition, count in stream["acknowledged"]["partitions"].items():
+            grid.add_row(name, partition, "", f"{count:,}", "", "")
+        totals = [stream[count]["total"] for count in counts[1:]]
+        numbers = [f"{number:,}" for number in (stream["sent"], *totals)]
+        grid.add_row(name, "all", *numbers, end_section=True)
+    return grid
+
+
 def certificate(record: dict[str, Any]) -> Table:
     """Return the checks of a certificate."""
     title = f"{record['product']} {record['verdict']}"

@@ -66,6 +66,14 @@ class StreamSink(Protocol):
         """Let go of connections."""
         ...
 
+    def create(self, partitions: int) -> None:
+        """Make the stream with so many partitions; one that is there stays as it is.
+
+        Raises:
+            SourceUnreachable: it could not be made.
+        """
+        ...
+
     def partitions(self) -> list[str]:
         """Return the partitions that take records now, in their natural order.
 

@@ -1,0 +1,239 @@
+"""Sending records to the declared streams of a feed, with a ledger of what became of each.
+
+Every stream is sent to by a thread of its own. A record is acknowledged, ambiguous or refused, as its
+sink says; the ledger counts them, names the place of each that was not acknowledged, and holds the
+digest of what was. An interruption ends the supply, and what was taken by then is accounted for.
+
+Partitions are named by number, from 0: number n is the n-th of those that the stream has. So the same
+records come to the same partitions on every kind of stream, whatever it calls them.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from platform_assets.errors import PlatformError, SourceChanged, UnknownThing
+from platform_assets.pipeline.ledger import Ledger, Places, StreamLedger
+from platform_assets.pipeline.sent_values import SentValues
+from platform_assets.ports.sinks import SendReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from platform_assets.adapters.record_files import Chunk, Supply
+    from platform_assets.declarations import FeedDeclaration
+    from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.clock import Clock
+    from platform_assets.ports.sinks import Outgoing, StreamSink
+
+_TOLD_EVERY = 1_000
+_LOOK_SECONDS = 0.2
+
+
+def produce(
+    platform: Platform,
+    feed: str,
+    supplies: Mapping[str, Supply],
+    *,
+    rate: float | None = None,
+    told: Callable[[str, int], None] | None = None,
+) -> Ledger:
+    """Send what is supplied for streams of a feed, and return what became of it.
+
+    Args:
+        platform: the opened home.
+        feed: the feed's name.
+        supplies: stream -> what to send there.
+        rate: at most so many records a second, over all streams.
+        told: is called with a stream and how many of its records were taken since.
+
+    Raises:
+        UnknownThing: the feed declares no such stream.
+        CredentialMissing: it could not even be tried.
+    """
+    declaration = platform.feed(feed)
+    for stream in supplies:
+        require_declared(declaration, stream)
+    stop = threading.Event()
+    rates = _shares(supplies, rate)
+    with platform.scratch() as scratch, ThreadPoolExecutor(max(len(supplies), 1)) as pool:
+        futures = {}
+        for stream, supply in supplies.items():
+            taken = Taken(
+                chunks=iter(supply.chunks),
+                values=SentValues(scratch / f"{stream}.hashes"),
+                pace=_Pace(platform.clock, stop, rates[stream]),
+                told=partial(told, stream) if told else _tell_nobody,
+                named=supply.partitions,
+            )
+            futures[stream] = pool.submit(_send, platform, declaration, stream, taken)
+        interrupted = _until_done(futures.values(), stop)
+        ledgers = {stream: future.result() for stream, future in futures.items()}
+    return Ledger(feed, ledgers, interrupted)
+
+
+def create_streams(platform: Platform, feed: str, partitions: Mapping[str, int]) -> None:
+    """Make streams of a feed, each with so many partitions; those that are there stay as they are.
+
+    Raises:
+        UnknownThing: the feed declares no such stream.
+        SourceUnreachable: a stream could not be made.
+    """
+    declaration = platform.feed(feed)
+    for stream, count in partitions.items():
+        require_declared(declaration, stream)
+        with closing(platform.sink(declaration, stream)) as sink:
+            sink.create(count)
+
+
+def require_declared(declaration: FeedDeclaration, stream: str) -> None:
+    """Require that a feed declares a stream.
+
+    Raises:
+        UnknownThing: it does not.
+    """
+    if stream not in declaration.streams:
+        raise UnknownThing(
+            f"stream {stream} of feed {declaration.feed}",
+            expected=f"one of {', '.join(declaration.streams)}",
+            found=repr(stream),
+            remedy="Use the name of the stream as declared: platform-assets feeds",
+        )
+
+
+@dataclass(slots=True)
+class _Pace:
+    """Lets so many records pass a second, until it is stopped."""
+
+    clock: Clock
+    stop: threading.Event
+    rate: float | None
+    began: float | None = None
+
+    def passes(self, number: int) -> bool:
+        """Wait until the record of this number is due; False where nothing more is to be sent."""
+        if self.rate is None:
+            return not self.stop.is_set()
+        if self.began is None:
+            self.began = self.clock.monotonic()
+        early = self.began + number / self.rate - self.clock.monotonic()
+        return not (self.stop.wait(early) if early > 0 else self.stop.is_set())
+
+
+@dataclass(slots=True)
+class Taken:
+    """A supply as a sink takes it, which notes what was taken and why it ended before its end."""
+
+    chunks: Iterator[Chunk]
+    values: SentValues
+    pace: _Pace
+    told: Callable[[int], None]
+    named: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    complete: bool = False
+    error: PlatformError | None = None
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        """Yield the records; what is wrong with the supply ends it, and the sink never learns of it."""
+        untold = 0
+        try:
+            for chunk in self.chunks:
+                self.places.note(self.values.count, chunk.place, chunk.first)
+                for record in chunk.records:
+                    if not self.pace.passes(self.values.count):
+                        return
+                    self.values.add(record.value)
+                    untold += 1
+                    if record.partition is None:
+                        yield record
+                    else:
+                        yield record._replace(partition=self.renamed[record.partition])
+                    if untold == _TOLD_EVERY:
+                        self.told(untold)
+                        untold = 0
+            self.complete = True
+        except PlatformError as error:
+            self.error = error
+        finally:
+            self.told(untold)
+
+
+def _send(
+    platform: Platform, declaration: FeedDeclaration, stream: str, taken: Taken
+) -> StreamLedger:
+    with closing(platform.sink(declaration, stream)) as sink:
+        try:
+            taken.renamed = _renamed(taken.named, sink, stream)
+            report = sink.send(taken)
+        except PlatformError as error:  # nothing was sent
+            report, taken.error = SendReport(), error
+            taken.complete = False
+    troubles = [trouble.number for trouble in (*report.ambiguous, *report.refused)]
+    accounted = report.total + len(troubles)
+    if accounted != taken.values.count and taken.error is None:
+        raise RuntimeError(
+            f"the sink of {stream} took {taken.values.count} records and accounts for {accounted}"
+        )
+    return StreamLedger(
+        stream=stream,
+        kind=sink.kind,
+        topic=declaration.streams[stream].topic or stream,
+        taken=accounted,
+        complete=taken.complete,
+        report=report,
+        digest=taken.values.digest(troubles if accounted else range(taken.values.count)),
+        places=taken.places,
+        error=taken.error,
+    )
+
+
+def _renamed(named: tuple[str, ...], sink: StreamSink, stream: str) -> dict[str, str]:
+    """Return what the stream calls the partitions that are named by number.
+
+    Raises:
+        SourceChanged: it does not have that many.
+        SourceUnreachable: it did not answer.
+    """
+    if not named:
+        return {}
+    there = sink.partitions()
+    known = {name: name for name in there} | {str(n): name for n, name in enumerate(there)}
+    missing = [name for name in named if name not in known]
+    if missing:
+        raise SourceChanged(
+            f"stream {stream}",
+            expected=f"partitions {', '.join(named)}",
+            found=f"{len(there)} of them, {', '.join(there[:8])}; none for {', '.join(missing)}",
+            remedy="Give the stream more partitions, or let a key choose among those that it has.",
+        )
+    return {name: known[name] for name in named}
+
+
+def _shares(supplies: Mapping[str, Supply], rate: float | None) -> dict[str, float | None]:
+    """Share a rate out by how much there is for each stream, where that is known."""
+    totals = {stream: supply.total or 1 for stream, supply in supplies.items()}
+    every = sum(totals.values())
+    return {stream: rate and rate * total / every for stream, total in totals.items()}
+
+
+def _until_done(futures: Iterable[Future[StreamLedger]], stop: threading.Event) -> bool:
+    """Wait for all; an interruption ends the supplies, and what is under way is still awaited."""
+    pending = list(futures)
+    try:
+        wait(pending)
+    except KeyboardInterrupt:
+        stop.set()
+        wait(pending)
+        return True
+    return False
+
+
+def _tell_nobody(count: int) -> None:
+    del count
