@@ -21,6 +21,10 @@ def open_source(declared: SourceDeclaration, topic: str, home: Path) -> StreamSo
     """Return a topic, stream or log as a source; it connects when it is first asked."""
     if isinstance(declared, FileLogSource):
         return FileLog(home / declared.path, topic)
+    if isinstance(declared, KafkaSource):
+        from platform_assets.adapters.kafka.source import KafkaStream  # noqa: PLC0415 - see above
+
+        return KafkaStream(declared, topic, home=home)
     if isinstance(declared, KinesisSource):
         from platform_assets.adapters.kinesis.source import KinesisStream  # noqa: PLC0415 - see above
 
