@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 20.0
 #: How far before now a shard is read to find its last record. Clocks of the service differ by less.
 LATEST_REACHES_BACK = timedelta(seconds=30)
+#: The service tells its clock in whole seconds.
+_CLOCK_STEP = timedelta(seconds=1)
 #: A closed shard that was read to its end says so within a page or two.
 _TIPS_OF_A_CLOSED_SHARD = 3
 
@@ -65,7 +67,7 @@ class Looking:
         self._client = client
         self._summary = summary
         self._look = look
-        self._looked_at = client.moment
+        self._looked_at = client.moment + _CLOCK_STEP
         self._deadline = time.monotonic() + LOOK_SECONDS
 
     def seen(self) -> list[Seen]:

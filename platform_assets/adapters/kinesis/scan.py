@@ -105,6 +105,11 @@ class Remembered:
             while len(self._scans) > 1 and self._bytes() > self._max_bytes:
                 self._scans.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything; the next looks count anew."""
+        with self._lock:
+            self._scans.clear()
+
     def _bytes(self) -> int:
         return sum(scan.count.memory for scans in self._scans.values() for scan in scans)
 

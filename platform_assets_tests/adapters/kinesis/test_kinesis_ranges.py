@@ -1,0 +1,260 @@
+"""Ranges of a Kinesis stream against kinesalite: what was counted is delivered, exactly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_assets.adapters.kinesis import looking, pages
+from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged, StreamRecreated
+from platform_assets.ports.positions import Look, Position, Span
+from platform_assets_tests.adapters.kinesis.feed_log import (
+    FeedLog,
+    forget,
+    numbers,
+    put,
+    recreate,
+    rows_of,
+    stream_at,
+)
+from platform_assets_tests.servers.kinesis_faults import fault_proxy
+
+if TYPE_CHECKING:
+    from platform_assets_tests.servers.kinesis import KinesisServer
+
+pytestmark = pytest.mark.usefixtures("kinesis_credentials")
+SHARD = "shardId-000000000000"
+
+
+def log_of(server: KinesisServer, shards: int = 1) -> tuple[FeedLog, str]:
+    stream = server.new_stream(shards)
+    return FeedLog(stream_at(server.endpoint, stream)), stream
+
+
+def test_rows_carry_the_bytes_the_key_the_arrival_and_the_sequence_number(
+    kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(kinesalite)
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    sequences = put(kinesalite.client(), stream, [b"\xff\x00", b"", b"x" * 1_000_000], "Zürich")
+
+    assert log.window() == 3
+
+    assert [row["native"] for row in log.landed] == [f"{number}/0" for number in sequences]
+    assert log.values() == [b"\xff\x00", b"", b"x" * 1_000_000]
+    assert {row["key"] for row in log.landed} == {"Zürich".encode()}
+    assert all(before <= row["timestamp"] <= datetime.now(UTC) for row in log.landed)
+    assert {row["headers"] for row in log.landed} == {None}
+
+
+def test_i02_windows_of_any_size_deliver_each_record_once_and_in_order(
+    kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(kinesalite, shards=2)
+    client = kinesalite.client()
+    sent: dict[str, list[bytes]] = {}
+    for number in range(60):
+        data = b"%d" % number
+        answer = client.put_record(StreamName=stream, Data=data, PartitionKey=f"k{number}")
+        sent.setdefault(answer["ShardId"], []).append(data)
+        if number % 7 == 0:
+            log.window(most=3)
+        if number % 20 == 0:
+            forget()
+    while log.window(most=5):
+        pass
+
+    assert {shard: log.values(shard) for shard in sent} == sent
+    for shard in sent:
+        spans = [span for span in log.spans if span.partition == shard]
+        for one, following in pairwise(spans):
+            assert following.start == one.end
+
+
+def test_a_window_names_places_that_were_seen(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    first, *_, last = put(kinesalite.client(), stream, numbers(0, 5))
+
+    (span,) = log.pin()
+
+    assert span.start == Position(0, f"from:{first}/0")
+    assert span.end == Position(5, f"after:{last}/0")
+    assert log.origins == {SHARD: "earliest"}
+
+
+def test_an_empty_shard_enters_before_whatever_comes_first(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    assert log.window() == 0
+    assert log.known[SHARD].position == Position(0, "trim_horizon")
+
+    put(kinesalite.client(), stream, numbers(0, 3))
+    forget()
+
+    assert log.window() == 3
+    assert log.values() == numbers(0, 3)
+
+
+def test_pages_are_followed_to_the_last(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 95))
+
+    assert log.window() == 95
+    assert log.values() == numbers(0, 95)
+
+
+def test_a_look_counts_no_further_than_a_window_reaches(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 95))
+
+    (by_records,) = log.look(max_records=25)
+    forget()
+    (by_bytes,) = log.look(max_bytes=20)
+
+    assert by_records.end == 30
+    assert by_bytes.end == 10
+    assert not by_records.facts  # more stood there, so nothing is shown by it
+
+
+def test_a_full_shard_does_not_hide_another(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    log, stream = log_of(kinesalite, shards=2)
+    client = kinesalite.client()
+    for number, where in ((30, "0"), (3, str(2**127))):
+        for value in numbers(0, number):
+            client.put_record(
+                StreamName=stream, Data=value, PartitionKey="k", ExplicitHashKey=where
+            )
+
+    assert [extent.end for extent in log.look(max_records=5)] == [10, 3]
+
+
+def test_the_next_look_reads_only_what_is_new(kinesalite: KinesisServer) -> None:
+    stream = kinesalite.new_stream(1)
+    with fault_proxy(kinesalite.endpoint) as proxy:
+        log = FeedLog(stream_at(proxy.endpoint, stream))
+        put(kinesalite.client(), stream, numbers(0, 50))
+        log.window(most=20)
+        log.look()
+        before = proxy.calls["GetRecords"], proxy.calls["GetShardIterator"]
+        put(kinesalite.client(), stream, numbers(50, 60))
+
+        (extent,) = log.look()
+
+        after = proxy.calls["GetRecords"], proxy.calls["GetShardIterator"]
+        assert (extent.start, extent.end) == (20, 60)
+        assert (after[0] - before[0], after[1] - before[1]) == (1, 0)
+        assert log.window() == 40
+        assert log.values() == numbers(0, 60)
+
+
+def test_bytes_are_limited_by_data_and_key(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    sizes = [3, 90, 1, 1, 20, 5, 5, 80, 2, 2, 2]
+    put(kinesalite.client(), stream, [b"x" * size for size in sizes], "key")
+    (extent,) = log.look()
+    assert extent.entry is not None
+    first = extent.entry.position
+    costs = [size + 3 for size in sizes]
+
+    for fresh in (False, True):
+        for start in range(len(sizes)):
+            place = Position(start, log.source.native(SHARD, start)) if start else first
+            span = Span(SHARD, place, Position(11, log.source.native(SHARD, 11)))
+            source = stream_at(kinesalite.endpoint, stream) if fresh else log.source
+            for limit in range(0, 240, 7):
+                if fresh:
+                    forget()
+                fitting = [stop for stop in range(start, 12) if sum(costs[start:stop]) <= limit]
+                assert source.limit_bytes(span, limit) == max(*fitting, start, start + 1)
+
+
+def test_a_position_that_is_declared_is_the_first_record_read(kinesalite: KinesisServer) -> None:
+    stream = kinesalite.new_stream(1)
+    sequences = put(kinesalite.client(), stream, numbers(0, 9))
+    log = FeedLog(stream_at(kinesalite.endpoint, stream), start={SHARD: sequences[4]})
+
+    assert log.window() == 5
+    assert log.values() == numbers(4, 9)
+    assert log.origins == {SHARD: "position"}
+
+
+def test_a_record_that_is_not_there_is_a_gap_without_proof(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    sequences = put(kinesalite.client(), stream, numbers(0, 9))
+    place = f"from:{sequences[0]}/0"
+
+    for count in (7, 9):  # eight records were pinned as so many
+        span = Span(SHARD, Position(0, place), Position(count, f"after:{sequences[7]}/0"))
+        with pytest.raises(GapUnproven, match=f"{count} records"):
+            rows_of(log.source, span)
+
+
+def test_an_end_that_the_shard_does_not_reach_is_refused(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    sequences = put(kinesalite.client(), stream, numbers(0, 3))
+    span = Span(
+        SHARD,
+        Position(0, f"from:{sequences[0]}/0"),
+        Position(5, f"after:{int(sequences[2]) + 2**70}/0"),
+    )
+
+    with pytest.raises(OffsetTruncated, match="3 of them, and nothing behind"):
+        rows_of(log.source, span)
+    with pytest.raises(OffsetTruncated):
+        stream_at(kinesalite.endpoint, stream).limit_bytes(span, 2**40)
+
+
+def test_a_stream_or_a_shard_that_is_not_there_is_refused(kinesalite: KinesisServer) -> None:
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 3))
+    (span,) = log.pin()
+
+    with pytest.raises(SourceChanged):
+        rows_of(log.source, Span("shardId-000000000007", span.start, span.end))
+    with pytest.raises(SourceChanged):
+        stream_at(kinesalite.endpoint, "no-such-stream").extents()
+
+
+def test_a_stream_made_anew_under_its_name_has_another_identity(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    (span,) = log.pin()
+    before = log.source.identities()[SHARD]
+    recreate(own_kinesalite, stream)
+    put(client, stream, numbers(0, 3))
+
+    after = log.source.identities()[SHARD]
+    assert after.cluster == before.cluster == "arn:aws:kinesis:us-east-1:000000000000"
+    assert after.incarnation != before.incarnation
+    with pytest.raises(SourceChanged):
+        rows_of(log.source, span)
+
+
+def test_a_stream_made_anew_while_it_is_looked_at_is_refused(
+    own_kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    seen = looking.Looking.seen
+
+    def seen_and_gone(self: looking.Looking) -> list[looking.Seen]:
+        found = seen(self)
+        recreate(own_kinesalite, stream)
+        return found
+
+    monkeypatch.setattr(looking.Looking, "seen", seen_and_gone)
+    with pytest.raises(StreamRecreated):
+        log.source.extents(Look())
