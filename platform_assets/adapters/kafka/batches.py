@@ -144,18 +144,26 @@ class BatchScan:
                 return None
         try:
             answer = await session.at(self._leader, self._request(at, limit))
-            row = answer.responses[0].partitions[0] if answer.responses else None
-            error = kafka_errors.for_code(row.error_code if row is not None else answer.error_code)
-            if error is kafka_errors.NoError and row is not None:
-                return row
-            if error is kafka_errors.OffsetOutOfRangeError:
-                self._leader = None
-                return _OUT_OF_RANGE
-            raise error(f"offset {at}")
-        except kafka_errors.RetriableError as failure:
-            name, self._leader = session.name(self._leader), None
-            await session.pause_after(failure, name)
+        except kafka_errors.KafkaError as failure:
+            await self._ask_again(session, failure)
             return None
+        row = answer.responses[0].partitions[0] if answer.responses else None
+        error = kafka_errors.for_code(row.error_code if row is not None else answer.error_code)
+        if error is kafka_errors.NoError and row is not None:
+            return row
+        if error is kafka_errors.OffsetOutOfRangeError:
+            self._leader = None
+            return _OUT_OF_RANGE
+        refused = error(f"offset {at}")
+        if not isinstance(refused, kafka_errors.RetriableError | kafka_errors.UnknownError):
+            raise refused
+        await self._ask_again(session, refused)
+        return None
+
+    async def _ask_again(self, session: Session, failure: kafka_errors.KafkaError) -> None:
+        """Wait before the leader is looked up again; what asking again cannot help is raised."""
+        name, self._leader = session.name(self._leader), None
+        await session.pause_after(failure, name)
 
     async def _find_leader(self, session: Session) -> int | None:
         found = await described_topic(session, self._topic.name)
