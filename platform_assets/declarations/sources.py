@@ -146,7 +146,7 @@ class KafkaSource(Declaration):
         return frozenset(address.lower() for address in self.bootstrap)
 
     def secrets(self) -> tuple[SecretReference, ...]:
-        """Return the credentials that no record may hold. A user's name is not one: errors name it."""
+        """Return the credentials that no record may hold. A name is none: it occurs by chance."""
         sasl = (self.sasl.password, self.sasl.token) if self.sasl else ()
         tls = (self.tls.key_password,) if self.tls else ()
         return tuple(reference for reference in (*sasl, *tls) if reference is not None)
