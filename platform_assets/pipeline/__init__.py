@@ -4,6 +4,7 @@ The command line and Dagster both call these functions and leave identical recor
 """
 
 from platform_assets.pipeline.admit import admit
+from platform_assets.pipeline.announce import announce
 from platform_assets.pipeline.build import build
 from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.close import close
@@ -13,8 +14,11 @@ from platform_assets.pipeline.inspect import product_state, run_details, run_sum
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.platform import Platform
+from platform_assets.pipeline.produce import produce
 from platform_assets.pipeline.publish import publish
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.ready import ClosedRun, wait_ready
+from platform_assets.pipeline.ready_cursor import ReadyCursor
 from platform_assets.pipeline.revoke import revoke
 from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
 from platform_assets.pipeline.state import is_closed
@@ -23,8 +27,11 @@ from platform_assets.pipeline.verify import verify_bundle
 
 __all__ = [
     "CertifiedProduct",
+    "ClosedRun",
     "Platform",
+    "ReadyCursor",
     "admit",
+    "announce",
     "build",
     "caught_up",
     "certify",
@@ -39,6 +46,7 @@ __all__ = [
     "open_product",
     "open_run",
     "pin",
+    "produce",
     "product_state",
     "publish",
     "revoke",
@@ -47,4 +55,5 @@ __all__ = [
     "runs",
     "verify_bundle",
     "verify_run",
+    "wait_ready",
 ]

@@ -103,3 +103,13 @@ def revocation_folder(run: RunId, product: str) -> str:
 def revocation_path(run: RunId, product: str, generation: int, issue: int) -> str:
     """Return the path of the revocation of one certificate, numbered as the certificate is."""
     return f"{revocation_folder(run, product)}/{generation:04d}/{issue:04d}.json"
+
+
+def announcement_path(run: RunId, event_id: str) -> str:
+    """Return the path of the record that an event was announced; it is no part of the evidence."""
+    return f"{run_folder(run)}/announcements/{event_id}.json"
+
+
+def announced_path(run: RunId) -> str:
+    """Return the path of the record that nothing up to this run is left to be announced."""
+    return f"announced/{check_name(run.feed, 'feed')}/{run.sequence:08d}.json"
