@@ -53,7 +53,8 @@ def deliver(client: KinesisClient, span: Span, retention: timedelta) -> Iterator
         for record, sub, user in _users(page.records):
             name = (record.sequence, sub)
             is_last = name == (last.sequence, last.sub)
-            if is_last != (offset + 1 == span.end.offset):
+            is_behind = record.sequence > int(last.sequence or 0)
+            if is_behind or is_last != (offset + 1 == span.end.offset):
                 raise _lost(reader, span, offset, f"record {record_name(*name)} there")
             rows.add(offset, name, record, user)
             offset += 1

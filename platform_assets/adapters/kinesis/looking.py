@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from platform_assets.adapters.kinesis import places
 from platform_assets.adapters.kinesis.counted import Count
+from platform_assets.adapters.kinesis.pages import CLOCKS_DIFFER
 from platform_assets.adapters.kinesis.records import Cursor
 from platform_assets.adapters.kinesis.scan import REMEMBERED, Scan, Scanner
 from platform_assets.adapters.kinesis.shards import beginnings, list_shards
@@ -104,7 +105,16 @@ class Looking:
             place = places.parse(known.position.native)
             return Scan(Count(known.position), Cursor(place), ended=True)
         remembered = REMEMBERED.find(self.key(shard.name), known.position)
-        return remembered or anew(known.position, known.facts)
+        if remembered is None or self._may_have_expired(remembered.count):
+            return anew(known.position, known.facts)
+        return remembered
+
+    def _may_have_expired(self, count: Count) -> bool:
+        """Tell whether the first record that waits is so old that it has to be seen again."""
+        if not count.records:
+            return False
+        age = self._client.moment - count.arrival(count.start.offset)
+        return age >= self._summary.retention - CLOCKS_DIFFER
 
     def _entering(self, shard: Shard, begun: Beginning) -> Scan:
         if begun.origin == "latest" and not begun.passed_over:

@@ -1,0 +1,193 @@
+"""Records that expire: what was lost unread is refused, what was not is never refused without need.
+
+The server's clock is moved; it drops records after 24 hours and says nothing about it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_assets.adapters.kinesis import pages
+from platform_assets.adapters.kinesis.pages import ShardReader
+from platform_assets.adapters.kinesis.places import TRIM_HORIZON
+from platform_assets.adapters.kinesis.records import Cursor
+from platform_assets.errors import OffsetExpired
+from platform_assets.ports.positions import Position
+from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, numbers, put, stream_at
+
+if TYPE_CHECKING:
+    from platform_assets.adapters.kinesis.client import KinesisClient
+    from platform_assets_tests.servers.kinesis import KinesisServer
+
+pytestmark = pytest.mark.usefixtures("kinesis_credentials")
+SHARD = "shardId-000000000000"
+HOUR = 3600
+
+
+def log_of(server: KinesisServer) -> tuple[FeedLog, str]:
+    stream = server.new_stream(1)
+    return FeedLog(stream_at(server.endpoint, stream)), stream
+
+
+def test_i02_records_that_expired_before_a_window_took_them_are_refused(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    log.window()
+    put(client, stream, numbers(3, 5))
+    own_kinesalite.move_clock(25 * HOUR)
+    put(client, stream, numbers(5, 6))
+    forget()
+
+    with pytest.raises(OffsetExpired, match="goes on with record"):
+        log.look()
+
+
+def test_i02_a_feed_that_lags_is_not_deceived_by_windows_pinned_lately(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 9))
+    own_kinesalite.move_clock(23 * HOUR)
+    log.window(most=3)  # six more stand there, and expire within the hour
+    own_kinesalite.move_clock(2 * HOUR)
+    put(client, stream, numbers(9, 10))
+
+    for fresh in (False, True):
+        if fresh:
+            forget()
+        with pytest.raises(OffsetExpired):
+            log.window()
+
+
+def test_i02_records_that_expired_before_they_were_landed_are_refused(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    own_kinesalite.move_clock(12 * HOUR)
+    put(client, stream, numbers(3, 6))
+    (span,) = log.pin()
+
+    own_kinesalite.move_clock(13 * HOUR)  # the first half is gone
+    with pytest.raises(OffsetExpired, match="6 records"):
+        log.land(span)
+    put(client, stream, numbers(6, 9))
+    with pytest.raises(OffsetExpired, match="6 records"):
+        log.land(span)
+    own_kinesalite.move_clock(12 * HOUR)  # all of it is
+    with pytest.raises(OffsetExpired, match="0 of them"):
+        log.land(span)
+
+
+def test_a_last_record_may_expire_where_the_shard_was_seen_to_hold_no_more(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    log.window()
+    own_kinesalite.move_clock(20 * HOUR)
+    assert log.window() == 0  # pinned, and with it that nothing more was there
+
+    own_kinesalite.move_clock(5 * HOUR)
+    put(client, stream, numbers(3, 6))
+    forget()
+    assert log.window() == 3
+    assert log.values() == numbers(0, 6)
+
+
+def test_i02_an_idle_shard_that_nobody_watched_for_too_long_is_refused(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    log.window()
+    own_kinesalite.move_clock(25 * HOUR)
+    forget()
+
+    with pytest.raises(OffsetExpired, match="holds nothing now"):
+        log.look()
+
+
+def test_an_idle_shard_that_is_watched_goes_on(own_kinesalite: KinesisServer) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    log.window()
+    for _ in range(5):
+        own_kinesalite.move_clock(12 * HOUR)
+        assert log.look()[0].end == 3
+    put(client, stream, numbers(3, 6))
+
+    assert log.window() == 3
+    assert log.values() == numbers(0, 6)
+
+
+def test_i02_an_empty_shard_is_no_exception(own_kinesalite: KinesisServer) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    log.window()
+    assert log.known[SHARD].position == Position(0, "trim_horizon")
+    own_kinesalite.move_clock(20 * HOUR)
+    put(client, stream, numbers(0, 2))
+    forget()
+    assert log.look()[0].end == 2
+
+    own_kinesalite.move_clock(25 * HOUR)
+    put(client, stream, numbers(2, 3))
+    forget()
+    with pytest.raises(OffsetExpired):
+        log.look()
+
+
+def test_a_feed_may_begin_with_a_stream_whose_first_records_expired(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    own_kinesalite.move_clock(25 * HOUR)
+    put(client, stream, numbers(3, 6))
+
+    assert log.window() == 3
+    assert log.values() == numbers(3, 6)
+
+
+def test_i02_records_that_expire_between_two_pages_are_refused(
+    own_kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 5)
+    log, stream = log_of(own_kinesalite)
+    put(own_kinesalite.client(), stream, numbers(0, 20))
+    own_kinesalite.move_clock(24 * HOUR - 60)
+    client: KinesisClient = log.source._client
+    reader = ShardReader(client, SHARD, Cursor(TRIM_HORIZON, entering=True), timedelta(days=1))
+
+    assert len(reader.page().records) == 5
+    assert len(reader.page().records) == 4  # and the last one once more, which proves the page
+    own_kinesalite.move_clock(120)
+    put(own_kinesalite.client(), stream, numbers(20, 21))
+    with pytest.raises(OffsetExpired, match="behind record"):
+        reader.page()
+
+
+def test_an_iterator_that_expired_is_made_anew(own_kinesalite: KinesisServer) -> None:
+    log, stream = log_of(own_kinesalite)
+    client = own_kinesalite.client()
+    put(client, stream, numbers(0, 3))
+    log.window()
+    log.look()
+    own_kinesalite.move_clock(301)
+    put(client, stream, numbers(3, 6))
+
+    assert log.window() == 3
+    assert log.values() == numbers(0, 6)
