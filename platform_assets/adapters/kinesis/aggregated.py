@@ -19,10 +19,13 @@ where it stands; one that was sent twice is found by its identity when it is adm
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST_BYTES = 16
@@ -45,6 +48,8 @@ def split(data: bytes) -> list[UserRecord] | None:
         return None
     try:
         found = _Aggregate.FromString(body)
+        if not found.IsInitialized():  # the decoder leaves it to us to look for required fields
+            return None
         return [_record(found, one) for one in found.records] or None
     except (DecodeError, IndexError):
         return None
@@ -52,12 +57,19 @@ def split(data: bytes) -> list[UserRecord] | None:
 
 def _record(aggregate: Any, record: Any) -> UserRecord:
     if record.HasField("explicit_hash_key_index"):
-        _ = aggregate.explicit_hash_key_table[record.explicit_hash_key_index]
+        _entry(aggregate.explicit_hash_key_table, record.explicit_hash_key_index)
     tags = tuple(
         (tag.key.decode("utf-8", "backslashreplace"), tag.value if tag.HasField("value") else None)
         for tag in record.tags
     )
-    return UserRecord(aggregate.partition_key_table[record.partition_key_index], record.data, tags)
+    key = _entry(aggregate.partition_key_table, record.partition_key_index)
+    return UserRecord(key, record.data, tags)
+
+
+def _entry(table: Sequence[bytes], index: int) -> bytes:
+    if index >= len(table):  # the index has 64 bits, more than a list takes
+        raise IndexError(index)
+    return table[index]
 
 
 # --- the message ---------------------------------------------------------------------------------
