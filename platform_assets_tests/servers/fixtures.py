@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
-#: Fixtures, the largest server first: a test goes to the worker of the first that it uses.
-_FIXTURES = ("kafka_three", "kafka_secured", "kafka")
+#: Fixtures -> the group that shares a worker. The first one that a test uses decides.
+_GROUPS = {
+    "kafka_three": "kafka_three",
+    "kafka_secured": "kafka_secured",
+    "own_kafka": "kafka",  # what a test module calls a cluster that is its alone
+    "kafka": "kafka",
+}
 _Server = TypeVar("_Server", bound="Kafka")
 _VERSIONS = pytest.StashKey[list[str]]()
 
@@ -75,10 +80,11 @@ def _used(server: _Server, request: pytest.FixtureRequest) -> Iterator[_Server]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a Kafka server, and keep it together under xdist."""
     for item in items:
-        used = [name for name in _FIXTURES if name in getattr(item, "fixturenames", ())]
-        if used:
+        names = getattr(item, "fixturenames", ())
+        groups = [group for name, group in _GROUPS.items() if name in names]
+        if groups:
             item.add_marker("kafka")
-            item.add_marker(pytest.mark.xdist_group(used[0]))
+            item.add_marker(pytest.mark.xdist_group(groups[0]))
 
 
 def pytest_runtest_call(item: pytest.Item) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
 
+from platform_assets_tests.servers.fault_proxy import FaultProxy
 from platform_assets_tests.servers.kafka_answer import described
 from platform_assets_tests.servers.kafka_jars import KAFKA, kafka_jars
 from platform_assets_tests.servers.kafka_security import LISTENERS
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kafka_security import KafkaSecurity
 
 _START_SECONDS = 120
-_PROTOCOLS = {name: name for name in ("PLAINTEXT", *LISTENERS)} | {"CONTROLLER": "PLAINTEXT"}
+_PROTOCOLS = {name: name for name in ("PLAINTEXT", *LISTENERS)}
+_PROTOCOLS |= {"CONTROLLER": "PLAINTEXT", "PROXIED": "PLAINTEXT"}
 _STARTED = "Kafka Server started"
 
 
@@ -46,6 +48,8 @@ class KafkaCluster:
         cluster_id: the id that it was formatted with.
         ids: of its brokers, 1 and up.
         security: what it asks of clients on its other listeners; None: there is only ``PLAINTEXT``.
+        proxies: a fault proxy for each broker, if the cluster is ``proxied``. Clients that start from
+            the addresses of the listener ``PROXIED`` reach every broker through its proxy.
     """
 
     def __init__(
@@ -53,11 +57,14 @@ class KafkaCluster:
         *,
         brokers: int = 1,
         security: KafkaSecurity | None = None,
+        proxied: bool = False,
         extra: Mapping[str, str] | None = None,
     ) -> None:
         self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.ids = list(range(1, brokers + 1))
         self.security = security
+        self.proxies: dict[int, FaultProxy] = {}
+        self._proxied = proxied
         self._extra = dict(extra or {})
         self._brokers: dict[int, ServerProcess] = {}
         self._ports: dict[tuple[int, str], int] = {}
@@ -75,7 +82,7 @@ class KafkaCluster:
 
     def addresses(self, listener: str) -> list[str]:
         """Return the brokers' addresses of one listener."""
-        return [f"127.0.0.1:{self._ports[broker, listener]}" for broker in self.ids]
+        return [f"127.0.0.1:{self._advertised(broker, listener)}" for broker in self.ids]
 
     def start(self) -> Self:
         """Format, start, and wait until it serves.
@@ -89,6 +96,10 @@ class KafkaCluster:
         self._folder = temporary_folder("kafka")
         try:
             self._assign_ports()
+            if self._proxied:
+                for broker in self.ids:
+                    proxy = FaultProxy(self._ports[broker, "PROXIED"])
+                    self.proxies[broker] = proxy.start()
             if self.security is not None:
                 self._extra |= self.security.prepare(self._folder / "security")
             self._format(java)
@@ -107,6 +118,8 @@ class KafkaCluster:
         """End all brokers and delete their data."""
         for process in self._brokers.values():
             process.kill()
+        for proxy in self.proxies.values():
+            proxy.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -172,8 +185,14 @@ class KafkaCluster:
 
     def _assign_ports(self) -> None:
         listeners = ["PLAINTEXT", "CONTROLLER", *(LISTENERS if self.security else ())]
+        listeners += ["PROXIED"] if self._proxied else []
         wanted = [(broker, listener) for broker in self.ids for listener in listeners]
         self._ports = dict(zip(wanted, free_ports(len(wanted)), strict=True))
+
+    def _advertised(self, broker: int, listener: str) -> int:
+        if listener == "PROXIED":
+            return self.proxies[broker].port
+        return self._ports[broker, listener]
 
     def _format(self, java: list[str]) -> None:
         """Give every broker its settings and an empty log; all at once, since each takes a JVM."""
@@ -197,16 +216,19 @@ class KafkaCluster:
                 raise ServerFailed(f"the storage could not be formatted:\n{output[-4000:]}")
 
     def _properties(self, broker: int) -> dict[str, str]:
-        listeners = [
-            f"{listener}://127.0.0.1:{port}"
-            for (owner, listener), port in self._ports.items()
-            if owner == broker
+        names = [listener for owner, listener in self._ports if owner == broker]
+        listeners = [f"{name}://127.0.0.1:{self._ports[broker, name]}" for name in names]
+        advertised = [
+            f"{name}://127.0.0.1:{self._advertised(broker, name)}"
+            for name in names
+            if name != "CONTROLLER"
         ]
         voters = [f"{other}@127.0.0.1:{self._ports[other, 'CONTROLLER']}" for other in self.ids]
         return {
             **settings(len(self.ids)),
             "node.id": str(broker),
             "listeners": ",".join(listeners),
+            "advertised.listeners": ",".join(advertised),
             "listener.security.protocol.map": ",".join(
                 f"{name}:{protocol}" for name, protocol in _PROTOCOLS.items()
             ),

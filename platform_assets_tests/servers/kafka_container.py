@@ -36,9 +36,6 @@ class ContainerKafka:
 
     def __init__(self) -> None:
         (self._port,) = free_ports(1)
-        self._container = DockerContainer(f"apache/kafka:{version()}")
-        self._container.with_bind_ports(self._port, self._port)
-        self._container.with_envs(**self.environment())
 
     def environment(self) -> dict[str, str]:
         """Return the broker's settings in the form that the image takes them."""
@@ -67,6 +64,9 @@ class ContainerKafka:
         return f"{version()} in a container"
 
     def __enter__(self) -> Self:
+        self._container = DockerContainer(f"apache/kafka:{version()}")
+        self._container.with_bind_ports(self._port, self._port)
+        self._container.with_envs(**self.environment())
         self._container.start()
         try:
             cluster_id(self.bootstrap, _START_SECONDS)

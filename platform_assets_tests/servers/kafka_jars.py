@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -81,4 +82,7 @@ def _cache() -> Path:
 
 
 if __name__ == "__main__":
-    print(kafka_jars())  # noqa: T201 - `.ci/run` shows where they are
+    try:
+        print(kafka_jars())  # noqa: T201 - `.ci/run` shows where they are
+    except NoServer as missing:
+        sys.exit(str(missing))
