@@ -13,8 +13,8 @@ larger. A leader that changes is looked up again. A piece that does not come wit
 `peek(offset, end)` returns the batch that holds an offset, or the next one that the log has.
 
 Raises, besides what `Brokers.run` raises: OffsetExpired and OffsetTruncated (the log begins after the
-range, or ends before its end), StreamRecreated (the topic id is another), GapUnproven (the log holds
-something else than record batches of version 2).
+range, or ends before its end), StreamRecreated and ClusterChanged (it is another topic), GapUnproven
+(the log holds something else than record batches of version 2).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from platform_assets.adapters.kafka.batch_headers import (
 )
 from platform_assets.adapters.kafka.errors import Where, damaged, unreachable
 from platform_assets.adapters.kafka.metadata import described_topic, without_leader
-from platform_assets.errors import OffsetExpired, OffsetTruncated, StreamRecreated
+from platform_assets.adapters.kafka.standing import require_same, require_within, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,6 @@ _TIMES_EMPTY = 3
 _PATIENCE = 0.75
 _PAUSE_SECONDS = 0.1
 _OUT_OF_RANGE = object()
-_NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
 
 
 class BatchScan:
@@ -102,7 +101,7 @@ class BatchScan:
             )
             if piece is not None:
                 return piece
-            self._judge_range(at, end)
+            require_within(self._topic, self._partition, at, end)
             if time.monotonic() > given_up_at:
                 raise unreachable(self._where, f"a leader that has no offset {at}, and says it has")
             time.sleep(_PAUSE_SECONDS)
@@ -133,7 +132,11 @@ class BatchScan:
                 return Piece([], frozenset())
             session.trouble = f"nothing at offset {at}, stable up to {row.last_stable_offset}"
             if row.last_stable_offset < end and time.monotonic() > given_up_at:
-                raise self._truncated(end, row.last_stable_offset)
+                raise truncated(
+                    self._where,
+                    f"a log that is stable up to offset {end}",
+                    f"one up to {row.last_stable_offset}",
+                )
             await session.pause()
 
     async def _row(self, session: Session, at: int, limit: int) -> Any:
@@ -167,15 +170,7 @@ class BatchScan:
 
     async def _find_leader(self, session: Session) -> int | None:
         found = await described_topic(session, self._topic.name)
-        if found.topic_id != self._described.topic_id:
-            raise StreamRecreated(
-                str(self._where),
-                expected=f"the topic with the id {self._described.topic_id}",
-                found=f"one with the id {found.topic_id}: it was deleted and made anew",
-                remedy=f"Restore the topic that was pinned. {_NEW_FEED}",
-            )
-        if self._partition not in found.leaders:
-            raise kafka_errors.UnknownTopicOrPartitionError(f"partition {self._partition}")
+        require_same(self._topic, self._partition, self._described, found)
         node = found.leaders[self._partition].node
         if node >= 0:
             return node
@@ -217,26 +212,3 @@ class BatchScan:
             return parse_batches(records)
         except FormatUnread as error:
             raise damaged(self._where, str(error)) from None
-
-    def _judge_range(self, at: int, end: int) -> None:
-        """Say why a leader has no such offset; nothing, where it has by now."""
-        start = self._topic.log_starts([self._partition])[self._partition]
-        if at < start:
-            raise OffsetExpired(
-                str(self._where),
-                expected=f"a log that still holds offset {at}",
-                found=f"one that begins at {start}",
-                remedy=f"Restore the expired records, and lengthen retention. {_NEW_FEED}",
-            )
-        stable = self._topic.stable_ends([self._partition])[self._partition]
-        if stable < end:
-            raise self._truncated(end, stable)
-
-    def _truncated(self, end: int, stable: int) -> OffsetTruncated:
-        return OffsetTruncated(
-            str(self._where),
-            expected=f"a log that is stable up to offset {end}",
-            found=f"one that is stable up to {stable}",
-            remedy="Records were lost, for example by an unclean leader election: restore them."
-            f" {_NEW_FEED}",
-        )
