@@ -23,7 +23,10 @@ from platform_assets.errors import (
 )
 from platform_assets.ports.streams import LANDING_SCHEMA, Gap, Span, StreamSource
 from platform_assets_tests.behaviours.kafka_subject import KafkaSubject
+from platform_assets_tests.behaviours.kinesis_subject import KinesisSubject
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
+from platform_assets_tests.servers.kinesis import kinesalite_server
+from platform_assets_tests.servers.kinesis_start import ServerUnavailableError
 from platform_assets_tests.servers.processes import NoServer
 from platform_assets_tests.simulators.file_logs import FileLogWriter
 from platform_assets_tests.simulators.streams import SimulatedStream
@@ -31,6 +34,8 @@ from platform_assets_tests.simulators.streams import SimulatedStream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from platform_assets_tests.servers.kinesis import KinesisServer
 
 
 class Subject(Protocol):
@@ -95,11 +100,28 @@ def broker() -> Iterator[KafkaCluster]:
         pytest.skip(f"no Kafka: {error}")
 
 
+@pytest.fixture(scope="module")
+def shards() -> Iterator[KinesisServer]:
+    """A Kinesis server whose clock may be moved, and whose store may be damaged."""
+    try:
+        with kinesalite_server() as server:
+            yield server
+    except ServerUnavailableError as error:
+        pytest.skip(f"no kinesalite: {error}")
+
+
+_KINESIS = [pytest.mark.kinesis, pytest.mark.xdist_group("stream behaviours on kinesis")]
 _KAFKA = [pytest.mark.kafka, pytest.mark.xdist_group("stream behaviours on kafka")]
 
 
 @pytest.fixture(
-    params=["file_log", "file_log_zstd", "simulated", pytest.param("kafka", marks=_KAFKA)]
+    params=[
+        "file_log",
+        "file_log_zstd",
+        "simulated",
+        pytest.param("kafka", marks=_KAFKA),
+        pytest.param("kinesis", marks=_KINESIS),
+    ]
 )
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "kafka":
@@ -107,6 +129,10 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
         request.node.user_properties.append(("kafka", f"Apache Kafka {cluster.version}"))
         with closing(KafkaSubject(cluster, tmp_path)) as kafka:
             yield kafka
+    elif request.param == "kinesis":
+        request.getfixturevalue("kinesis_credentials")
+        with closing(KinesisSubject(request.getfixturevalue("shards"))) as kinesis:
+            yield kinesis
     elif request.param == "simulated":
         yield SimulatedSubject()
     else:

@@ -2,11 +2,30 @@
 // `POST /clock` with a number moves the server's clock forward by so many seconds: iterators expire
 // after 300 of them and records after their retention, without a test having to wait. Its answers carry
 // that clock's date.
+// `POST /lose` with {"stream", "shard", "sequence"} deletes a record from the server's store, as no
+// Kinesis ever should: a reader has to find out.
 require("./leash.js");
 
 const now = Date.now;
 let ahead = 0;
 Date.now = () => now() + ahead;
+
+const database = require("kinesalite/db");
+const create = database.create;
+let store;
+database.create = (options) => (store = create(options));
+
+const acts = {
+  "/clock": (body, done) => {
+    ahead += Number(body) * 1000;
+    done();
+  },
+  "/lose": (body, done) => {
+    const { stream, shard, sequence } = JSON.parse(body);
+    const key = `${database.shardIxToHex(database.resolveShardId(shard).shardIx)}/${sequence}`;
+    store.getStreamDb(stream).del(key, done);
+  },
+};
 
 const server = require("kinesalite")({
   createStreamMs: 10,
@@ -20,13 +39,16 @@ server.removeAllListeners("request");
 server.on("request", (request, response) => {
   // Node would tell the machine's time here, and a client asks this header what time it is.
   response.setHeader("Date", new Date(Date.now()).toUTCString());
-  if (request.url !== "/clock") return answer(request, response);
+  const act = acts[request.url];
+  if (!act) return answer(request, response);
   let body = "";
   request.on("data", (piece) => (body += piece));
-  request.on("end", () => {
-    ahead += Number(body) * 1000;
-    response.end(String(Date.now()));
-  });
+  request.on("end", () =>
+    act(body, (error) => {
+      response.statusCode = error ? 500 : 200;
+      response.end(String(error || Date.now()));
+    }),
+  );
 });
 
 const host = process.env.KINESIS_HOST || "127.0.0.1";
