@@ -1,9 +1,9 @@
 """A feed as declared in ``defs/<name>/defs.yaml``.
 
 A feed names its streams, the events in them with their contracts, the products made of the events
-with their checks, and the consumers that read certified products. What the configuration digest
-covers is everything but the checks, which belong to the policy that each certificate names, and but the
-pace, which changes no run: how often the sensor looks, and how many runs may be open.
+with their checks, and the consumers that read certified products. The configuration digest covers all
+of it but the checks, which belong to the policy that each certificate names, and but what changes no
+run: how often the sensor looks, how many runs may be open, and where they are announced.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from platform_assets.declarations.rules import FUNCTION, TOPIC
 from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
 from platform_assets.declarations.starts import Start  # noqa: TC001 - read at run time
 
-#: What stands in a window's declaration and changes no window.
-_PACE = ("max_open_runs", "look_every_seconds")
+#: What the configuration of a run leaves out, besides the checks.
+_CHANGES_NO_RUN: dict[str, Any] = {
+    "announce": True,
+    "window": {"max_open_runs", "look_every_seconds"},
+}
 
 Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
 Contract = Annotated[str, Field(description="A JSON Schema file, relative to schemas/events.")]
@@ -158,9 +161,7 @@ class FeedDeclaration(Declaration):
 
         Defaults are written out: a later release may have others, and the run keeps its own.
         """
-        declared = self.model_dump(mode="json", exclude_none=True)
-        for name in _PACE:
-            del declared["window"][name]
+        declared = self.model_dump(mode="json", exclude_none=True, exclude=_CHANGES_NO_RUN)
         for output in (*declared["products"].values(), *declared["consumers"].values()):
             del output["checks"]
         return declared
