@@ -104,8 +104,5 @@ def reach_of(declaration: FeedDeclaration) -> int:
         for check in output.checks
         if isinstance(check, ReferentialCheck)
     ]
-    return max(
-        declaration.dedupe.horizon_runs,
-        *(read.history_runs for read in reads),
-        *(check.history_runs for check in checks),
-    )
+    history = [read.history_runs for read in reads] + [check.history_runs for check in checks]
+    return max([declaration.dedupe.horizon_runs, *history])

@@ -16,6 +16,7 @@ from platform_assets.pipeline.backpressure import reach_of, take_turn
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.run import open_runs
 from platform_assets_tests.orchestration.shop_home import append, make_shop, order, redeclare
+from platform_assets_tests.simulators.feeds import make_home
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -106,6 +107,12 @@ def test_history_that_is_read_keeps_runs_in_order_as_the_horizon_does(
     assert reach_of(Platform.open(home).feed("shop")) == 3
     orders(home, 1, 4)
     assert take_turn(Platform.open(home), "shop").ready == (R1,)
+
+
+def test_a_feed_without_consumers_reaches_as_far_as_its_horizon(tmp_path: Path) -> None:
+    feed = Platform.open(make_home(tmp_path)).feed("shop")
+    assert not feed.consumers
+    assert reach_of(feed) == feed.dedupe.horizon_runs == 30
 
 
 def test_an_outage_between_two_pins_leaves_the_first_to_be_found(
