@@ -9,11 +9,12 @@ import pytest
 
 from platform_assets_tests.cli.calls import Called, call, too_wide
 from platform_assets_tests.cli.conftest import CLOSED, OPEN
-from platform_assets_tests.shop import append, make_shop, redeclare, refunded
+from platform_assets_tests.shop import append, make_shop, order, redeclare, refunded
 
 READING = [
     ("feeds",),
     ("runs", "shop"),
+    ("lag", "shop"),
     ("show", CLOSED),
     ("show", OPEN),
     ("verify", CLOSED),
@@ -186,3 +187,33 @@ def test_what_a_users_function_prints_does_not_reach_the_answer(tmp_path: Path) 
     told = call("run", "shop", "--home", home, "--json")
     assert told.document["runs"][0]["state"] == "CLOSED"
     assert told.err == "loaded\n"
+
+
+def test_lag_tells_what_waits_in_each_partition_and_which_runs_are_open(failing: Path) -> None:
+    told = answered("lag", "shop", "--home", failing).document
+    assert told["records"] == 0
+    assert (told["open_runs"], told["max_open_runs"]) == ([OPEN], 1)
+
+
+def test_lag_counts_records_draws_them_and_makes_up_no_seconds(shop: Path) -> None:
+    append(shop, "orders", 0, [order(number) for number in range(1_000, 1_400)])
+    append(shop, "orders", 1, [order(number) for number in range(2_000, 2_100)])
+    append(shop, "changes", 0, [refunded(1_000)])
+    told = call("lag", "shop", "--home", shop, "--json").document
+    waiting = {f"{p['stream']}/{p['partition']}": p["records"] for p in told["partitions"]}
+    assert waiting["orders/0"] == 400
+    assert waiting["orders/1"] == 100
+    assert waiting["changes/0"] == 1
+    assert told["records"] == sum(waiting.values()) == 501
+    assert told["seconds"] is None
+    shown = call("lag", "shop", "--home", shop).out
+    bars = {line.split()[1]: line.count("█") for line in shown.splitlines() if "orders" in line[:8]}
+    assert bars["0"] == 4 * bars["1"] > 0
+    assert "unknown" in shown
+
+
+def test_lag_of_a_feed_whose_log_is_gone_is_an_outage_and_not_none(shop: Path) -> None:
+    (shop / "data").rename(shop / "gone")
+    answer = call("lag", "shop", "--home", shop, "--json")
+    assert answer.code == 3
+    assert answer.document["error"] == "SourceUnreachable"
