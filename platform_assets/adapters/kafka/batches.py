@@ -87,7 +87,7 @@ class BatchScan:
 
     def peek(self, offset: int, end: int) -> Batch | None:
         """Return the batch that holds an offset, or the next one; None where none is below ``end``."""
-        for batch in self._fetch(offset, end, 1).batches:
+        for batch in self._fetch(offset, end, 1).batches if offset < end else ():
             if batch.last >= offset:
                 return batch if batch.base < end else None
         return None

@@ -128,6 +128,8 @@ def from_librdkafka(where: Where, error: KafkaError) -> PlatformError:
 
 def described(error: BaseException) -> str:
     """Return an error of kafka-python in a line."""
+    if isinstance(error, kafka_errors.KafkaConnectionError) and not error.args:
+        return "the connection broke off, or never came up"
     name = type(error).__name__.removesuffix("Error")
     text = str(error).strip()
     return text if text.startswith(("[Error", name)) or name in text else f"{name} {text}".strip()
