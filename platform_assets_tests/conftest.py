@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-pytest_plugins = ["platform_assets_tests.servers.fixtures", "platform_assets_tests.servers.kinesis"]
+pytest_plugins = [
+    "platform_assets_tests.servers.fixtures",
+    "platform_assets_tests.servers.kinesis",
+    "platform_assets_tests.servers.worker_groups",
+]
 
 #: Marker of the tests -> what they need.
 SERVERS = {"browser": "chromium", "kafka": "kafka", "kinesis": "kinesis"}
