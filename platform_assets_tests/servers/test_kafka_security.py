@@ -138,7 +138,8 @@ def test_another_authority_is_not_trusted(
     )
     with pytest.raises(KafkaException) as refusal:
         _first(settings, secret_topic)
-    assert refusal.value.args[0].code() == KafkaError._SSL
+    # The library's code for it is _SSL or, when the connection is torn down first, _TRANSPORT.
+    assert "certificate verify failed" in refusal.value.args[0].str()
 
 
 def test_a_certificate_of_another_authority_is_refused(
