@@ -45,6 +45,7 @@ import urllib.request
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +86,13 @@ class KinesisServer:
     def new_stream(self, shards: int = 1, name: str = "stream") -> str:
         """Create a stream under a name that nobody else uses and wait until it is active."""
         unique = f"{name}-{uuid.uuid4().hex[:12]}"
-        self.client().create_stream(StreamName=unique, ShardCount=shards)
+        _plain_client(self.endpoint).create_stream(StreamName=unique, ShardCount=shards)
         self.wait_until_active(unique)
         return unique
 
     def wait_until_active(self, stream: str) -> None:
         """Wait until a stream's creation, split or merge is over."""
-        client = self.client()
+        client = _plain_client(self.endpoint)
         deadline = time.monotonic() + _ACTIVE_SECONDS
         while time.monotonic() < deadline:
             answer = client.describe_stream_summary(StreamName=stream)
@@ -123,6 +124,11 @@ def client_of(endpoint: str, service: str = "kinesis", **config: Any) -> Any:
         aws_secret_access_key=SECRET_KEY,
         config=Config(**settings),
     )
+
+
+@cache
+def _plain_client(endpoint: str) -> Any:
+    return client_of(endpoint)  # making one costs more than asking with it
 
 
 @contextmanager

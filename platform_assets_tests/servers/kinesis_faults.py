@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: The faults that each operation can meet; others are not drawn for it.
 FAULTS = {
@@ -72,6 +72,7 @@ class FaultProxy:
         self._rates = dict(rates)
         self._seed = seed
         self._ordered: dict[str, deque[str]] = defaultdict(deque)
+        self._acts: dict[tuple[str, int], Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._released = threading.Event()
         self._stall_seconds = stall_seconds
@@ -80,6 +81,16 @@ class FaultProxy:
         """Give the next calls of an operation these faults; ``none`` lets a call pass."""
         with self._lock:
             self._ordered[operation].extend(faults)
+
+    def act_at(self, operation: str, later: int, act: Callable[[], None]) -> None:
+        """Do something when the ``later``-th next call of an operation came in, before it goes on."""
+        with self._lock:
+            self._acts[operation, self.calls[operation] + later] = act
+
+    def forget_acts(self) -> None:
+        """Do nothing of what was to be done at calls that did not come."""
+        with self._lock:
+            self._acts.clear()
 
     def stop_faults(self) -> None:
         """Let everything pass from now on."""
@@ -95,11 +106,14 @@ class FaultProxy:
         """Return the fault of this call, or ``none``, and the randomness for its details."""
         with self._lock:
             self.calls[operation] += 1
+            act = self._acts.pop((operation, self.calls[operation]), None)
             chance = random.Random(f"{self._seed} {operation} {self.calls[operation]}")  # noqa: S311
             fault = self._ordered[operation].popleft() if self._ordered[operation] else ""
             fault = fault or self._drawn(operation, chance.random())
             if fault != "none":
                 self.injected[fault] += 1
+        if act is not None:
+            act()
         return fault, chance
 
     def stall(self) -> None:
