@@ -19,6 +19,7 @@ from platform_assets.orchestration.closure import catalogue_asset, evidence_asse
 from platform_assets.orchestration.jobs import feed_jobs
 from platform_assets.orchestration.names import names_of
 from platform_assets.orchestration.sensors import (
+    announce_sensor,
     catch_up_schedule,
     offsets_sensor,
     ready_to_close_sensor,
@@ -91,6 +92,10 @@ def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
         ],
         asset_checks=feed_certifiers(names, feed),
         jobs=feed_jobs(names, feed),
-        sensors=[offsets_sensor(names, feed), ready_to_close_sensor(names)],
+        sensors=[
+            offsets_sensor(names, feed),
+            ready_to_close_sensor(names),
+            *([announce_sensor(names, feed)] if feed.announce else []),
+        ],
         schedules=[catch_up_schedule(names)],
     )

@@ -17,6 +17,7 @@ from platform_assets.orchestration.failures import errors_fail_the_tick
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.requests import history_of
 from platform_assets.orchestration.resources import PlatformResource
+from platform_assets.pipeline.announce import announce
 from platform_assets.pipeline.backpressure import take_turn
 from platform_assets.pipeline.run import open_runs
 
@@ -66,6 +67,22 @@ def ready_to_close_sensor(names: FeedNames) -> dg.SensorDefinition:
             return ticks.closing_result(names, home, asked)
 
     return ready_to_close
+
+
+def announce_sensor(names: FeedNames, feed: FeedDeclaration) -> dg.SensorDefinition:
+    """Return the sensor that announces certified products and closed runs; it starts no run."""
+
+    @dg.sensor(
+        name=f"{names.feed}_announce",
+        minimum_interval_seconds=feed.window.look_every_seconds - 1,
+        description="Announces certified products and closed runs on the feed's control topic.",
+    )
+    def announcing(platform: PlatformResource) -> dg.SkipReason:
+        with errors_fail_the_tick(platform.secrets):
+            answer = announce(platform.open(), names.feed)
+        return dg.SkipReason(ticks.announced(answer))
+
+    return announcing
 
 
 def catch_up_schedule(names: FeedNames) -> dg.ScheduleDefinition:

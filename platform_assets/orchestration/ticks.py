@@ -8,6 +8,7 @@ record of all runs.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -96,6 +97,14 @@ def closing_result(names: FeedNames, platform: Platform, asked: Asks) -> dg.Sens
     return dg.SensorResult(
         run_requests=requests, skip_reason=None if requests else "; ".join(reasons)
     )
+
+
+def announced(answer: Mapping[str, Any]) -> str:
+    """Say what was announced, and what could not be."""
+    events = [f"{event['subject']} ({event['type']})" for event in answer["announced"]]
+    said = f"announced {len(events)}: {', '.join(events)}" if events else "nothing new to announce"
+    withheld = [f"{subject}: {why}" for subject, why in answer["withheld"].items()]
+    return f"{said}; withheld: {'; '.join(withheld)}" if withheld else said
 
 
 def retired(platform: Platform, keys: Sequence[str]) -> list[str]:

@@ -83,6 +83,17 @@ def test_jobs_exist_and_everything_that_starts_by_itself_is_off(home: Path) -> N
     assert schedules == {"shop_hourly": dg.DefaultScheduleStatus.STOPPED}
 
 
+def test_a_feed_that_declares_it_has_a_sensor_that_announces_and_is_off(home: Path) -> None:
+    redeclare(
+        home,
+        "  products:\n",
+        "  announce:\n    source: {kind: file_log, path: control}\n    topic: ready\n  products:\n",
+    )
+    sensors = definitions_for(home).get_repository_def().sensor_defs
+    (announcing,) = (each for each in sensors if each.name == "shop_announce")
+    assert announcing.default_status is dg.DefaultSensorStatus.STOPPED
+
+
 def test_two_feeds_with_a_product_of_one_name_have_certify_jobs_of_two_names(home: Path) -> None:
     other = home / "defs/market/defs.yaml"
     other.parent.mkdir()

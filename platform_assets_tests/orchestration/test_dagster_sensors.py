@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from platform_assets.adapters.file_log_sink import FileLogSink
+from platform_assets.errors import SourceChanged, SourceUnreachable
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance, sensors, ticks
 from platform_assets.orchestration.metadata import lag_metadata
@@ -15,7 +17,14 @@ from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, finish, pin, runs
 from platform_assets.pipeline.lag import FeedLag, PartitionLag
 from platform_assets_tests.orchestration.dagster_steps import execute
-from platform_assets_tests.orchestration.shop_home import append, good_window, order, redeclare
+from platform_assets_tests.orchestration.shop_home import (
+    CONSUMERS,
+    PRODUCTS,
+    append,
+    good_window,
+    order,
+    redeclare,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,6 +209,37 @@ def test_an_open_run_is_closed_once_all_of_it_is_certified(
     assert keys(tick(ready, home, instance)) == [request.run_key]
     assert execute(home, instance, str(run), job="shop_close").success
     assert reason(tick(ready, home, instance)) == "no run of shop is open"
+
+
+def announcing(home: Path) -> dg.SensorDefinition:
+    redeclare(
+        home,
+        "  products:\n",
+        "  announce:\n    source: {kind: file_log, path: control}\n    topic: ready\n  products:\n",
+    )
+    return sensors.announce_sensor(NAMES, Platform.open(home).feed("shop"))
+
+
+def test_what_became_ready_is_announced_once(home: Path, instance: dg.DagsterInstance) -> None:
+    sensor = announcing(home)
+    FileLogSink(home / "control", "ready").create(1)
+    assert tick(sensor, home, instance).skip_message == "nothing new to announce"
+    append(home, good_window(1))
+    close_what_is_there(home)
+    said = tick(sensor, home, instance).skip_message
+    assert said.startswith("announced 6: ")
+    assert all(f"{R1}/{output}" in said for output in (*PRODUCTS, *CONSUMERS))
+    assert tick(sensor, home, instance).skip_message == "nothing new to announce"
+
+
+def test_a_control_topic_that_cannot_be_reached_fails_the_tick(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    sensor = announcing(home)
+    append(home, good_window(1))
+    close_what_is_there(home)
+    with pytest.raises((SourceUnreachable, SourceChanged)):
+        tick(sensor, home, instance)
 
 
 def test_the_schedule_takes_up_a_window_that_is_not_full(home: Path) -> None:
