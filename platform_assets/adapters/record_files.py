@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from platform_assets.ports.streams import Extent
 
 _CHUNK_LINES = 10_000
-_BUFFER_BYTES = 4 * 1024**2
+_BUFFER_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)

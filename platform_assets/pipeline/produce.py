@@ -225,9 +225,10 @@ def _shares(supplies: Mapping[str, Supply], rate: float | None) -> dict[str, flo
 
 def _until_done(futures: Iterable[Future[StreamLedger]], stop: threading.Event) -> bool:
     """Wait for all; an interruption ends the supplies, and what is under way is still awaited."""
-    pending = list(futures)
+    pending = set(futures)
     try:
-        wait(pending)
+        while pending:  # a signal that another thread received is seen between two looks
+            _, pending = wait(pending, _LOOK_SECONDS)
     except KeyboardInterrupt:
         stop.set()
         wait(pending)
