@@ -70,6 +70,7 @@ def tuned_settings(source: KafkaSource) -> dict[str, Any]:
         "queued.min.messages": 1_000_000,  # the bound is in bytes
         "max.partition.fetch.bytes": fetch,
         "fetch.max.bytes": 4 * fetch,
+        "message.max.bytes": fetch,  # of what is produced; fetch.max.bytes may not be smaller
         "receive.message.max.bytes": 2**31 - 1,  # a larger record must not close the connection
         "fetch.queue.backoff.ms": 10,  # how long a full queue is left alone; 1 s if unsaid
         "fetch.wait.max.ms": 10,  # or a partition's end keeps the connection from the next one
