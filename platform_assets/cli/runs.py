@@ -66,9 +66,9 @@ def run(
     """Take the next window from pin to closure: land, admit, build, certify, consume, close.
 
     An open run is finished before a new window is pinned, so calling this again after a failure or a
-    crash continues where it stopped.
+    crash continues where it stopped. Where the feed declares `announce`, what is closed is announced.
     """
-    from platform_assets.pipeline import finish, next_run, run_summary  # noqa: PLC0415
+    from platform_assets.pipeline import announce, finish, next_run, run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
@@ -77,6 +77,8 @@ def run(
         while (following := next_run(platform, feed)) is not None:
             finish(platform, following, progress)
             summaries.append(run_summary(platform, following))
+            if platform.feed(feed).announce is not None:
+                announce(platform, feed)
             if not until_caught_up:
                 break
     call.answer(closed_runs(summaries), lambda console: show_closed(console, feed, summaries))
