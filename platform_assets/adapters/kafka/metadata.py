@@ -107,6 +107,8 @@ class Topic:
                 if error is kafka_errors.NoError:
                     words = result.configs[0].value.split(",")
                     return ",".join(sorted(word.strip() for word in words if word.strip()))
+                if error is kafka_errors.UnknownTopicOrPartitionError:
+                    await described_topic(session, self.name)  # says so, if it is gone
                 await _retry(session, error, f"DESCRIBE_CONFIGS of topic {self.name}")
 
         return self.brokers.run(self.where, ask)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from platform_assets.adapters.kafka.batches import BatchScan
 from platform_assets.adapters.kafka.connection import Brokers
@@ -101,6 +102,11 @@ class Writer:
             self._producer.commit_transaction(SECONDS)
         elif self._transactions and outcome == "abort":
             self._producer.abort_transaction(SECONDS)
+
+
+def admin_of(bootstrap: Sequence[str]) -> AdminClient:
+    """Return a client that prepares things, and does not complain when its broker ends."""
+    return AdminClient({"bootstrap.servers": ",".join(bootstrap), "log_level": 0})
 
 
 def kafka_source(bootstrap: Sequence[str], *, seconds: int = 20) -> KafkaSource:

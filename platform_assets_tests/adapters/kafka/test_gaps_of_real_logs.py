@@ -15,6 +15,7 @@ from platform_assets_tests.adapters.kafka.known_logs import (
     SECONDS,
     Ledger,
     Writer,
+    admin_of,
     brokers,
     explained,
     numbered,
@@ -219,14 +220,13 @@ def wait_until_compacted(events: Topic, writer: Writer) -> None:
 
 def set_policy(kafka: Kafka, name: str, policy: str) -> None:
     from confluent_kafka.admin import (  # noqa: PLC0415 - used here alone
-        AdminClient,
         AlterConfigOpType,
         ConfigEntry,
         ConfigResource,
         ResourceType,
     )
 
-    admin = AdminClient({"bootstrap.servers": ",".join(kafka.bootstrap)})
+    admin = admin_of(kafka.bootstrap)
     entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     for done in admin.incremental_alter_configs([resource]).values():
@@ -235,8 +235,7 @@ def set_policy(kafka: Kafka, name: str, policy: str) -> None:
 
 def delete_below(kafka: Kafka, name: str, offset: int) -> None:
     from confluent_kafka import TopicPartition  # noqa: PLC0415 - used here alone
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
-    admin = AdminClient({"bootstrap.servers": ",".join(kafka.bootstrap)})
+    admin = admin_of(kafka.bootstrap)
     for done in admin.delete_records([TopicPartition(name, 0, offset)]).values():
         done.result(SECONDS)

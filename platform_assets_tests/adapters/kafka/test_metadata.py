@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from platform_assets.adapters.kafka.batches import BatchScan
 from platform_assets.adapters.kafka.metadata import EpochEnd, Topic
@@ -17,6 +16,7 @@ from platform_assets_tests.adapters.kafka.known_logs import (
     SECONDS,
     Ledger,
     Writer,
+    admin_of,
     brokers,
     numbered,
 )
@@ -52,7 +52,7 @@ def test_a_topic_is_described_by_cluster_id_topic_id_and_every_partition(
 def test_a_topic_that_does_not_exist_is_no_outage(cluster: Brokers) -> None:
     absent = Topic(cluster, "absent")
 
-    for ask in (absent.describe, lambda: absent.stable_ends([0])):
+    for ask in (absent.describe, absent.cleanup_policy, lambda: absent.stable_ends([0])):
         with pytest.raises(SourceChanged, match=r"does not know it.*create the topic") as refused:
             ask()
         assert refused.value.exit_code == 1
@@ -236,7 +236,7 @@ def recreate(kafka: Kafka, name: str) -> None:
     """Delete a topic and make one of the same name."""
     from confluent_kafka.admin import NewTopic as Wanted  # noqa: PLC0415 - another NewTopic
 
-    admin = AdminClient({"bootstrap.servers": ",".join(kafka.bootstrap)})
+    admin = admin_of(kafka.bootstrap)
     admin.delete_topics([name])[name].result(SECONDS)
     deadline = time.monotonic() + SECONDS
     while True:
