@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from platform_assets.adapters import landing_parts
 from platform_assets.adapters.landing_parts import LandingParts
+from platform_assets.adapters.parts import sha256_file
 from platform_assets.ports.streams import LANDING_SCHEMA
 
 if TYPE_CHECKING:
@@ -112,6 +113,51 @@ def test_large_parts_do_not_depend_on_how_batches_were_cut(tmp_path: Path) -> No
     )
 
     assert once["sha256"] == again["sha256"]
+
+
+def test_a_part_has_the_bytes_of_its_records_written_at_once(tmp_path: Path) -> None:
+    rows = [
+        {
+            "partition": "3",
+            "offset": 7 * index,
+            "timestamp": None if index % 5 else 1_700_000_000_000_000 + index,
+            "key": None if index % 3 else b"k%d" % index,
+            "headers": None if index % 7 else [("a", b"1"), ("b", None)],
+            "value": None if index % 11 == 0 else b"%d" % (index * 7919) * (20 + index % 13),
+        }
+        for index in range(5_000)
+    ]
+    whole = pa.RecordBatch.from_pylist(rows, schema=LANDING_SCHEMA)
+
+    (part,) = write(
+        tmp_path / "a", {"3": [whole.slice(at, 333) for at in range(0, whole.num_rows, 333)]}
+    )
+
+    pq.write_table(
+        pa.Table.from_batches([whole]),
+        tmp_path / "at once",
+        row_group_size=whole.num_rows,
+        compression="zstd",
+        compression_level=1,
+        data_page_size=1024**2,
+        use_dictionary=["partition"],
+        write_statistics=["partition", "offset"],
+        version="2.6",
+    )
+    assert part["sha256"] == sha256_file(tmp_path / "at once")
+
+
+def test_many_parts_in_the_same_memory_give_back_what_was_landed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 5)
+    values = [None if index % 4 == 0 else b"%d" % index for index in range(203)]
+
+    parts = write(tmp_path / "a", {"0": [batch(values).slice(at, 7) for at in range(0, 203, 7)]})
+
+    tables = [pq.read_table(part["path"]) for part in parts]
+    assert len(tables) == 41
+    assert pa.concat_tables(tables).column("value").to_pylist() == values
 
 
 def test_parts_are_stored_in_order_and_a_failure_reaches_the_caller(

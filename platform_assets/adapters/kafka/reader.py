@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: Taken from librdkafka at once: few enough for their copies to stay in the processor's cache.
 _MESSAGES = 512
-_BATCH_ROWS = 8192
+_BATCH_ROWS = 4096
 _BATCH_BYTES = 8 * 1024**2
 _WAIT_SECONDS = 0.1
 _MIB = 1024**2
