@@ -102,13 +102,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def into_document(document: Path, table: str) -> None:
+def into_document(document: Path, table: str, markers: tuple[str, str] = (_BEGIN, _END)) -> None:
     """Replace what stands between the markers of a Markdown file."""
-    before, _, rest = document.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not end:
-        raise SystemExit(f"{document} has no markers {_BEGIN} and {_END}")
-    document.write_text(f"{before}{_BEGIN}\n\n{table}\n\n{end}{after}")
+    begin, end = markers
+    before, _, rest = document.read_text().partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{document} has no markers {begin} and {end}")
+    document.write_text(f"{before}{begin}\n\n{table}\n\n{end}{after}")
 
 
 def main() -> int:
