@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ByteSize, Field, model_validator
+from pydantic import AfterValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict  # noqa: TC002 - read at run time
 
 from platform_assets.declarations.model import Declaration
 from platform_assets.declarations.rules import ADDRESS, ENDPOINT, REGION, VARIABLE
@@ -29,14 +30,35 @@ Address = Annotated[str, Field(pattern=ADDRESS), AfterValidator(_with_a_port)]
 Region = Annotated[str, Field(pattern=REGION)]
 
 
+def _unquoted(schema: JsonDict) -> None:
+    """Let a JSON Schema demand nothing of what may be a credential, written out in its place.
+
+    Whoever validates against it quotes what does not fit. The model refuses it too, and does not.
+    """
+    for key in ("type", "pattern", "minLength", "anyOf", "if", "then"):
+        schema.pop(key, None)
+
+
 class SecretReference(Declaration):
     """A credential, named by the environment variable or the file that holds it."""
 
+    model_config = ConfigDict(json_schema_extra=_unquoted)
+
     env: Annotated[
-        str | None, Field(pattern=VARIABLE, description="Environment variable that holds it.")
+        str | None,
+        Field(
+            pattern=VARIABLE,
+            description="Environment variable that holds it.",
+            json_schema_extra=_unquoted,
+        ),
     ] = None
     file: Annotated[
-        str | None, Field(min_length=1, description="File that holds it, relative to the home.")
+        str | None,
+        Field(
+            min_length=1,
+            description="File that holds it, relative to the home.",
+            json_schema_extra=_unquoted,
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -63,6 +85,8 @@ class FileLogSource(Declaration):
 
 class SaslDeclaration(Declaration):
     """How a Kafka client proves who it is."""
+
+    model_config = ConfigDict(json_schema_extra=_unquoted)
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]
     username: SecretReference | None = None
@@ -158,7 +182,12 @@ class KinesisSource(Declaration):
     kind: Literal["kinesis"]
     region: Region
     endpoint: Annotated[
-        str | None, Field(pattern=ENDPOINT, description="Another endpoint than the region's.")
+        str | None,
+        Field(
+            pattern=ENDPOINT,
+            description="Another endpoint than the region's.",
+            json_schema_extra=_unquoted,
+        ),
     ] = None
     profile: Annotated[str | None, Field(description="A profile of the AWS configuration.")] = None
     timeout_seconds: Annotated[

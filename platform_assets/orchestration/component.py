@@ -29,8 +29,12 @@ from platform_assets.orchestration.sensors import (
 class _OneMistakeAtATime(GenerateJsonSchema):
     """Writes a tagged union as "if the tag is this, then that", instead of "one of these".
 
-    A validator then reports the key that is wrong. Of "one of these" it can only say that nothing fits.
+    What may be left out is likewise "if it is there, then this". A validator then reports the key that
+    is wrong. Of "one of these" it can only say that nothing fits.
     """
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return {"if": {"not": {"type": "null"}}, "then": self.generate_inner(schema["schema"])}
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         tag = str(schema["discriminator"])

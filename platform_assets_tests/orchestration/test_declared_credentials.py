@@ -1,16 +1,18 @@
-"""I14: the credentials that a declaration refers to are withheld from Dagster."""
+"""I14: the credentials of a declaration are withheld from Dagster, and from whoever reads its logs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets_tests.shop import make_shop, redeclare
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 VALUE = "of the declaration"
 
@@ -39,3 +41,43 @@ def test_i14_dagster_is_told_which_declared_values_to_withhold(
     assert PlatformResource(home=str(shop)).secrets == {"of the settings"}
     (shop / "platform.yaml").write_text("secrets: [\n")
     assert PlatformResource(home=str(shop)).secrets == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("sasl: {mechanism: PLAIN, username: {env: USER}, password: HERE}", "{env: VARIABLE}"),
+        ("sasl: {mechanism: PLAIN, username: {env: USER}, password: {env: HERE}}", "environment"),
+        ("sasl: PLAIN HERE", "mechanism"),
+    ],
+    ids=["password", "variable", "text"],
+)
+def test_i14_dg_repeats_no_password_that_was_written_out(
+    tmp_path: Path, source: str, says: str
+) -> None:
+    home = make_shop(tmp_path / "home")
+    for name in ("pyproject.toml", "dagster/dagster.yaml"):
+        template = files("platform_assets.orchestration").joinpath("home", name)
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_bytes(template.read_bytes())
+    declaration = home / "defs" / "shop" / "defs.yaml"
+    written = source.replace("HERE", "correct-horse-battery")
+    text = declaration.read_text().replace(
+        "source: {kind: file_log, path: data/shop}",
+        f"source:\n    kind: kafka\n    bootstrap: [broker.invalid:9092]\n    {written}",
+    )
+    declaration.write_text(text)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("dg")), "check", "defs"],
+        cwd=home,
+        env={**os.environ, "PLATFORM_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    shown = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert f"{declaration}:9" in shown
+    assert says in shown
+    assert "correct-horse-battery" not in shown
