@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 PAGE_RECORDS = 10_000
 #: Arrival times are approximate, and taken by many machines.
 CLOCKS_DIFFER = timedelta(minutes=15)
-_USELESS_ITERATORS = 3
 NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
 
 
@@ -64,7 +63,7 @@ class ShardReader:
         self._shard = shard
         self._retention = retention
         self._strict = strict
-        self._moved = time.monotonic()
+        self._still_since: float | None = None  # while nothing moves; pauses of the caller are none
         self._behind: int | None = None
 
     @property
@@ -80,6 +79,8 @@ class ShardReader:
             SourceChanged: there is no such shard, or its records contradict themselves.
             SourceUnreachable: no answer, or none that leads on.
         """
+        if self._still_since is None:
+            self._still_since = time.monotonic()
         answer = self._answer()
         found = [record_of(raw) for raw in answer["Records"]]
         iterator = answer.get("NextShardIterator")
@@ -93,7 +94,7 @@ class ShardReader:
     # --- iterators -------------------------------------------------------------------------------
 
     def _answer(self) -> dict[str, Any]:
-        for _ in range(_USELESS_ITERATORS):
+        while True:
             iterator = self.cursor.iterator
             if iterator is None or self._needs_proof():
                 iterator = self._open()
@@ -101,12 +102,7 @@ class ShardReader:
                 return self._client.read(self._shard, iterator, PAGE_RECORDS)
             except NotNow:
                 self.cursor = replace(self.cursor, iterator=None, expected=None)
-        raise SourceUnreachable(
-            self.thing,
-            expected="an iterator that can be used once",
-            found=f"{_USELESS_ITERATORS} that had expired at once",
-            remedy="Check the service's health; the shard is read again at the next attempt.",
-        )
+                self._require_progress("iterators that had expired at once")
 
     def _needs_proof(self) -> bool:
         """Tell whether the iterator in use proves nothing, and another one could."""
@@ -147,15 +143,20 @@ class ShardReader:
         self.cursor = cursor
 
     def _note_progress(self, behind: int, *, moved: bool) -> None:
-        if moved or self._behind is None or behind < self._behind:
-            self._behind = None if moved else behind
-            self._moved = time.monotonic()
+        if moved:
+            self._still_since, self._behind = None, None
+        elif self._behind is None or behind < self._behind:
+            self._still_since, self._behind = time.monotonic(), behind
+        else:
+            self._require_progress(f"empty pages, {behind} ms from the end and no nearer")
+
+    def _require_progress(self, found: str) -> None:
         bound = self._client.source.timeout_seconds
-        if time.monotonic() - self._moved > bound:
+        if time.monotonic() - (self._still_since or 0.0) > bound:
             raise SourceUnreachable(
                 self.thing,
                 expected=f"records, or the end of the shard, within {bound} s",
-                found=f"empty pages, {behind} ms from the end and no nearer",
+                found=found,
                 remedy="Check the service's health; the shard is read again at the next attempt.",
             )
 

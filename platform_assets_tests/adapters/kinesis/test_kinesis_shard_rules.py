@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from platform_assets.ports.positions import Start
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AT_NOON = ("timestamp", "at:2026-03-01T12:00:00.000000Z")
 #: A was split into B and C; B and C were merged into D; E stands beside them.
 A, B, C = Shard("A", closed=True), Shard("B", ("A",), closed=True), Shard("C", ("A",), closed=True)
 D, E = Shard("D", ("B", "C")), Shard("E")
@@ -47,12 +48,8 @@ def test_at_first_only_shards_without_listed_parents_enter() -> None:
 
 
 def test_from_a_moment_shards_enter_in_the_same_order() -> None:
-    assert begun(ALL, start=NOON) == dict.fromkeys(
-        "AE", ("timestamp", "at:2026-03-01T12:00:00.000000Z")
-    )
-    assert begun(ALL, known(A=True, E=False), NOON) == dict.fromkeys(
-        "BC", ("timestamp", "at:2026-03-01T12:00:00.000000Z")
-    )
+    assert begun(ALL, start=NOON) == dict.fromkeys("AE", AT_NOON)
+    assert begun(ALL, known(A=True, E=False), NOON) == dict.fromkeys("BC", AT_NOON)
 
 
 def test_at_latest_all_enter_at_once_and_closed_ones_are_passed_over() -> None:
