@@ -30,14 +30,21 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 
+#: Partition, key and value.
+Record = tuple[int, bytes | None, bytes | None]
+
 
 @dataclass
 class Ledger:
-    """What was acknowledged: by partition, offset to value; aborted and open records apart."""
+    """What was acknowledged: by partition, offset to value; aborted and open records apart.
+
+    ``keys`` has the key of every record.
+    """
 
     committed: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     aborted: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     undecided: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    keys: dict[int, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
 
     def of(self, outcome: str) -> dict[int, dict[int, bytes]]:
         """Return the part of the ledger for an outcome of a transaction."""
@@ -72,9 +79,7 @@ class Writer:
         if transactions:
             self._producer.init_transactions(SECONDS)
 
-    def write(
-        self, records: Sequence[tuple[int, bytes | None, bytes | None]], outcome: str = "commit"
-    ) -> None:
+    def write(self, records: Sequence[Record], outcome: str = "commit") -> None:
         """Send records, (partition, key, value) each, and end their transaction; or leave it open."""
         into = self._ledger.of(outcome)
         failed: list[object] = []
@@ -83,7 +88,9 @@ class Writer:
             if error is not None:
                 failed.append(error)
                 return
-            into[message.partition()][message.offset()] = message.value()  # type: ignore[attr-defined]
+            partition, offset = message.partition(), message.offset()  # type: ignore[attr-defined]
+            into[partition][offset] = message.value()  # type: ignore[attr-defined]
+            self._ledger.keys[partition][offset] = message.key()  # type: ignore[attr-defined]
 
         if self._transactions:
             self._producer.begin_transaction()
@@ -102,6 +109,10 @@ class Writer:
             self._producer.commit_transaction(SECONDS)
         elif self._transactions and outcome == "abort":
             self._producer.abort_transaction(SECONDS)
+
+    def commit(self) -> None:
+        """Commit the transaction that was left open."""
+        self._producer.commit_transaction(SECONDS)
 
 
 def admin_of(bootstrap: Sequence[str]) -> AdminClient:

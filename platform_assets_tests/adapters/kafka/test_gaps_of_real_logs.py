@@ -23,10 +23,11 @@ from platform_assets_tests.adapters.kafka.known_logs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from platform_assets.adapters.kafka.connection import Brokers
     from platform_assets.ports.streams import Gap
+    from platform_assets_tests.adapters.kafka.known_logs import Record
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
@@ -200,7 +201,9 @@ def compacting(policy: str) -> dict[str, str]:
     }
 
 
-def wait_until_compacted(events: Topic, writer: Writer) -> None:
+def wait_until_compacted(
+    events: Topic, writer: Writer, more: Callable[[], Sequence[Record]] | None = None
+) -> None:
     """Write into new segments until the cleaner has taken most of what stood in the first ones."""
     described = events.describe()
     end = events.stable_ends([0])[0]
@@ -215,7 +218,7 @@ def wait_until_compacted(events: Topic, writer: Writer) -> None:
             return
         assert time.monotonic() < deadline, f"{left} of {end} records are left"
         time.sleep(0.6)
-        writer.write(list(numbered(0, 1)))
+        writer.write(list(numbered(0, 1)) if more is None else more())
 
 
 def set_policy(kafka: Kafka, name: str, policy: str) -> None:
