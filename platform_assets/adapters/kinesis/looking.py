@@ -68,6 +68,7 @@ class Looking:
         self._client = client
         self._summary = summary
         self._look = look
+        self._now = client.moment
         self._looked_at = client.moment + _CLOCK_STEP
         self._deadline = time.monotonic() + LOOK_SECONDS
 
@@ -124,7 +125,7 @@ class Looking:
 
     def _from_now(self, shard: Shard) -> Scan:
         """Return a scan that begins behind the last record there is."""
-        place = places.at(self._looked_at - LATEST_REACHES_BACK)
+        place = places.at(self._now - LATEST_REACHES_BACK)
         scan = Scan(Count(Position(0, str(place))), Cursor(place, entering=True))
         turn = self._turn(Seen(shard, scan))
         while not turn.done and time.monotonic() < self._deadline:
