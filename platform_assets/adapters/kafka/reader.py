@@ -21,7 +21,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -77,7 +76,7 @@ def tuned_settings(source: KafkaSource) -> dict[str, Any]:
         "fetch.error.backoff.ms": 100,
         "topic.metadata.refresh.interval.ms": 5_000,
         "topic.metadata.refresh.fast.interval.ms": 50,
-        "socket.timeout.ms": max(1_000, min(timeout_ms // 4, 10_000)),  # a frozen broker is left
+        "socket.timeout.ms": max(2_000, min(timeout_ms // 4, 10_000)),  # a frozen broker is left
         "reconnect.backoff.max.ms": 1_000,
         "max.poll.interval.ms": 86_400_000,  # writing what was read may take its time
         "statistics.interval.ms": max(100, min(timeout_ms // 4, 1_000)),
@@ -146,7 +145,10 @@ class PartitionReader:
             records, errors = _apart(messages)
             if records:
                 position = (records[-1].offset() or 0) + 1
-                yield _up_to(end, self._converted(where, name, records))
+                if position > end:  # what stands behind the range is not even looked at
+                    records = [record for record in records if (record.offset() or 0) < end]
+                if records:
+                    yield self._converted(where, name, records)
                 progress.made()
             for report in errors:
                 if _is_end(report) and (report.offset() or 0) >= end:
@@ -237,13 +239,6 @@ def _apart(messages: list[Message]) -> tuple[list[Message], list[Message]]:
 def _is_end(message: Message) -> bool:
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
-
-
-def _up_to(end: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-    offsets = batch.column("offset")
-    if offsets[-1].as_py() < end:
-        return batch
-    return batch.slice(0, int(np.searchsorted(np.asarray(offsets), end)))
 
 
 def _gathered(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
