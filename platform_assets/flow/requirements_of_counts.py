@@ -12,14 +12,18 @@ from platform_assets.flow.anchors import FROM_PREDECESSOR, continuation_problems
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from platform_assets.flow.run_records import RunRecords
+    from platform_assets.flow.run_records import Document, RunRecords
 
 Judged = tuple[list[str], str]
 _OUTCOMES = ("admitted", "duplicate", "quarantined")
 
 
 def anchors_pinned(records: RunRecords) -> Judged:
-    """Every declared stream has partitions with ``start <= end``, and something lies between."""
+    """Every declared stream has partitions with ``start <= end``, and the window says something new.
+
+    That is records, or what is worth a window without any: a position at `latest`, which is recorded
+    nowhere else, or that a partition ended, so that others may enter after it.
+    """
     if records.anchors is None:
         return [f"no sound anchors of {records.run}"], ""
     anchors = records.anchors.value
@@ -42,9 +46,26 @@ def anchors_pinned(records: RunRecords) -> Judged:
                 problems.append(
                     f"{stream['stream']}/{partition['partition']} ends at {end}, before {start}"
                 )
-    if all(p["start"] == p["end"] for s in anchors["streams"] for p in s["partitions"]):
+    if not _says_something_new(anchors, records.predecessor):
         problems.append("no offset lies between the anchors")
     return problems, f"{count} partitions of {len(pinned)} streams"
+
+
+def _says_something_new(anchors: Mapping[str, Any], before: Document | None) -> bool:
+    ended = _ended(anchors)
+    if before is not None and not before.problem:
+        ended -= _ended(before.value)
+    parts = [part for stream in anchors["streams"] for part in stream["partitions"]]
+    return bool(ended) or any(p["start"] != p["end"] or p["origin"] == "latest" for p in parts)
+
+
+def _ended(anchors: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {
+        (stream["stream"], part["partition"])
+        for stream in anchors["streams"]
+        for part in stream["partitions"]
+        if part.get("ended", False)
+    }
 
 
 def chain_unbroken(records: RunRecords) -> Judged:
