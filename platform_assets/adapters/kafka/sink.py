@@ -15,29 +15,20 @@ under way when the time ran out is ambiguous.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from platform_assets.adapters.kafka.connection import Brokers
-from platform_assets.adapters.kafka.errors import (
-    DENIED_CODES,
-    MISSING_CODES,
-    Where,
-    from_librdkafka,
-)
+from platform_assets.adapters.kafka.deliveries import Deliveries, producer_error
+from platform_assets.adapters.kafka.errors import Where
 from platform_assets.adapters.kafka.metadata import Topic
-from platform_assets.adapters.kafka.security import librdkafka_settings, principal
-from platform_assets.adapters.sending import Account
-from platform_assets.errors import PlatformError, SourceChanged, SourceDenied
+from platform_assets.adapters.kafka.security import librdkafka_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from confluent_kafka import Message
 
     from platform_assets.declarations import KafkaSource
     from platform_assets.ports.sinks import Outgoing, SendReport
@@ -47,19 +38,7 @@ _MOST_RECORDS = 20_000
 _MOST_KIB = 64 * 1024
 _LARGEST_RECORD = 64 * 1024**2
 _POLL_EVERY = 64
-_POLL_SECONDS = 0.05
 _GRACE_SECONDS = 5
-
-#: What brokers answer about a record that they did not write.
-_NOT_WRITTEN = {
-    KafkaError.MSG_SIZE_TOO_LARGE,
-    KafkaError.RECORD_LIST_TOO_LARGE,
-    KafkaError.INVALID_TIMESTAMP,
-    KafkaError.INVALID_RECORD,
-    KafkaError.POLICY_VIOLATION,
-    KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
-    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
-}
 
 
 class KafkaSink:
@@ -102,7 +81,7 @@ class KafkaSink:
                 done.result(seconds)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise _error(self._where, error.args[0]) from error
+                    raise producer_error(self._where, error.args[0]) from error
 
     def send(self, records: Iterable[Outgoing]) -> SendReport:
         """Send records, in order within each key, and wait until the fate of each is known.
@@ -114,7 +93,7 @@ class KafkaSink:
             SourceDenied: the client is not let in, or may not write.
             SourceChanged: there is no such topic, or no such partition.
         """
-        sending = _Sending(self._where, self.partitions())  # 1
+        sending = Deliveries(self._where, self.partitions())  # 1
         producer = Producer(
             {
                 **librdkafka_settings(self._source, self._home),
@@ -124,91 +103,20 @@ class KafkaSink:
         )
         try:
             for number, record in enumerate(records):  # 2
-                sending.hand_over(producer, number, record)
-                if number % _POLL_EVERY == 0:
-                    producer.poll(0)
+                with sending.ended_by_what_is_fatal():
+                    sending.hand_over(producer, number, record)
+                    if number % _POLL_EVERY == 0:
+                        producer.poll(0)
                 if sending.account.stopped:
                     break
-            # librdkafka bounds how long a record may be under way
-            producer.flush(self._source.timeout_seconds + _GRACE_SECONDS)
+            with sending.ended_by_what_is_fatal():
+                # librdkafka bounds how long a record may be under way
+                producer.flush(self._source.timeout_seconds + _GRACE_SECONDS)
         finally:
-            producer.purge()  # what is left, if there is any, comes back as failed
-            producer.flush(_GRACE_SECONDS)
-        return sending.account.report()
-
-
-class _Sending:
-    """One call of `send`: what is known of each record, and the last trouble with a connection."""
-
-    def __init__(self, where: Where, names: list[str]) -> None:
-        self.account = Account()
-        self._where = where
-        self._names = names
-        self._trouble = ""
-
-    def note(self, error: KafkaError) -> None:
-        """Keep what librdkafka says of a connection."""
-        self._trouble = _described(error)
-
-    def hand_over(self, producer: Producer, number: int, record: Outgoing) -> None:
-        """Hand a record to librdkafka; wait while as many are under way as may be."""
-        if record.partition is not None and record.partition not in self._names:
-            self.account.stop(number, self._no_partition(record.partition))
-            return
-        where: dict[str, Any] = {}
-        if record.partition is not None:
-            where["partition"] = int(record.partition)
-        if record.headers:
-            where["headers"] = list(record.headers)
-        told = partial(self._told, number)
-        while True:
-            try:
-                producer.produce(
-                    str(self._where.topic), record.value, record.key, on_delivery=told, **where
-                )
-            except BufferError:
-                producer.poll(_POLL_SECONDS)
-            except KafkaException as error:
-                self._not_written(number, error.args[0])
-                return
-            else:
-                return
-
-    def _told(self, number: int, error: KafkaError | None, message: Message) -> None:
-        if error is None:  # 3
-            self.account.acknowledged[str(message.partition())] += 1
-        elif error.code() in _NOT_WRITTEN | DENIED_CODES | MISSING_CODES:
-            self._not_written(number, error)
-        else:
-            after = f", after {self._trouble}" if self._trouble else ""
-            self.account.doubt(number, f"{_described(error)}{after}")
-
-    def _not_written(self, number: int, error: KafkaError) -> None:
-        if error.code() in _NOT_WRITTEN:
-            self.account.refuse(number, _described(error))
-        else:
-            self.account.stop(number, _error(self._where, error))
-
-    def _no_partition(self, name: str) -> SourceChanged:
-        return SourceChanged(
-            str(self._where),
-            expected=f"one of the partitions {', '.join(self._names)}",
-            found=f"a record for partition {name}",
-            remedy="Send to a partition that there is, or give the topic more of them.",
-        )
-
-
-def _error(where: Where, error: KafkaError) -> PlatformError:
-    found = from_librdkafka(where, error)
-    if not isinstance(found, SourceDenied):
-        return found
-    return SourceDenied(
-        found.thing,
-        expected=f"leave to write for {principal(where.source)}",
-        found=found.found,
-        remedy="Correct the credentials, or grant what a producer needs: WRITE and DESCRIBE on the "
-        "topic, and CREATE where it shall make the topic.",
-    )
+            with sending.ended_by_what_is_fatal():
+                producer.purge()  # what is left, if there is any, comes back as failed
+                producer.flush(_GRACE_SECONDS)
+        return sending.report()
 
 
 def _settings(timeout_seconds: int) -> dict[str, Any]:
@@ -226,7 +134,3 @@ def _settings(timeout_seconds: int) -> dict[str, Any]:
         "queue.buffering.max.messages": _MOST_RECORDS,
         "queue.buffering.max.kbytes": _MOST_KIB,
     }
-
-
-def _described(error: KafkaError) -> str:
-    return f"{error.name()}: {error.str()}"

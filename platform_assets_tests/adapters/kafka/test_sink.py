@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AclOperation, AdminClient
 from kafka.partitioner import murmur2
 
 from platform_assets.adapters.kafka.sink import KafkaSink
 from platform_assets.declarations import KafkaSource
-from platform_assets.errors import SourceChanged, SourceUnreachable
+from platform_assets.errors import SourceChanged, SourceDenied, SourceUnreachable
 from platform_assets.ports.sinks import Outgoing
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
+from platform_assets_tests.servers.kafka_security import allow
 from platform_assets_tests.servers.kafka_topics import new_topic
 from platform_assets_tests.servers.processes import NoServer, free_ports
 
@@ -44,8 +45,8 @@ def send(
         return sink.send(records)
 
 
-def standing(bootstrap: Sequence[str], topic: str) -> dict[int, list[Message]]:
-    """Return what stands in each partition, as any consumer reads it."""
+def standing(bootstrap: Sequence[str], topic: str, at_least: int = 0) -> dict[int, list[Message]]:
+    """Return what stands in each partition, as any consumer reads it; wait for so many records."""
     consumer = Consumer(
         {
             "bootstrap.servers": ",".join(bootstrap),
@@ -56,13 +57,18 @@ def standing(bootstrap: Sequence[str], topic: str) -> dict[int, list[Message]]:
     )
     try:
         partitions = consumer.list_topics(topic, SECONDS).topics[topic].partitions
-        ends = {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), SECONDS)[1]
-            for number in partitions
-        }
+        deadline = time.monotonic() + SECONDS
+        while True:
+            ends = {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), SECONDS)[1]
+                for number in partitions
+            }
+            if sum(ends.values()) >= at_least:
+                break
+            assert time.monotonic() < deadline, ends
+            time.sleep(0.05)
         found: dict[int, list[Message]] = {number: [] for number in partitions}
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        deadline = time.monotonic() + SECONDS
         while sum(map(len, found.values())) < sum(ends.values()):
             assert time.monotonic() < deadline
             for message in consumer.consume(10_000, 1):
@@ -74,14 +80,15 @@ def standing(bootstrap: Sequence[str], topic: str) -> dict[int, list[Message]]:
 
 
 @pytest.fixture(scope="module")
-def breakable() -> Iterator[KafkaCluster]:
-    """A broker of these tests' own, which they freeze and kill."""
+def own_kafka() -> Iterator[KafkaCluster]:
+    """A broker of these tests' own, which they freeze, kill and cut off."""
+    cluster = KafkaCluster(proxied=True)
     try:
-        cluster = KafkaCluster().start()
+        cluster.start()
     except NoServer as error:
         pytest.skip(f"no Kafka: {error}")
-    with cluster:
-        yield cluster
+    yield cluster
+    cluster.stop()
 
 
 def test_records_stand_in_the_partitions_that_were_named_in_order(
@@ -183,56 +190,137 @@ def test_a_supply_that_fails_is_not_hidden_by_what_is_under_way(
         send(kafka.bootstrap, topic("failing"), failing())
 
 
-@pytest.mark.kafka
 def test_what_was_under_way_when_the_broker_fell_silent_is_ambiguous_and_nothing_follows(
-    breakable: KafkaCluster,
+    own_kafka: KafkaCluster,
 ) -> None:
-    name = new_topic(breakable.bootstrap, "silent", partitions=2)
+    name = new_topic(own_kafka.bootstrap, "silent", partitions=2)
     taken: list[bytes] = []
 
     def records() -> Iterator[Outgoing]:
         for number in range(10_000_000):
             if number == 30_000:
-                breakable.freeze(1)
+                own_kafka.freeze(1)
             taken.append(b"%d" % number)
             yield Outgoing(taken[-1], partition=str(number % 2))
 
     try:
-        report = send(breakable.bootstrap, name, records(), timeout_seconds=4)
+        report = send(own_kafka.bootstrap, name, records(), timeout_seconds=4)
     finally:
-        breakable.thaw(1)
+        own_kafka.thaw(1)
     assert report.ambiguous
     assert report.refused == ()
     assert report.total + len(report.ambiguous) == len(taken) < 100_000
     assert "_MSG_TIMED_OUT" in report.ambiguous[0].reason
 
     doubted = {taken[trouble.number] for trouble in report.ambiguous}
-    breakable.wait_ready()
+    own_kafka.wait_ready()
     found = Counter(
         message.value()
-        for messages in standing(breakable.bootstrap, name).values()
+        for messages in standing(own_kafka.bootstrap, name).values()
         for message in messages
     )
     assert set(found.values()) == {1}, "no record stands twice"
     assert set(taken) - doubted <= set(found) <= set(taken)
 
 
-@pytest.mark.kafka
 def test_a_broker_that_is_killed_and_comes_back_has_every_record_once(
-    breakable: KafkaCluster,
+    own_kafka: KafkaCluster,
 ) -> None:
-    name = new_topic(breakable.bootstrap, "killed", partitions=2)
+    name = new_topic(own_kafka.bootstrap, "killed", partitions=2)
     numbers = range(200_000)
 
     def records() -> Iterator[Outgoing]:
         for number in numbers:
             if number in (60_000, 120_000):
-                breakable.restart(1)
+                own_kafka.restart(1)
             yield Outgoing(b"%d" % number, partition=str(number % 2))
 
-    report = send(breakable.bootstrap, name, records(), timeout_seconds=SECONDS)
+    report = send(own_kafka.bootstrap, name, records(), timeout_seconds=SECONDS)
     assert report.acknowledged == {"0": 100_000, "1": 100_000}
-    breakable.wait_ready()
-    for partition, messages in standing(breakable.bootstrap, name).items():
+    own_kafka.wait_ready()
+    for partition, messages in standing(own_kafka.bootstrap, name).items():
         expected = [b"%d" % n for n in numbers if n % 2 == partition]
         assert [message.value() for message in messages] == expected
+
+
+def test_what_was_written_and_not_answered_is_ambiguous_though_it_stands(
+    own_kafka: KafkaCluster,
+) -> None:
+    """The broker writes the records, and its answer does not arrive in time."""
+    name = new_topic(own_kafka.bootstrap, "unanswered")
+    [proxy] = own_kafka.proxies.values()
+
+    def records() -> Iterator[Outgoing]:
+        yield from (Outgoing(b"first %d" % n) for n in range(100))
+        standing(own_kafka.bootstrap, name, 100)
+        proxy.delay(10 * SECONDS)
+        yield from (Outgoing(b"last %d" % n) for n in range(100))
+
+    try:
+        report = send(own_kafka.addresses("PROXIED"), name, records(), timeout_seconds=4)
+    finally:
+        proxy.restore()
+    assert report.total + len(report.ambiguous) == 200
+    assert {trouble.number for trouble in report.ambiguous} >= set(range(100, 200))
+    assert report.refused == ()
+    [messages] = standing(own_kafka.bootstrap, name, 200).values()
+    assert [m.value() for m in messages] == [
+        *(b"first %d" % n for n in range(100)),
+        *(b"last %d" % n for n in range(100)),
+    ]
+
+
+def test_connections_that_are_cut_again_and_again_double_nothing(own_kafka: KafkaCluster) -> None:
+    name = new_topic(own_kafka.bootstrap, "cut", partitions=2)
+    [proxy] = own_kafka.proxies.values()
+    numbers = range(100_000)
+    before = proxy.cuts
+
+    def records() -> Iterator[Outgoing]:
+        for number in numbers:
+            if number % 10_000 == 9_999:
+                proxy.cut_after(50)
+            yield Outgoing(b"%d" % number, partition=str(number % 2))
+
+    try:
+        report = send(own_kafka.addresses("PROXIED"), name, records(), timeout_seconds=SECONDS)
+    finally:
+        proxy.restore()
+    assert proxy.cuts - before >= 3
+    assert report.acknowledged == {"0": 50_000, "1": 50_000}
+    for partition, messages in standing(own_kafka.bootstrap, name).items():
+        expected = [b"%d" % n for n in numbers if n % 2 == partition]
+        assert [message.value() for message in messages] == expected
+
+
+@pytest.mark.parametrize("rights", [[], [AclOperation.DESCRIBE]], ids=["nothing", "describe"])
+def test_a_client_that_may_not_write_is_told_so(
+    kafka_secured: KafkaCluster, monkeypatch: pytest.MonkeyPatch, rights: list[AclOperation]
+) -> None:
+    name = new_topic(kafka_secured.bootstrap, "forbidden")
+    if rights:
+        allow(kafka_secured.bootstrap, "stranger", name, *rights)
+    assert kafka_secured.security is not None
+    monkeypatch.setenv("SINK_USER", "stranger")
+    monkeypatch.setenv("SINK_PASSWORD", kafka_secured.security.passwords["stranger"])
+    declared = KafkaSource.model_validate(
+        {
+            "kind": "kafka",
+            "bootstrap": kafka_secured.addresses("SASL_PLAINTEXT"),
+            "timeout_seconds": 20,
+            "sasl": {
+                "mechanism": "SCRAM-SHA-256",
+                "username": {"env": "SINK_USER"},
+                "password": {"env": "SINK_PASSWORD"},
+            },
+        }
+    )
+    with (
+        closing(KafkaSink(declared, name, home=Path())) as sink,
+        pytest.raises(SourceDenied) as told,
+    ):
+        sink.send([Outgoing(b"x")] * 10)
+    assert kafka_secured.security.passwords["stranger"] not in str(told.value)
+    if rights:
+        assert "WRITE" in told.value.remedy
+    assert standing(kafka_secured.bootstrap, name) == {0: []}

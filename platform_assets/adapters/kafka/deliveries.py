@@ -1,0 +1,159 @@
+"""What becomes of records that were handed to librdkafka: told one by one, or ended by something fatal.
+
+1. A record comes back acknowledged, or with what a broker says of a record that it did not write, or
+   with anything else; then it is ambiguous.
+2. Some errors end a producer, for example that it gets no producer id. librdkafka sends nothing more
+   after that, and purges what was waiting. Where nothing was acknowledged before, and the client is not
+   let in, nothing was written.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from platform_assets.adapters.kafka.errors import (
+    DENIED_CODES,
+    MISSING_CODES,
+    Where,
+    from_librdkafka,
+)
+from platform_assets.adapters.kafka.security import principal
+from platform_assets.adapters.sending import Account
+from platform_assets.errors import PlatformError, SourceChanged, SourceDenied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confluent_kafka import Message, Producer
+
+    from platform_assets.ports.sinks import Outgoing, SendReport
+
+_POLL_SECONDS = 0.05
+
+#: What brokers answer about a record that they did not write.
+_NOT_WRITTEN = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.INVALID_RECORD,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+}
+
+
+class Deliveries:
+    """One call of `send`: what is known of each record, and the last trouble with a connection."""
+
+    def __init__(self, where: Where, names: list[str]) -> None:
+        self.account = Account()
+        self._where = where
+        self._names = names
+        self._trouble = ""
+        self._fatal: KafkaError | None = None
+        self._under_way: set[int] = set()
+        self._lost: dict[int, str] = {}
+
+    @contextmanager
+    def ended_by_what_is_fatal(self) -> Iterator[None]:
+        """Let an error after which librdkafka sends nothing more end the sending.
+
+        It is raised out of whatever call is under way, or out of the callback for some record, and that
+        call comes back as a `SystemError` then.
+        """
+        try:
+            yield
+        except (KafkaException, SystemError) as error:
+            cause = error if isinstance(error, KafkaException) else error.__cause__
+            if not isinstance(cause, KafkaException):
+                raise
+            self._fatal = self._fatal or cause.args[0]
+            self.account.stopped = True
+
+    def report(self) -> SendReport:
+        """Return what became of each record; one that never came back is ambiguous too."""
+        self._lost |= dict.fromkeys(self._under_way, "it never came back")
+        fatal, after = self._fatal, f", after {self._trouble}" if self._trouble else ""
+        for number, reason in sorted(self._lost.items()):
+            if fatal and fatal.code() in DENIED_CODES and not self.account.acknowledged:
+                # there was no producer id to be had, without which nothing is sent
+                self._not_written(number, fatal)
+            else:
+                self.account.doubt(number, f"{reason}{after}")
+        return self.account.report()
+
+    def note(self, error: KafkaError) -> None:
+        """Keep what librdkafka says of a connection."""
+        self._trouble = _described(error)
+
+    def hand_over(self, producer: Producer, number: int, record: Outgoing) -> None:
+        """Hand a record to librdkafka; wait while as many are under way as may be."""
+        if record.partition is not None and record.partition not in self._names:
+            self.account.stop(number, self._no_partition(record.partition))
+            return
+        where: dict[str, Any] = {}
+        if record.partition is not None:
+            where["partition"] = int(record.partition)
+        if record.headers:
+            where["headers"] = list(record.headers)
+        told = partial(self._told, number)
+        self._under_way.add(number)
+        while True:
+            try:
+                producer.produce(
+                    str(self._where.topic), record.value, record.key, on_delivery=told, **where
+                )
+            except BufferError:
+                producer.poll(_POLL_SECONDS)
+            except KafkaException as error:
+                self._under_way.discard(number)
+                self._not_written(number, error.args[0])
+                return
+            else:
+                return
+
+    def _told(self, number: int, error: KafkaError | None, message: Message) -> None:
+        if error is None:  # 1
+            self.account.acknowledged[str(message.partition())] += 1
+        elif error.code() in _NOT_WRITTEN | DENIED_CODES | MISSING_CODES:
+            self._not_written(number, error)
+        else:
+            self._lost[number] = _described(error)
+            self.account.stopped = True
+        self._under_way.discard(number)
+
+    def _not_written(self, number: int, error: KafkaError) -> None:
+        if error.code() in _NOT_WRITTEN:
+            self.account.refuse(number, _described(error))
+        else:
+            self.account.stop(number, producer_error(self._where, error))
+
+    def _no_partition(self, name: str) -> SourceChanged:
+        return SourceChanged(
+            str(self._where),
+            expected=f"one of the partitions {', '.join(self._names)}",
+            found=f"a record for partition {name}",
+            remedy="Send to a partition that there is, or give the topic more of them.",
+        )
+
+
+def producer_error(where: Where, error: KafkaError) -> PlatformError:
+    """Return the platform's error for what a producer met."""
+    found = from_librdkafka(where, error)
+    if not isinstance(found, SourceDenied):
+        return found
+    return SourceDenied(
+        found.thing,
+        expected=f"leave to write for {principal(where.source)}",
+        found=found.found,
+        remedy="Correct the credentials, or grant what a producer needs: WRITE and DESCRIBE on the "
+        "topic, and CREATE where it shall make the topic.",
+    )
+
+
+def _described(error: KafkaError) -> str:
+    return f"{error.name()}: {error.str()}"
