@@ -68,7 +68,7 @@ class Cursor:
 
 def record_of(raw: dict[str, Any]) -> Record:
     """Return a record of an answer to GetRecords; an aggregate is taken apart."""
-    data, key = raw["Data"], raw["PartitionKey"].encode()
+    data, key = raw["Data"], raw["PartitionKey"].encode("utf-8", "surrogatepass")
     return Record(
         sequence=int(raw["SequenceNumber"]),
         arrival=raw["ApproximateArrivalTimestamp"].astimezone(UTC),

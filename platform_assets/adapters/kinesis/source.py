@@ -155,6 +155,7 @@ class KinesisStream:
                     remedy="The stream answers otherwise than before; check what is at its "
                     "endpoint.",
                 )
+        REMEMBERED.keep(key, scanner.scan)
         return scanner.scan.count
 
 
