@@ -19,12 +19,13 @@ from typing import Self
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.origin import JobPythonOrigin
 from dagster._serdes import ConfigurableClassData
 
-from platform_assets.orchestration.worker import WORKER_MODULE, lock_path, task, worker_of
+from platform_assets.orchestration.worker import WORKER_MODULE, line_of, lock_path, worker_of
 
 #: The module that a code location of this platform loads.
 DEFINITIONS = "platform_assets.orchestration.definitions"
@@ -58,11 +59,12 @@ class ReadyRunLauncher(DefaultRunLauncher):
         self._instance.add_run_tags(run.run_id, {WORKER_TAG: "ready"})
         with self._taking:
             spare = self._spare
-            worker = _Worker() if spare is None or spare.ended() else spare
-            worker.take(task(self._instance.get_ref(), origin, run.run_id))
+            reference = self._instance.get_ref()
+            worker = _Worker(reference) if spare is None or spare.ended() else spare
+            worker.take(run.run_id)
             # asking whether they have ended is also what lets them go
             self._working = [each for each in self._working if not each.ended()] + [worker]
-            self._spare = _Worker()
+            self._spare = _Worker(reference)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the process of a run; it ends its step and reports the run as cancelled."""
@@ -106,27 +108,35 @@ class ReadyRunLauncher(DefaultRunLauncher):
 class _Worker:
     """A process that waits for a run, or works on one."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: InstanceRef) -> None:
         command = [sys.executable, "-m", WORKER_MODULE]
         # a session of its own, so that a run comes to its end also where the daemon is interrupted
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
             command, stdin=subprocess.PIPE, start_new_session=True
         )
+        self._tell(instance)
 
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def take(self, line: bytes) -> None:
+    def take(self, run_id: str) -> None:
         """Take a run, and no other one after it."""
-        assert self._process.stdin is not None
-        with self._process.stdin as waiting:
-            waiting.write(line)
+        self._tell(run_id)
+        self._close()
 
     def dismiss(self) -> None:
         """Take none."""
+        self._close()
+        self._process.wait()
+
+    def _tell(self, told: InstanceRef | str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line_of(told))
+        self._process.stdin.flush()
+
+    def _close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
 
 
 def _is_ours(origin: JobPythonOrigin) -> bool:

@@ -1,8 +1,9 @@
 """The process of one Dagster run, started before there is a run for it.
 
-It imports what a run needs, which takes seconds, and waits for one line on its standard input: the run.
-Declarations and the functions that they name are loaded when the run begins, as they are then. It ends
-when its launcher does, if no run came.
+It imports what a run needs, client libraries of the declared sources included, and opens the Dagster
+instance, which its standard input names in the first line; that takes seconds. Then it waits for the
+second line: the run. Declarations and the functions that they name are loaded when the run begins, as
+they are then. It ends when its launcher does, if no run came.
 
 As long as it works on a run it holds a lock on a file that is named after the run. The lock ends with
 the process, however that ends, so that whoever can take it knows that nobody works on that run.
@@ -12,16 +13,20 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 from dagster._cli.api import _execute_run_command_body
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.origin import JobPythonOrigin
-from dagster._grpc.types import ExecuteRunArgs
 from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.serdes import deserialize_value, serialize_value
+
+from platform_assets.adapters.streams import open_source
+from platform_assets.declarations.loading import load_feeds
+from platform_assets.errors import PlatformError
+from platform_assets.orchestration.definitions import home_in_use
+from platform_assets.settings import load_settings
 
 WORKER_MODULE = "platform_assets.orchestration.worker"
 
@@ -29,9 +34,10 @@ WORKER_MODULE = "platform_assets.orchestration.worker"
 LOCKS = "workers"
 
 
-def task(instance: InstanceRef, origin: JobPythonOrigin, run_id: str) -> bytes:
-    """Return the line that tells a waiting process which run to execute."""
-    return serialize_value(ExecuteRunArgs(origin, run_id, instance)).encode() + b"\n"
+def line_of(told: InstanceRef | str) -> bytes:
+    """Return the line that tells a process its instance, or the run that it shall execute."""
+    text = told if isinstance(told, str) else serialize_value(told)
+    return text.encode() + b"\n"
 
 
 def lock_path(root: str, run_id: str) -> Path:
@@ -66,21 +72,26 @@ def worker_of(lock: Path) -> int | None:
     return None
 
 
+def import_clients(home: Path) -> None:
+    """Import the client libraries of what the home's feeds read; nothing is connected."""
+    with suppress(PlatformError):  # a mistake in the home is for the run to report
+        for feed, _ in load_feeds(home / load_settings(home).defs).values():
+            for source in feed.sources():
+                open_source(source, feed.feed, home)
+
+
 def main() -> None:
     """Wait for a run, and execute it."""
-    line = sys.stdin.readline()
-    if not line:
-        return
-    told = deserialize_value(line, ExecuteRunArgs)
-    assert told.instance_ref is not None
-    with (
-        capture_interrupts(),
-        dg.DagsterInstance.from_ref(told.instance_ref) as instance,
-        at_work(lock_path(str(instance.root_directory), told.run_id)),
-    ):
-        _execute_run_command_body(
-            told.run_id, instance, lambda _event: None, set_exit_code_on_failure=False
-        )
+    reference = deserialize_value(sys.stdin.readline(), InstanceRef)
+    with dg.DagsterInstance.from_ref(reference) as instance:
+        import_clients(home_in_use())
+        run_id = sys.stdin.readline().strip()
+        if not run_id:
+            return
+        with capture_interrupts(), at_work(lock_path(str(instance.root_directory), run_id)):
+            _execute_run_command_body(
+                run_id, instance, lambda _event: None, set_exit_code_on_failure=False
+            )
 
 
 if __name__ == "__main__":

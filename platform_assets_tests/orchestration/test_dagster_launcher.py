@@ -68,8 +68,8 @@ def test_a_process_that_is_done_leaves_nothing(lock: Path) -> None:
     assert worker_of(lock) is None
 
 
-def test_a_process_that_waits_ends_when_no_run_comes() -> None:
-    worker = _Worker()
+def test_a_process_that_waits_ends_when_no_run_comes(real_instance: dg.DagsterInstance) -> None:
+    worker = _Worker(real_instance.get_ref())
     assert not worker.ended()
     worker.dismiss()
     assert worker.ended()
