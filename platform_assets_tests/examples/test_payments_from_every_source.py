@@ -97,7 +97,7 @@ def from_kinesis(
     return moved(from_files.home, tmp_path / "home", source)
 
 
-def moved(files: Path, home: Path, source: dict[str, Any]) -> Processed:
+def moved(files: Path, home: Path, source: dict[str, Any], *, window: int = 1_000_000) -> Processed:
     """Copy the home, move its feed to another source, send the log there and process it.
 
     The topics get names that nobody else uses on a server which the whole session shares.
@@ -108,6 +108,8 @@ def moved(files: Path, home: Path, source: dict[str, Any]) -> Processed:
     text = declaration.read_text()
     assert SWITCH in text
     text = text.replace(SWITCH, f"  source: {json.dumps(source)}\n")
+    assert "max_records: 1000000\n" in text
+    text = text.replace("max_records: 1000000\n", f"max_records: {window}\n")
     mine = uuid.uuid4().hex[:12]
     for stream in STREAMS:
         named = f"    {stream}:\n      topic: {stream}-{mine}\n      events:"
@@ -170,3 +172,14 @@ def test_a06_the_payments_through_kinesis_are_what_was_planted_and_the_same_prod
 ) -> None:
     check_against_the_plant(from_kinesis)
     check_same_products(from_files, from_kinesis)
+
+
+def test_a06_other_windows_of_another_source_add_up_to_the_same_events(
+    from_files: Processed, kafka: Kafka, tmp_path: Path
+) -> None:
+    source = {"kind": "kafka", "bootstrap": kafka.bootstrap}
+    found = moved(from_files.home, tmp_path / "home", source, window=8_000)
+    assert len(found.runs) == 3
+    check_against_the_plant(found)
+    for product in ("authorisations", "chargebacks", "refunds"):
+        assert found.digest(product) == from_files.digest(product)
