@@ -44,8 +44,8 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
 
 @pytest.fixture(scope="session")
 def kafka_three(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    """Three brokers that tests may kill and freeze; each test leaves them ready."""
-    with _used(KafkaCluster(brokers=3), request) as server:
+    """Three brokers behind fault proxies, to be killed and frozen; each test leaves them ready."""
+    with _used(KafkaCluster(brokers=3, proxied=True), request) as server:
         yield server
 
 

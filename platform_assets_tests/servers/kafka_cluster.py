@@ -128,6 +128,10 @@ class KafkaCluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def alive(self, broker: int) -> bool:
+        """Tell whether a broker's process runs; a frozen one does."""
+        return self._brokers[broker].alive
+
     def kill(self, broker: int) -> None:
         """End a broker by SIGKILL; its data stays."""
         self._brokers[broker].kill()
