@@ -42,6 +42,7 @@ READER_FAULTS = {
     "reset_before": 0.02,
     "reset_after": 0.02,
     "empty_page": 0.15,
+    "short_page": 0.3,
     "cut": 0.03,
     "garbled": 0.02,
     "stall_before": 0.01,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials", "_no_quota")
-HISTORIES = int(os.environ.get("PLATFORM_TESTS_HISTORIES", "6"))
+HISTORIES = int(os.environ.get("PLATFORM_TESTS_HISTORIES", "4"))
 
 
 @pytest.fixture

@@ -13,23 +13,22 @@ What happens to the request tells how much a client may conclude:
 - forwarded, so that a write took effect, and the answer lost: ``error_after`` (500), ``reset_after``,
   ``stall_after``, ``cut`` (half of the answer, then a reset), ``garbled`` (200 with a page of HTML,
   as something between client and service would give);
+- forwarded with a smaller limit: ``short_page``, a few records with more behind them;
 - forwarded in part: ``partial``, where some records of PutRecords fail by themselves. A failed record
   may stand before or behind written ones of the same key.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
-import socket
-import struct
 import threading
 from collections import Counter, defaultdict, deque
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from http.server import ThreadingHTTPServer
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from platform_assets_tests.servers.kinesis_faulty_handler import WAIT_SECONDS, FaultyHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +45,7 @@ FAULTS = {
             "cut",
             "error_after",
         ),
-        *("stall_before", "reset_after", "garbled"),
+        *("stall_before", "reset_after", "garbled", "short_page"),
     ),
     "PutRecords": (
         *("throttle", "error_before", "reset_before", "partial", "cut", "error_after"),
@@ -54,12 +53,9 @@ FAULTS = {
     ),
 }
 _OTHERS = ("throttle", "error_before", "reset_before", "cut", "stall_before")
-_JSON = "application/x-amz-json-1.1"
-_THROTTLED = {
     "ListShards": "LimitExceededException",
     "DescribeStreamSummary": "LimitExceededException",
 }
-_WAIT_SECONDS = 60
 
 
 class FaultProxy:
@@ -147,7 +143,7 @@ def fault_proxy(
     faults = FaultProxy(rates or {}, seed, stall_seconds)
     upstream = urlsplit(endpoint).netloc
 
-    class Handler(_Handler):
+    class Handler(FaultyHandler):
         proxy = faults
         server_address = upstream
 
@@ -161,123 +157,4 @@ def fault_proxy(
         faults.release()
         server.shutdown()
         server.server_close()
-        thread.join(_WAIT_SECONDS)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = _WAIT_SECONDS
-    proxy: FaultProxy
-    server_address: str
-
-    def do_POST(self) -> None:
-        operation = self.headers.get("X-Amz-Target", ".").rpartition(".")[2]
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fault, chance = self.proxy.draw(operation)
-        if fault == "none":
-            self._send(*self._forward(body))
-        elif fault == "partial":
-            self._send_partial(json.loads(body), chance)
-        elif fault.endswith(("_after", "cut", "garbled")):
-            answer = self._forward(body)
-            self._lose(fault, *answer)
-        else:
-            self._refuse(fault, operation, body)
-
-    def _refuse(self, fault: str, operation: str, body: bytes) -> None:
-        if fault == "throttle":
-            self._fail(400, _THROTTLED.get(operation, "ProvisionedThroughputExceededException"))
-        elif fault == "expired":
-            self._fail(400, "ExpiredIteratorException")
-        elif fault == "error_before":
-            self._fail(500, "InternalFailure")
-        elif fault == "empty_page":
-            same = json.loads(body)["ShardIterator"]
-            page = {"Records": [], "NextShardIterator": same, "MillisBehindLatest": 1000}
-            self._send(200, json.dumps(page).encode())
-        elif fault == "stall_before":
-            self.proxy.stall()
-            self._reset()
-        elif fault == "reset_before":
-            self._reset()
-        else:
-            raise ValueError(f"{fault} is no fault of {operation}")
-
-    def _lose(self, fault: str, status: int, answer: bytes) -> None:
-        if fault == "error_after":
-            self._fail(500, "InternalFailure")
-            return
-        if fault == "garbled":
-            self._send(200, b"<html><body>Just a moment</body></html>")
-            return
-        if fault == "stall_after":
-            self.proxy.stall()
-        elif fault == "cut":
-            self._head(status, len(answer))
-            self.wfile.write(answer[: len(answer) // 2])
-            self.wfile.flush()
-        self._reset()
-
-    def _send_partial(self, request: dict[str, Any], chance: random.Random) -> None:
-        records = request["Records"]
-        failed = {number for number in range(len(records)) if chance.random() < 0.5}
-        written: list[dict[str, str]] = []
-        if len(failed) < len(records):
-            rest = [record for number, record in enumerate(records) if number not in failed]
-            status, answer = self._forward(json.dumps({**request, "Records": rest}).encode())
-            if status != http.client.OK:
-                self._send(status, answer)
-                return
-            written = json.loads(answer)["Records"]
-        entries = iter(written)
-        results = [
-            _failure(chance) if number in failed else next(entries)
-            for number in range(len(records))
-        ]
-        count = sum("ErrorCode" in result for result in results)
-        self._send(200, json.dumps({"FailedRecordCount": count, "Records": results}).encode())
-
-    def _forward(self, body: bytes) -> tuple[int, bytes]:
-        # a connection for each request: a kept one may be closed by the server at any moment, and
-        # a proxy that sends again would write twice
-        connection = http.client.HTTPConnection(self.server_address, timeout=_WAIT_SECONDS)
-        skipped = ("host", "content-length", "connection", "expect")
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in skipped
-        }
-        try:
-            connection.request("POST", self.path, body, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def _fail(self, status: int, code: str) -> None:
-        self._send(status, json.dumps({"__type": code, "message": "injected by a test"}).encode())
-
-    def _send(self, status: int, answer: bytes) -> None:
-        self._head(status, len(answer))
-        self.wfile.write(answer)
-
-    def _head(self, status: int, length: int) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", _JSON)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-
-    def _reset(self) -> None:
-        # a reset and no orderly end: what was sent before may be lost as well
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.wfile.close()
-        self.rfile.close()
-        self.connection.close()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        del format, args
-
-
-def _failure(chance: random.Random) -> dict[str, str]:
-    code = chance.choice(("ProvisionedThroughputExceededException", "InternalFailure"))
-    return {"ErrorCode": code, "ErrorMessage": "injected by a test"}
+        thread.join(WAIT_SECONDS)

@@ -45,7 +45,7 @@ def test_a_failed_write_took_effect_or_not_as_the_fault_says(
         assert proxy.injected == {fault: 1}
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS["GetRecords"] if name != "empty_page"])
+@pytest.mark.parametrize("fault", [name for name in FAULTS["GetRecords"] if "page" not in name])
 def test_a_failed_read_can_be_repeated(kinesalite: KinesisServer, fault: str) -> None:
     stream = kinesalite.new_stream()
     with fault_proxy(kinesalite.endpoint, stall_seconds=0.2) as proxy:
@@ -69,6 +69,22 @@ def test_an_empty_page_leads_on_to_the_records(kinesalite: KinesisServer) -> Non
             sizes.append(len(page["Records"]))
             iterator = page["NextShardIterator"]
         assert sizes == [0, 0, 20]
+
+
+def test_a_short_page_says_that_more_waits_and_leads_on_to_it(kinesalite: KinesisServer) -> None:
+    stream = kinesalite.new_stream()
+    with fault_proxy(kinesalite.endpoint, {"short_page": 1.0}) as proxy:
+        client = client_of(proxy.endpoint)
+        client.put_records(StreamName=stream, Records=RECORDS)
+        iterator, read, behind = first_iterator(client, stream), [], []
+        while len(read) < len(RECORDS):
+            page = client.get_records(ShardIterator=iterator)
+            read += [record["Data"] for record in page["Records"]]
+            behind.append(page["MillisBehindLatest"])
+            iterator = page["NextShardIterator"]
+        assert read == [record["Data"] for record in RECORDS]
+        assert len(behind) > 1
+        assert all(behind[:-1])
 
 
 def test_records_that_fail_by_themselves_are_not_written(kinesalite: KinesisServer) -> None:
