@@ -12,7 +12,7 @@ stands still has an end all the same.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from platform_assets.adapters.kinesis.pages import CLOCKS_DIFFER
 from platform_assets.adapters.kinesis.records import Cursor
 from platform_assets.adapters.kinesis.scan import REMEMBERED, Scan, Scanner
 from platform_assets.adapters.kinesis.shards import beginnings, list_shards
-from platform_assets.canonical import parse_rfc3339
+from platform_assets.canonical import parse_rfc3339, rfc3339
 from platform_assets.ports.positions import Position
 
 if TYPE_CHECKING:
@@ -49,16 +49,31 @@ CAUGHT_UP_OFFSET = "caught_up_offset"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look saw of a shard; ``origin`` says why it enters, and is empty if the log knows it."""
+    """What a look saw of a shard; ``origin`` says why it enters, and is empty if the log knows it.
+
+    ``known`` is what was recorded of it with the last window.
+    """
 
     shard: Shard
     scan: Scan
     origin: str = ""
+    known: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         """Whether the shard was counted to its end. The list has to say that it is closed, too."""
         return self.scan.ended and self.shard.closed
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Return what shows later on that nothing expired unread.
+
+        It is when the shard held nothing behind which offset. What was shown before stays true.
+        """
+        scan = self.scan
+        if not scan.at_tip or scan.read_at is None:
+            return self.known
+        return {CAUGHT_UP_AT: rfc3339(scan.read_at), CAUGHT_UP_OFFSET: scan.count.end}
 
 
 class Looking:
@@ -86,7 +101,8 @@ class Looking:
         seen = []
         for shard in listed:  # 2
             if shard.name in look.known:
-                seen.append(Seen(shard, self._known(shard, look.known[shard.name])))
+                known = look.known[shard.name]
+                seen.append(Seen(shard, self._known(shard, known), known=known.facts))
             elif shard.name in new:
                 begun = new[shard.name]
                 seen.append(Seen(shard, self._entering(shard, begun), begun.origin))
@@ -142,6 +158,8 @@ class Looking:
             # Each shard is read once at least, so that a full one does not hide the others.
             if not turn.done and not (turn.scanner.scan.count.records and self._is_full(turns)):
                 turn.take(self._looked_at)
+            while turn.enters_nowhere:
+                turn.take(self._looked_at)
         while not self._is_full(turns) and time.monotonic() < self._deadline:
             waiting = [turn for turn in turns if not turn.done]
             if not waiting:
@@ -172,6 +190,14 @@ class _Turn:
         self.done = done
         self._seen = seen
         self._tips = 0
+
+    @property
+    def enters_nowhere(self) -> bool:
+        """Whether the shard enters, and neither a record was seen nor that there is none.
+
+        Such a place could never be proven again.
+        """
+        return bool(self._seen.origin) and not (self.done or self.scanner.scan.count.records)
 
     def take(self, looked_at: datetime) -> None:
         """Count another page."""

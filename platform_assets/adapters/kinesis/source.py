@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING
 from platform_assets.adapters.kinesis.client import READS_PER_SECOND, KinesisClient
 from platform_assets.adapters.kinesis.delivery import deliver
 from platform_assets.adapters.kinesis.looking import (
-    CAUGHT_UP_AT,
-    CAUGHT_UP_OFFSET,
     Looking,
     anew,
     memory_key,
@@ -34,12 +32,11 @@ from platform_assets.adapters.kinesis.looking import (
 from platform_assets.adapters.kinesis.scan import REMEMBERED, Scanner
 from platform_assets.adapters.kinesis.shards import list_shards
 from platform_assets.adapters.kinesis.summary import require_same, summarise
-from platform_assets.canonical import rfc3339
 from platform_assets.errors import OffsetTruncated
 from platform_assets.ports.positions import FIRST_LOOK, Entry, Extent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -47,7 +44,6 @@ if TYPE_CHECKING:
 
     from platform_assets.adapters.kinesis.counted import Count
     from platform_assets.adapters.kinesis.looking import Seen
-    from platform_assets.adapters.kinesis.scan import Scan
     from platform_assets.declarations import KinesisSource
     from platform_assets.ports.positions import Identity, Look, Span
 
@@ -172,12 +168,5 @@ def _extent(seen: Seen, identity: Identity) -> Extent:
         entry=Entry(position=count.start, origin=seen.origin) if seen.origin else None,
         ended=seen.ended,
         parents=seen.shard.parents,
-        facts=_proof(seen.scan),
+        facts=seen.facts,
     )
-
-
-def _proof(scan: Scan) -> Mapping[str, str | int]:
-    """Return what shows later on that nothing behind the last record expired unread."""
-    if not scan.at_tip or scan.read_at is None:
-        return {}
-    return {CAUGHT_UP_AT: rfc3339(scan.read_at), CAUGHT_UP_OFFSET: scan.count.end}

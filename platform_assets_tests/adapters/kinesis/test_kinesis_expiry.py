@@ -15,8 +15,9 @@ from platform_assets.adapters.kinesis.pages import ShardReader
 from platform_assets.adapters.kinesis.places import TRIM_HORIZON
 from platform_assets.adapters.kinesis.records import Cursor
 from platform_assets.errors import OffsetExpired
-from platform_assets.ports.positions import Position
+from platform_assets.ports.positions import Entry, Position
 from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, numbers, put, stream_at
+from platform_assets_tests.servers.kinesis_faults import fault_proxy
 
 if TYPE_CHECKING:
     from platform_assets.adapters.kinesis.client import KinesisClient
@@ -191,3 +192,30 @@ def test_an_iterator_that_expired_is_made_anew(own_kinesalite: KinesisServer) ->
 
     assert log.window() == 3
     assert log.values() == numbers(0, 6)
+
+
+def test_i02_a_shard_enters_only_where_it_can_be_proven_later(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    stream = kinesalite.new_stream(2)
+    first, second = SHARD, "shardId-000000000001"
+    client = kinesalite.client()
+    put(client, stream, numbers(0, 30), "to the first shard")
+    with fault_proxy(kinesalite.endpoint) as proxy:
+        log = FeedLog(stream_at(proxy.endpoint, stream))
+        # The first shard fills a window; the second one hesitates to say that it holds nothing.
+        proxy.order("GetRecords", "none", "empty_page", "empty_page")
+        extents = {extent.partition: extent for extent in log.look(max_records=1)}
+        assert extents[first].end == 10
+        assert extents[second].entry == Entry(
+            position=Position(0, "trim_horizon"), origin="earliest"
+        )
+        assert extents[second].facts["caught_up_offset"] == 0
+
+        log.window(most=1)
+        proven = log.known[second].facts
+        forget()
+        proxy.order("GetRecords", "none", "empty_page")
+        extents = {extent.partition: extent for extent in log.look(max_records=1)}
+        assert extents[second].facts == proven  # nothing new was shown, and the old stays true
