@@ -53,9 +53,6 @@ FAULTS = {
     ),
 }
 _OTHERS = ("throttle", "error_before", "reset_before", "cut", "stall_before")
-    "ListShards": "LimitExceededException",
-    "DescribeStreamSummary": "LimitExceededException",
-}
 
 
 class FaultProxy:
