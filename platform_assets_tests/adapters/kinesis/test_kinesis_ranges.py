@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from platform_assets.adapters.kinesis import looking, pages
+from platform_assets.adapters.kinesis.aggregated import UserRecord
+from platform_assets.adapters.kinesis.client import KinesisClient
+from platform_assets.adapters.kinesis.counted import Count
+from platform_assets.adapters.kinesis.places import TRIM_HORIZON
+from platform_assets.adapters.kinesis.records import Cursor, Record
+from platform_assets.adapters.kinesis.scan import Remembered, Scan
 from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged, StreamRecreated
 from platform_assets.ports.positions import Look, Position, Span
 from platform_assets_tests.adapters.kinesis.feed_log import (
@@ -23,6 +29,8 @@ from platform_assets_tests.adapters.kinesis.feed_log import (
 from platform_assets_tests.servers.kinesis_faults import fault_proxy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
@@ -258,3 +266,65 @@ def test_a_stream_made_anew_while_it_is_looked_at_is_refused(
     monkeypatch.setattr(looking.Looking, "seen", seen_and_gone)
     with pytest.raises(StreamRecreated):
         log.source.extents(Look())
+
+
+# --- what no server does, done to its answers ----------------------------------------------------
+
+
+def test_records_out_of_their_order_are_refused(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 4))
+    (span,) = log.pin()
+    change_pages(monkeypatch, lambda page: page["Records"].insert(1, page["Records"].pop()))
+
+    with pytest.raises(SourceChanged, match="in their order"):
+        FeedLog(log.source).look()
+    with pytest.raises(SourceChanged, match="in their order"):
+        rows_of(log.source, span)
+
+
+def test_a_shard_that_is_open_does_not_end_by_an_answer_alone(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 4))
+    change_pages(monkeypatch, lambda page: page.pop("NextShardIterator"))
+
+    (extent,) = log.look()
+    assert (extent.end, extent.ended) == (4, False)
+    assert log.window() == 4
+
+
+def change_pages(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], object]) -> None:
+    read = KinesisClient.read
+
+    def changed(self: KinesisClient, shard: str, iterator: str, limit: int) -> dict[str, Any]:
+        page = read(self, shard, iterator, limit)
+        change(page)
+        return page
+
+    monkeypatch.setattr(KinesisClient, "read", changed)
+
+
+def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
+    def scan(records: int) -> Scan:
+        arrival = datetime(2026, 1, 1, tzinfo=UTC)
+        found = [
+            Record(number, arrival, 1, 0, (UserRecord(b"k", b"d"),)) for number in range(records)
+        ]
+        count = Count(Position(0, "trim_horizon")).with_page(found)
+        return Scan(count, Cursor(TRIM_HORIZON))
+
+    remembered = Remembered(max_bytes=3 * scan(100).count.memory)
+    for key in "abcd":
+        remembered.keep(key, scan(100))
+    place = Position(0, "trim_horizon")
+
+    assert [key for key in "abcd" if remembered.find(key, place)] == ["b", "c", "d"]
+    assert remembered.find("b", Position(1, "trim_horizon")) is None
+    assert remembered.find("b", Position(1, "after:1/0")) is None
+    behind = remembered.find("b", Position(7, "after:6/0"))
+    assert behind is not None
+    assert behind.count.records == 93
