@@ -116,7 +116,7 @@ def moved(files: Path, home: Path, source: dict[str, Any], *, window: int = 1_00
         assert f"    {stream}:\n      events:" in text
         text = text.replace(f"    {stream}:\n      events:", named, 1)
     declaration.write_text(text)
-    log = ("--log", home / "data" / "payments", "--create")
+    log = ("--log", home / "data" / "payments", "--key", "event_id", "--create")
     sent = call("produce", "payments", *log, "--home", home, "--json")
     assert sent.code == 0, sent.err
     return processed(home)
