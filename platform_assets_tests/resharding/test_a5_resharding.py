@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from platform_assets_tests.servers.kinesis import KinesisServer
 
-pytestmark = pytest.mark.usefixtures("kinesis_credentials", "_no_quota")
+pytestmark = [
+    pytest.mark.usefixtures("kinesis_credentials", "_no_quota"),
+    pytest.mark.xdist_group("resharding"),  # long; beside the other tests of Kinesis
+]
 HISTORIES = int(os.environ.get("PLATFORM_TESTS_HISTORIES", "4"))
 
 

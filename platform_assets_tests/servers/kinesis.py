@@ -216,11 +216,12 @@ _FIXTURES = frozenset({"kinesalite", "own_kinesalite", "kinesis_local", "kinesis
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a Kinesis server, and keep it together under xdist."""
+    """Mark what uses a Kinesis server, and keep it together under xdist unless it says otherwise."""
     for item in items:
         if _FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("kinesis")
-            item.add_marker(pytest.mark.xdist_group("kinesis"))
+            if item.get_closest_marker("xdist_group") is None:
+                item.add_marker(pytest.mark.xdist_group("kinesis"))
 
 
 def versions() -> str:
