@@ -31,6 +31,8 @@ _STEPS = (
     *("window", "window", "restart", "reshard", "reshard", "between", "between"),
     *("within", "within", "within"),
 )
+#: How much is produced while a step lasts: 12 batches of 1 to 40 records.
+_BATCHES = 12
 _MOST_WINDOWS = 120
 _MOST_ATTEMPTS = 30
 #: Faults of the feed's own requests. No answer of a reader is ambiguous: it asks again.
@@ -85,6 +87,7 @@ class History:
             traffic.start()
             try:
                 for step in self._chance.sample(_STEPS, len(_STEPS)):
+                    traffic.allow(_BATCHES)
                     self._step(step, platform, proxy)
             finally:
                 traffic.stop()

@@ -99,7 +99,11 @@ class SinkProducer:
 
 
 class Traffic:
-    """A producer in the background, from a seed; `stop` returns when its last record is settled."""
+    """A producer in the background, from a seed.
+
+    It sends as much as it was allowed to, so that a history on a slow machine is not a longer one.
+    `stop` returns when its last record is settled.
+    """
 
     def __init__(self, producer: Producer, *, seed: int, keys: int, pause_seconds: float) -> None:
         self.ledger = Ledger()
@@ -108,6 +112,7 @@ class Traffic:
         self._numbers = {f"key-{number}": 0 for number in range(keys)}
         self._pause = pause_seconds
         self._stopping = threading.Event()
+        self._allowed = threading.Semaphore(0)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="traffic")
 
@@ -115,9 +120,14 @@ class Traffic:
         """Begin to produce."""
         self._thread.start()
 
+    def allow(self, requests: int) -> None:
+        """Let so many more batches of records be sent."""
+        self._allowed.release(requests)
+
     def stop(self) -> Ledger:
         """Stop producing and return the ledger; raises what went wrong in the background."""
         self._stopping.set()
+        self._allowed.release()
         self._thread.join(_JOIN_SECONDS)
         assert not self._thread.is_alive(), "the producer does not end"
         if self._failure is not None:
@@ -126,7 +136,7 @@ class Traffic:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            while self._allowed.acquire() and not self._stopping.is_set():
                 self._producer.send(self._some(), self.ledger)
                 self._stopping.wait(self._pause * self._chance.random())
         except BaseException as failure:  # noqa: BLE001 - told by `stop`
