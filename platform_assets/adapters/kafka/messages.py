@@ -10,12 +10,12 @@ are best: their bytes stay in the processor's cache, and in memory that Python k
 
 from __future__ import annotations
 
-from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+from confluent_kafka import Message
 
 from platform_assets.ports.streams import LANDING_SCHEMA
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _PARTITION, _, _NATIVE, _TIMESTAMP, _KEY, _HEADERS, _VALUE = (
     field.type for field in LANDING_SCHEMA
 )
+#: The second of what a message gives as its timestamp: kind and time.
+_MILLISECONDS = itemgetter(1)
+#: Kafka's own sign for it, whatever the kind.
+_NO_TIMESTAMP = -1
 _LARGEST_MS = (2**63 - 1) // 1000
 
 
@@ -58,10 +62,9 @@ def as_batch(partition: pa.StringScalar, messages: Sequence[Message]) -> pa.Reco
 
 
 def _timestamps(messages: Sequence[Message]) -> pa.Array:
-    pairs = chain.from_iterable(map(Message.timestamp, messages))
-    kinds, times = np.fromiter(pairs, np.int64, 2 * len(messages)).reshape(-1, 2).T
-    absent = kinds == TIMESTAMP_NOT_AVAILABLE
-    absent |= (times > _LARGEST_MS) | (times < -_LARGEST_MS)
+    pairs = map(Message.timestamp, messages)
+    times = np.fromiter(map(_MILLISECONDS, pairs), np.int64, len(messages))
+    absent = (times == _NO_TIMESTAMP) | (times > _LARGEST_MS) | (times < -_LARGEST_MS)
     # Milliseconds become microseconds; what overflows is absent.
     return pa.array(times * 1000, mask=absent if absent.any() else None).view(_TIMESTAMP)
 

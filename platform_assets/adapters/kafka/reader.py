@@ -27,7 +27,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from platform_assets.adapters.kafka.errors import Where, damaged, from_librdkafka, unreachable
 from platform_assets.adapters.kafka.messages import HeaderUndecodable, as_batch
 from platform_assets.adapters.kafka.security import librdkafka_settings
-from platform_assets.errors import SourceChanged, SourceUnreachable
+from platform_assets.errors import SourceChanged, SourceDenied, SourceUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -195,7 +195,12 @@ class PartitionReader:
         return False
 
     def _outage(self, where: Where, position: int) -> SourceUnreachable:
-        heard = "nothing" if self._trouble is None else self._trouble.str()
+        heard = "nothing"
+        if self._trouble is not None:
+            refusal = from_librdkafka(where, self._trouble)
+            if isinstance(refusal, SourceDenied):  # waited for, as a broker that starts may say so
+                return refusal
+            heard = self._trouble.str()
         found = f"no record and no end of the log after offset {position}; last heard: {heard}"
         return unreachable(where, found)
 

@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
 from platform_assets.adapters.kafka import source as source_module
+from platform_assets.adapters.kafka.reader import PartitionReader
 from platform_assets.adapters.kafka.source import KafkaStream
 from platform_assets.errors import (
     ClusterChanged,
@@ -275,6 +276,21 @@ def test_a_reader_needs_no_right_to_any_group(kafka_secured: KafkaCluster, tmp_p
 
         access.allow("reader", AclOperation.READ)
         assert rows_and_gaps(stream, whole(extent)) == (3, [])
+
+
+def test_a_reader_that_is_not_let_in_says_so_at_last(
+    kafka_secured: KafkaCluster, tmp_path: Path
+) -> None:
+    from platform_assets_tests.adapters.kafka.test_access import Access  # noqa: PLC0415 - its helper
+
+    access = Access(kafka_secured, tmp_path)
+    sasl = access.login("SCRAM-SHA-512", "reader", "not the password")
+    source = access.source("SASL_SSL", sasl=sasl, seconds=3)
+    with (
+        closing(PartitionReader(source, access.topic, access.home)) as reader,
+        pytest.raises(SourceDenied, match="AUTHENTICATION"),
+    ):
+        list(reader.read(0, 0, 3, lambda: None))
 
 
 # --- records that were lost, though the offsets are there --------------------------------------------
