@@ -3,16 +3,22 @@
 `BatchSizes` remembers the batches that it has seen, so that a later look scans only what is new. It
 forgets those before the range that is asked for, because a feed does not go back, and it scans no
 further than the answer needs. So it holds at most the batches of one window.
+
+`REMEMBERED` keeps these for as long as the process lives, by cluster, topic and partition, those that
+were used last. Headers come with their batches, and a look that had to begin anew would transfer again
+whatever waits. Two feeds that read one partition at different places only make each other scan more.
 """
 
 from __future__ import annotations
 
+import threading
 from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from platform_assets.adapters.kafka.batch_headers import Batch
 
@@ -65,3 +71,26 @@ class BatchSizes:
             if len(self._sums) > 1 and self._sums[-1] > limit:
                 return
         self._to = max(self._to, end)
+
+
+class RememberedSizes:
+    """The sizes of many partitions, each used by one thread at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, tuple[threading.Lock, BatchSizes]] = OrderedDict()
+
+    def cut(self, key: Hashable, start: int, end: int, max_bytes: int, scan: Scan) -> int:
+        """Return what `BatchSizes.cut` returns for one partition."""
+        with self._lock:
+            using, sizes = self._kept.setdefault(key, (threading.Lock(), BatchSizes()))
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        with using:
+            return sizes.cut(start, end, max_bytes, scan)
+
+
+#: Of so many partitions sizes are kept.
+REMEMBERED = RememberedSizes(1024)

@@ -29,7 +29,7 @@ from platform_assets.adapters.kafka.gaps import classify
 from platform_assets.adapters.kafka.holes import Holes
 from platform_assets.adapters.kafka.metadata import Topic
 from platform_assets.adapters.kafka.reader import PartitionReader
-from platform_assets.adapters.kafka.sizes import BatchSizes
+from platform_assets.adapters.kafka.sizes import REMEMBERED
 from platform_assets.adapters.kafka.standing import require_same, require_unbroken, require_within
 from platform_assets.ports.positions import (
     FIRST_LOOK,
@@ -78,7 +78,6 @@ class KafkaStream:
         self._topic = Topic(self._brokers, topic)
         self._reader = PartitionReader(source, topic, home)
         self._seen: Description | None = None
-        self._sizes: dict[tuple[str, int], BatchSizes] = {}
         self._arrivals: dict[tuple[str, int], tuple[int, datetime]] = {}
 
     def __enter__(self) -> Self:
@@ -161,8 +160,10 @@ class KafkaStream:
         number = self._number(span)
         found = self._verified(number, span)
         scan = BatchScan(self._topic, found, number).scan
-        sizes = self._sizes.setdefault((found.topic_id, number), BatchSizes())
-        return sizes.cut(start, end, max_bytes, lambda low, high: _batches(scan(low, high)))
+        key = (found.cluster, self._topic.name, found.topic_id, number)
+        return REMEMBERED.cut(
+            key, start, end, max_bytes, lambda low, high: _batches(scan(low, high))
+        )
 
     def read(self, span: Span) -> Iterator[pa.RecordBatch | Gap]:
         """Deliver the records of a span; gaps come after the records around them.
