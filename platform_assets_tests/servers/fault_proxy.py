@@ -71,7 +71,10 @@ class FaultProxy:
         self._await(self._cut(refuse=refuse))
 
     def cut_after(self, count: int) -> None:
-        """Reset the connection that carries the byte ``count`` from now to a client; once."""
+        """Forward so many bytes more to clients, then reset the connection that took the last; once.
+
+        What is still on its way to the client is lost with the connection.
+        """
         self._set(lambda: setattr(self, "_bytes_left", count))
 
     def stall(self) -> None:

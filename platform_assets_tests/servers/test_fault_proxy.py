@@ -118,7 +118,8 @@ def test_cut_after_so_many_bytes(count: int, proxy: FaultProxy) -> None:
         sender.start()
         received = _until_reset(client)
         sender.join(_SECONDS)
-    assert len(received) == proxy.to_client == count
+    assert proxy.to_client == count
+    assert 0 < len(received) <= count  # what was still on its way is lost with the connection
     with _connect(proxy) as client:  # once only
         client.sendall(bytes(count))
         assert len(_exactly(client, count)) == count
@@ -161,7 +162,7 @@ def test_a_stalled_connection_can_be_cut(proxy: FaultProxy) -> None:
 
 
 def test_delayed_data_come_in_the_end_and_not_at_once(proxy: FaultProxy) -> None:
-    proxy.delay(3 * _SILENCE_SECONDS)
+    proxy.delay(8 * _SILENCE_SECONDS)
     with _connect(proxy) as client:
         client.sendall(b"late")
         assert _says_nothing(client)
@@ -169,5 +170,10 @@ def test_delayed_data_come_in_the_end_and_not_at_once(proxy: FaultProxy) -> None
 
 
 def test_nobody_behind_the_proxy_is_a_reset() -> None:
-    with FaultProxy(free_ports(1)[0]) as proxy, _connect(proxy) as client:
-        assert _until_reset(client) == b""
+    # The reset may come so soon that connecting sees it.
+    with (
+        FaultProxy(free_ports(1)[0]) as proxy,
+        pytest.raises(ConnectionResetError),
+        _connect(proxy) as client,
+    ):
+        client.recv(1)
