@@ -33,7 +33,7 @@ class KafkaSubject:
         self._topic = new_topic(cluster.bootstrap, "behaviours")
         bootstrap = tuple(cluster.bootstrap)
         self.source = KafkaStream(
-            KafkaSource(kind="kafka", bootstrap=bootstrap, timeout_seconds=3),
+            KafkaSource(kind="kafka", bootstrap=bootstrap, timeout_seconds=5),
             self._topic,
             home=home,
         )
