@@ -138,13 +138,21 @@ def test_a_full_shard_does_not_hide_another(
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
     log, stream = log_of(kinesalite, shards=2)
     client = kinesalite.client()
-    for number, where in ((30, "0"), (3, str(2**127))):
-        for value in numbers(0, number):
-            client.put_record(
-                StreamName=stream, Data=value, PartitionKey="k", ExplicitHashKey=where
-            )
 
+    def fill() -> None:
+        for number, where in ((30, "0"), (3, str(2**127))):
+            for value in numbers(0, number):
+                client.put_record(
+                    StreamName=stream, Data=value, PartitionKey="k", ExplicitHashKey=where
+                )
+
+    fill()
     assert [extent.end for extent in log.look(max_records=5)] == [10, 3]
+    log.window()
+    fill()
+    forget()
+    waiting = [extent.end - extent.start for extent in log.look(max_records=5)]
+    assert waiting == [9, 3]  # the first page begins with the last record before it
 
 
 def test_the_next_look_reads_only_what_is_new(kinesalite: KinesisServer) -> None:
