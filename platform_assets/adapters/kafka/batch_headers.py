@@ -97,7 +97,7 @@ def parse_batches(data: bytes | memoryview) -> list[Batch]:
             break
         marker = ""
         if attributes & _CONTROL:
-            marker = _marker(data, at + HEADER_BYTES, at + wire_bytes) if count else "other"
+            marker = _marker(data, at + HEADER_BYTES, at + wire_bytes)
         # In a batch that compaction will empty, the base timestamp is the time of that.
         first_ms = max_ms if attributes & _DELETE_HORIZON else min(base_ms, max_ms)
         found.append(

@@ -32,15 +32,16 @@ from platform_assets.adapters.kafka.batch_headers import (
     Piece,
     parse_batches,
 )
+from platform_assets.adapters.kafka.descriptions import described_topic, without_leader
 from platform_assets.adapters.kafka.errors import Where, damaged, unreachable
-from platform_assets.adapters.kafka.metadata import described_topic, without_leader
 from platform_assets.adapters.kafka.standing import require_same, require_within, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from platform_assets.adapters.kafka.connection import Session
-    from platform_assets.adapters.kafka.metadata import Description, Topic
+    from platform_assets.adapters.kafka.descriptions import Description
+    from platform_assets.adapters.kafka.metadata import Topic
 
 #: What is asked for at once; several copies of it pass through the client library.
 FETCH_BYTES = 4 * 1024**2
@@ -124,6 +125,8 @@ class BatchScan:
                 aborted = (Aborted(each.producer_id, each.first_offset) for each in listed)
                 return Piece(batches, frozenset(aborted))
             if row.records:  # an old broker cuts even the first batch off
+                if limit >= _LARGEST_BATCH:
+                    raise damaged(self._where, f"a batch of more than {limit} bytes at {at}")
                 limit = min(max(limit, 1024) * 8, _LARGEST_BATCH)
                 continue
             # A new leader may have to learn first how far the log is stable.
@@ -169,7 +172,7 @@ class BatchScan:
         await session.pause_after(failure, name)
 
     async def _find_leader(self, session: Session) -> int | None:
-        found = await described_topic(session, self._topic.name)
+        found = await described_topic(session, self._topic.name, [self._partition])
         require_same(self._topic, self._partition, self._described, found)
         node = found.leaders[self._partition].node
         if node >= 0:

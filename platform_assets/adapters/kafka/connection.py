@@ -32,7 +32,7 @@ from platform_assets.adapters.kafka.errors import (
 )
 from platform_assets.adapters.kafka.last_words import hear_them
 from platform_assets.adapters.kafka.security import CLIENT_ID, kafka_python_settings
-from platform_assets.errors import PlatformError
+from platform_assets.errors import ConfigurationError, PlatformError, SourceDenied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -77,9 +77,9 @@ class Brokers:
         answered = threading.Event()
         try:
             future = session.net.call_soon_with_future(work, session)
-        except Exception as error:  # the network thread has ended, for whatever reason
+        except Exception as ended:  # the network thread, for whatever reason
             self._drop(session)
-            raise unreachable(where, described(error)) from error
+            raise unreachable(where, described(ended)) from ended
         future.add_both(lambda _: answered.set())
         if not answered.wait(self.source.timeout_seconds):
             self._drop(session)
@@ -88,9 +88,12 @@ class Brokers:
         if failure is None:
             result: Answer = future.value
             return result
-        if isinstance(failure, kafka_errors.KafkaError | OSError | PlatformError):
-            raise from_kafka_python(where, failure) from None
-        raise failure
+        if not isinstance(failure, kafka_errors.KafkaError | OSError | PlatformError):
+            raise failure
+        error = from_kafka_python(where, failure)
+        if isinstance(error, SourceDenied | ConfigurationError):
+            self._drop(session)  # credentials that are corrected count at the next request
+        raise error from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -173,10 +173,9 @@ class _Judge:
         if not holes:
             return
         size = batch.last + 1 - batch.base
-        start, end = max(batch.base, self._window[0]), min(batch.last + 1, self._window[1])
-        missing = sum(last - first for first, last in self._missing(start, end))
+        missing = sum(end - start for start, end in self._missing(batch.base, batch.last + 1))
         found = f"batch {_named(batch)} has {batch.records} records at {size} offsets"
-        undelivered = f"{missing} of the {end - start} in the window were not delivered"
+        undelivered = f"{missing} of those in the window were not delivered"
         if batch.records == size:
             self._unproven(holes, f"{found}, {undelivered}")
         elif not self._compacts:

@@ -19,8 +19,6 @@ that does not exist is `SourceChanged`.
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -32,39 +30,28 @@ from kafka.protocol.consumer import (
     OffsetForLeaderEpochRequest,
     OffsetSpec,
 )
-from kafka.protocol.metadata import MetadataRequest
 
-from platform_assets.adapters.kafka.errors import Where, described
+from platform_assets.adapters.kafka.descriptions import (
+    Description,
+    Leader,
+    described_topic,
+    named,
+    retry,
+    without_leader,
+)
+from platform_assets.adapters.kafka.errors import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from uuid import UUID
 
     from platform_assets.adapters.kafka.connection import Brokers, Session
+
+__all__ = ["Description", "EpochEnd", "Leader", "Topic"]
 
 Wanted = TypeVar("Wanted")
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _TOPIC_RESOURCE = 2
-#: A broker may not know a topic that was made a moment ago; so often in a row it has to say so.
-_TIMES_MISSING = 5
-
-
-class Leader(NamedTuple):
-    """The broker that leads a partition, and since which epoch; no broker leads where node is -1."""
-
-    node: int
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A topic as a broker describes it; ``topic_id`` is empty where the cluster gives none."""
-
-    cluster: str
-    topic_id: str
-    uuid: UUID | None
-    leaders: Mapping[int, Leader]
 
 
 class EpochEnd(NamedTuple):
@@ -105,11 +92,11 @@ class Topic:
                 result = answer.results[0]
                 error = kafka_errors.for_code(result.error_code)
                 if error is kafka_errors.NoError:
-                    words = result.configs[0].value.split(",")
+                    words = ",".join(config.value or "" for config in result.configs).split(",")
                     return ",".join(sorted(word.strip() for word in words if word.strip()))
                 if error is kafka_errors.UnknownTopicOrPartitionError:
                     await described_topic(session, self.name)  # says so, if it is gone
-                await _retry(session, error, f"DESCRIBE_CONFIGS of topic {self.name}")
+                await retry(session, error, f"DESCRIBE_CONFIGS of topic {self.name}")
 
         return self.brokers.run(self.where, ask)
 
@@ -180,9 +167,7 @@ class Topic:
         async def ask(session: Session) -> dict[int, Any]:
             found: dict[int, Any] = {}
             while left := {number: what for number, what in wanted.items() if number not in found}:
-                leaders = (await described_topic(session, self.name)).leaders
-                if unknown := sorted(left.keys() - leaders.keys()):
-                    raise kafka_errors.UnknownTopicOrPartitionError(f"partitions {unknown}")
+                leaders = (await described_topic(session, self.name, left)).leaders
                 nodes = {leaders[number].node for number in left}
                 if -1 in nodes:
                     gone = [number for number in left if leaders[number].node < 0]
@@ -214,7 +199,7 @@ async def _gather(
     session: Session, found: dict[int, Any], asked: _Asked, number_of: Callable[[Any], int]
 ) -> None:
     """Take what a leader answered; what it could not answer is asked again by the caller."""
-    names = f"{_named(asked.share)} of {session.name(asked.node)}"
+    names = f"{named(asked.share)} of {session.name(asked.node)}"
     try:
         answer = await asked.future
     except kafka_errors.KafkaError as error:
@@ -226,62 +211,4 @@ async def _gather(
             if error_type is kafka_errors.NoError:
                 found[number_of(row)] = row
             else:
-                await _retry(session, error_type, f"partition {number_of(row)}")
-
-
-async def described_topic(session: Session, name: str) -> Description:
-    """Return a topic as some broker describes it now; partitions may be without leaders.
-
-    Raises:
-        UnknownTopicOrPartitionError: the brokers say repeatedly that there is no such topic.
-    """
-    missing = 0
-    while True:
-        answer = await session.anywhere(
-            lambda: MetadataRequest(
-                topics=[MetadataRequest.MetadataRequestTopic(name=name)],
-                allow_auto_topic_creation=False,
-                include_cluster_authorized_operations=False,
-                include_topic_authorized_operations=False,
-            )
-        )
-        topic = answer.topics[0]
-        leaders = {
-            row.partition_index: Leader(row.leader_id, row.leader_epoch) for row in topic.partitions
-        }
-        session.learn(answer)  # only now: for a recreated topic it overwrites the epochs
-        error = kafka_errors.for_code(topic.error_code)
-        if error is kafka_errors.NoError and leaders:
-            uuid = topic.topic_id if topic.topic_id is not None and topic.topic_id.int else None
-            return Description(
-                cluster=answer.cluster_id or "",
-                topic_id=_printed(uuid),
-                uuid=uuid,
-                leaders=dict(sorted(leaders.items())),
-            )
-        missing += error is kafka_errors.UnknownTopicOrPartitionError
-        if missing >= _TIMES_MISSING:
-            raise error(name)
-        await _retry(session, error, f"metadata of topic {name}")
-
-
-def without_leader(partitions: Iterable[int]) -> str:
-    """Return the trouble of partitions that nobody leads."""
-    return f"{_named(partitions)}: no broker leads, the brokers that could are down"
-
-
-def _named(partitions: Iterable[int]) -> str:
-    return f"partitions {', '.join(str(number) for number in sorted(partitions))}"
-
-
-async def _retry(session: Session, error: type[BaseException], what: str) -> None:
-    """Wait before asking again, where the error may pass; raise it otherwise."""
-    if not issubclass(error, kafka_errors.RetriableError | kafka_errors.NoError):
-        raise error(what)
-    session.trouble = f"{what}: {described(error(what))}"
-    await session.pause()
-
-
-def _printed(uuid: UUID | None) -> str:
-    """Return a topic id as Kafka's own tools print it."""
-    return "" if uuid is None else base64.urlsafe_b64encode(uuid.bytes).decode().rstrip("=")
+                await retry(session, error_type, f"partition {number_of(row)}")

@@ -161,7 +161,16 @@ def test_a_token_that_was_renewed_is_used_at_the_next_connection(access: Access)
         with pytest.raises(SourceDenied):
             topic.describe()
         (access.home / "token").write_text(unsecured_token("admin", time.time() + 600))
-        brokers.close()
+        assert list(topic.describe().leaders) == [0]
+
+
+def test_a_password_that_was_corrected_is_used_at_the_next_request(access: Access) -> None:
+    source = access.source("SASL_PLAINTEXT", sasl=access.login("PLAIN", "admin", "mistyped"))
+    with Brokers(source, access.home) as brokers:
+        topic = Topic(brokers, access.topic)
+        with pytest.raises(SourceDenied):
+            topic.describe()
+        access.login("PLAIN", "admin")
         assert list(topic.describe().leaders) == [0]
 
 

@@ -85,7 +85,9 @@ def test_a_control_batch_that_compaction_emptied_has_no_type() -> None:
     encoded[8:12] = (49).to_bytes(4, "big")
     encoded[57:61] = (0).to_bytes(4, "big")
 
-    (found,) = parse_batches(bytes(encoded))
+    following = batch_bytes(6, 1, transactional=True, producer=1, marker="commit")
+
+    found, _ = parse_batches(bytes(encoded) + following)
 
     assert (found.marker, found.records, found.base, found.last) == ("other", 0, 5, 5)
 

@@ -252,6 +252,61 @@ def test_a_commit_of_a_transaction_that_the_broker_lists_as_aborted_is_refused()
         )
 
 
+def test_a_marker_that_was_delivered_between_holes_is_refused() -> None:
+    log = Log()
+    for producer in (1, 2, 3):
+        log.append(2, producer)
+        log.finish(producer, "commit")
+
+    with pytest.raises(GapUnproven, match=r"delivered of a control batch \(commit\) at 5"):
+        gaps_of(log, (0, log.end), extra=frozenset([5]))
+
+
+def test_a_batch_without_a_transaction_is_not_aborted_with_that_of_its_producer() -> None:
+    log = Log()
+    log.append(2, 1)
+    log.append(2)
+    log.batches[-1].producer = 1
+    log.finish(1, "abort")
+
+    with pytest.raises(GapUnproven, match="batch 2-3 has 2 records") as refused:
+        gaps_of(log, (0, log.end), lost=frozenset([2, 3]))
+    assert len(refused.value.findings) == 1
+
+
+def test_of_two_aborted_transactions_without_a_marker_between_each_explains_its_own() -> None:
+    log = Log()
+    for _ in range(2):
+        log.append(2, 1)
+        log.finish(1, "abort")
+    log.batches[1].gone = True
+
+    first, between, second, _ = gaps_of(log, (0, log.end), "compact")
+
+    assert "from 0 on as aborted; its marker was compacted away" in first.proof
+    assert between.kind is GapKind.COMPACTED
+    assert "from 3 on as aborted; its abort marker is at 5" in second.proof
+
+
+def test_batches_that_overlap_explain_no_offset_twice() -> None:
+    log = Log()
+    log.append(3, 1)
+    log.append(3, 1)
+    log.finish(1, "abort")
+    overlapping = [log.batches[0].header(), log.batches[1].header()._replace(base=1)]
+
+    found = classify(
+        "t",
+        "0",
+        (0, 6),
+        holes=[(0, 6)],
+        policy="delete",
+        scan=lambda *_: iter([Piece(overlapping, frozenset([Aborted(1, 0)]))]),
+    )
+
+    assert [(gap.start, gap.end, gap.kind) for gap in found] == [(0, 6, GapKind.ABORTED)]
+
+
 def test_only_the_neighbourhood_of_holes_is_looked_at() -> None:
     log = Log()
     for producer in (1, 2):
@@ -269,6 +324,12 @@ def test_only_the_neighbourhood_of_holes_is_looked_at() -> None:
     classify("t", "0", (0, log.end), holes=holes, policy="delete", scan=scan)
 
     assert asked == [(1, 2), (5003, 5004)]
+    del asked[:]
+    for start in (2, 700, 1500):  # near each other
+        holes.append((start, start + 1))
+    with pytest.raises(GapUnproven):
+        classify("t", "0", (0, log.end), holes=sorted(holes), policy="delete", scan=scan)
+    assert asked == [(1, 1501), (5003, 5004)]
 
 
 def test_an_error_lists_the_findings_and_says_how_many_there_are_more() -> None:
@@ -281,7 +342,9 @@ def test_an_error_lists_the_findings_and_says_how_many_there_are_more() -> None:
         gaps_of(log, (0, log.end), lost=lost)
 
     assert len(refused.value.findings) == 11
-    assert refused.value.findings[0].startswith("offset 1: batch 0-2 has 3 records at 3 offsets")
+    assert refused.value.findings[0] == (
+        "offset 1: batch 0-2 has 3 records at 3 offsets, 1 of those in the window were not delivered"
+    )
     assert refused.value.findings[-1] == "and 30 more"
 
 

@@ -174,16 +174,14 @@ def test_records_that_were_deleted_below_an_offset_are_expired(
     assert [piece.batches[0].base for piece in BatchScan(events, described, 0).scan(14, 30)] == [10]
 
 
-def test_a_range_beyond_the_log_is_truncated(
-    kafka: Kafka, topic: NewTopic, cluster: Brokers
-) -> None:
+def test_a_range_beyond_the_log_is_truncated(kafka: Kafka, topic: NewTopic) -> None:
     name = topic("events")
     Writer(kafka.bootstrap, name, Ledger(), transactions=False).write(list(numbered(0, 10)))
-    events = Topic(cluster, name)
-    described = events.describe()
-
-    with pytest.raises(OffsetTruncated, match=r"stable up to offset 20.*one up to 10"):
-        list(BatchScan(events, described, 0).scan(15, 20))
+    with brokers(kafka.bootstrap, seconds=4) as connected:
+        events = Topic(connected, name)
+        for start in (0, 10, 15):  # before the end, at it, and beyond
+            with pytest.raises(OffsetTruncated, match=r"stable up to offset 20.*one up to 10"):
+                list(BatchScan(events, events.describe(), 0).scan(start, 20))
 
 
 # --- preparations ----------------------------------------------------------------------------------

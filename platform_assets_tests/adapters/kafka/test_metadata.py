@@ -60,7 +60,7 @@ def test_a_topic_that_does_not_exist_is_no_outage(cluster: Brokers) -> None:
 
 
 def test_a_partition_that_does_not_exist_is_named(topic: NewTopic, cluster: Brokers) -> None:
-    with pytest.raises(SourceChanged, match=r"partitions \[7\]"):
+    with pytest.raises(SourceChanged, match="partitions 7"):
         Topic(cluster, topic("events")).log_starts([0, 7])
 
 
