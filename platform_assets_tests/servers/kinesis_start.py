@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NODE_SOURCES = Path(__file__).with_name("kinesis_node")
 _NODE_IMAGE = "node:22-slim"
-_START_SECONDS = 30
+_START_SECONDS = 90
 _INSTALL_SECONDS = 300
 _STOP_SECONDS = 10
 _LISTENING = re.compile(rb"^listening on port (\d+)$", re.MULTILINE)

@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from platform_assets_tests.servers.kinesis import (
+    _session_server,
+    kinesalite_server,
+    versions,
+)
 from platform_assets_tests.servers.kinesis_start import ServerUnavailableError, node_packages
 
 if TYPE_CHECKING:
@@ -144,6 +150,23 @@ def test_moto_goes_on_with_closed_shards(kinesis_moto: KinesisServer) -> None:
     client.split_shard(StreamName=stream, ShardToSplit=SHARD, NewStartingHashKey=MIDDLE)
     written = client.put_records(StreamName=stream, Records=TEN)["Records"]
     assert {record["ShardId"] for record in written} == {SHARD}, "moto may serve resharding now"
+
+
+def test_a_given_address_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_TESTS_KINESIS", "http://127.0.0.1:1")
+    with ExitStack() as stack:
+        server = _session_server("PLATFORM_TESTS_KINESIS", "kinesalite", kinesalite_server, stack)
+    assert server.endpoint == "http://127.0.0.1:1"
+    assert "given address" in versions()
+
+
+def test_without_node_a_test_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with ExitStack() as stack, pytest.raises(pytest.skip.Exception, match="npm is not on this"):
+        _session_server("", "kinesalite", kinesalite_server, stack)
 
 
 @pytest.mark.kinesis
