@@ -179,6 +179,7 @@ def test_a_killed_test_run_leaves_no_broker_and_no_data(kafka: Kafka) -> None:
         pid, folder = run.stdout.readline().split()
         broker = psutil.Process(int(pid))
         assert "kafka.Kafka" in broker.cmdline()
+        broker.suspend()  # or it would end itself when its data are gone
         run.send_signal(signal.SIGKILL)
     psutil.wait_procs([broker], timeout=_SECONDS)
     assert not broker.is_running()
