@@ -11,7 +11,7 @@ import pytest
 from platform_assets.errors import SourceUnreachable
 from platform_assets.flow.anchors import verify_chain
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import finish, pin, run
+from platform_assets.pipeline import backpressure, finish, pin, run
 from platform_assets.pipeline.backpressure import reach_of, take_turn
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.run import open_runs
@@ -21,6 +21,8 @@ from platform_assets_tests.simulators.feeds import make_home
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
     from pathlib import Path
+
+    from platform_assets.pipeline.pin import WindowStatus
 
 R1, R2, R3 = (RunId("shop", sequence) for sequence in (1, 2, 3))
 INDEPENDENT = ("  products:\n", "  dedupe: {horizon_runs: 0}\n  products:\n")
@@ -127,14 +129,33 @@ def test_an_outage_between_two_pins_leaves_the_first_to_be_found(
             raise SourceUnreachable("log", expected="an answer", found="none", remedy="Wait.")
         return window_status(platform, feed)
 
-    from platform_assets.pipeline import backpressure  # noqa: PLC0415
-
     window_status = backpressure.window_status
     monkeypatch.setattr(backpressure, "window_status", failing)
     with pytest.raises(SourceUnreachable):
         take_turn(Platform.open(home), "shop")
     assert open_runs(Platform.open(home), "shop") == [R1]
     assert take_turn(Platform.open(home), "shop").open == (R1, R2)
+
+
+@pytest.mark.parametrize("moment", ["before the look", "after the look"])
+def test_what_another_process_pins_around_the_look_counts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    redeclare(home, "max_open_runs: 2", "max_open_runs: 1")
+    orders(home, 1, 8)
+    look = backpressure.window_status
+
+    def racing(platform: Platform, feed: str) -> WindowStatus:
+        if moment == "before the look":
+            pin(Platform.open(home), feed)
+            return look(platform, feed)
+        seen = look(platform, feed)
+        pin(Platform.open(home), feed)
+        return seen
+
+    monkeypatch.setattr(backpressure, "window_status", racing)
+    assert take_turn(Platform.open(home), "shop").open == (R1,)
+    assert run.runs(Platform.open(home), "shop") == [R1]
 
 
 def _turns(home: Path, barrier: Barrier) -> None:
