@@ -270,6 +270,34 @@ def test_a_record_tells_what_was_sent_and_where(closed_shop: Path) -> None:
         assert path.stem == json.loads(path.read_bytes())["event"]["id"]
 
 
+def test_what_is_withheld_of_a_closed_run_is_told_and_comes_when_it_is_mended(
+    closed_shop: Path,
+) -> None:
+    platform = Platform.open(announcing(closed_shop))
+    part = next((closed_shop / "store").glob(f"runs/{RUN}/products/orders/*/part-*"))
+    whole = part.read_bytes()
+    part.chmod(0o644)
+    part.write_bytes(whole[:-1] + b"x")
+    told = announce(platform, "shop")
+    assert list(told["withheld"]) == [f"{RUN}/orders"]
+    assert "PartAltered" in told["withheld"][f"{RUN}/orders"]
+    assert f"{RUN}/orders" not in subjects(told["announced"])
+    assert not platform.store.exists(layout.announced_path(RUN))
+    part.write_bytes(whole)
+    told = announce(Platform.open(closed_shop), "shop")
+    assert (subjects(told["announced"]), told["withheld"]) == ([f"{RUN}/orders"], {})
+    assert platform.store.exists(layout.announced_path(RUN))
+
+
+def test_a_closed_run_of_which_a_product_is_revoked_is_settled(closed_shop: Path) -> None:
+    platform = Platform.open(announcing(closed_shop))
+    revoke(platform, RUN, "orders", "wrong prices")
+    told = announce(platform, "shop")
+    assert f"{RUN}/orders" not in subjects(told["announced"])
+    assert told["withheld"] == {}
+    assert platform.store.exists(layout.announced_path(RUN))
+
+
 def test_runs_of_which_nothing_is_left_are_not_looked_at_again(closed_shop: Path) -> None:
     announcing(closed_shop)
 

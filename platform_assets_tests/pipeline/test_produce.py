@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -307,6 +308,26 @@ def test_a_sink_that_forgets_a_record_is_found_out(
     (home / "e.ndjson").write_bytes(b"x\n" * 10)
     with pytest.raises(RuntimeError, match="took 10 records and accounts for 9"):
         produce(Platform.open(home), "shop", {"orders": file_supply(home / "e.ndjson")})
+
+
+class Unreachable(Forgetful):
+    """A sink that takes records and cannot send one of them."""
+
+    def send(self, records: Iterable[Outgoing]) -> SendReport:
+        assert len(list(islice(iter(records), 5))) == 5
+        raise SourceUnreachable("t", expected="an answer", found="none", remedy="Wait.")
+
+
+def test_what_was_taken_and_could_not_be_sent_at_all_was_not_sent(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Platform, "sink", lambda *_: Unreachable())
+    (home / "e.ndjson").write_bytes(b"x\n" * 10)
+    ledger = produce(Platform.open(home), "shop", {"orders": file_supply(home / "e.ndjson")})
+    assert isinstance(ledger.failure(), SourceUnreachable)
+    assert ledger.as_json()["totals"]["sent"] == 0
+    assert ledger.streams["orders"].digest == digest_of_values([])
+    assert not ledger.streams["orders"].complete
 
 
 # --- the digest -----------------------------------------------------------------------------------
