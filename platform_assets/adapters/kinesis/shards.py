@@ -14,12 +14,10 @@ Shards that the log does not know enter so:
   enters as ended and empty; what follows them enters as they end.
 - later: a child whose parents have ended, from its first record on, or from the moment.
 
-A shard that was opened and expired unread is a loss, and refused: a known shard that is listed no more
-and was not read to its end, and a new one of whose parents the log knows none.
-
-A child's first records can have expired as well, while its parents waited to be recorded as ended. They
-cannot as long as a parent is listed: a closed shard leaves the list one retention period after it was
-closed, and its children hold nothing older than that.
+What expired unread is a loss, and refused: a known shard that is listed no more and was not read to its
+end; and a new one none of whose parents is listed any more. A closed shard leaves the list one retention
+period after it was closed, and its children hold nothing older than that. So as long as a parent is
+listed, the first records of its children are there; afterwards they may not be.
 """
 
 from __future__ import annotations
@@ -116,8 +114,7 @@ def _later(
         listed = names.intersection(shard.parents)
         if any(parent not in known or not known[parent].ended for parent in listed):
             continue
-        # Of the parents of a merge, one may have left the log as well as the list; not both.
-        if not listed or not any(parent in known for parent in shard.parents):
+        if not listed:  # one of two may have left, not all
             raise _expired_unread(thing, [shard.name])
         if isinstance(start, Mapping) and shard.name in start:
             found[shard.name] = Beginning("position", _before(start[shard.name]))
