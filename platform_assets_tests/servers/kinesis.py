@@ -132,13 +132,14 @@ def _plain_client(endpoint: str) -> Any:
 
 
 @contextmanager
-def kinesalite_server(update_ms: int = 50) -> Iterator[KinesisServer]:
-    """Run a kinesalite of one's own; a split or a merge takes ``update_ms``.
+def kinesalite_server(*, create_ms: int = 10, update_ms: int = 50) -> Iterator[KinesisServer]:
+    """Run a kinesalite of one's own; to create a stream, or to split a shard, takes so long.
 
     Raises:
         ServerUnavailableError: it cannot be had on this machine.
     """
-    with node_server("kinesalite.js", {"KINESIS_UPDATE_MS": str(update_ms)}) as endpoint:
+    settings = {"KINESIS_CREATE_MS": str(create_ms), "KINESIS_UPDATE_MS": str(update_ms)}
+    with node_server("kinesalite.js", settings) as endpoint:
         yield KinesisServer("kinesalite", endpoint)
 
 

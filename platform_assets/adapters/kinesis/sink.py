@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from platform_assets.adapters.kinesis.client import HalfAnswerError, KinesisClient, NotNow
-from platform_assets.adapters.kinesis.errors import described, told
+from platform_assets.adapters.kinesis.errors import code_of, described, told
 from platform_assets.adapters.kinesis.outbox import Outbox, Pending, pending
 from platform_assets.adapters.kinesis.retries import Attempts, may_be_repeated, may_be_written
 from platform_assets.adapters.sending import Account
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _ACTION = "PutRecords"
 _CREATING_SECONDS = 0.2
+_STANDS_ALREADY = "ResourceInUseException"
 #: How long a record waits for others to fill a request with, where records come slowly.
 _GATHERING_SECONDS = 0.2
 
@@ -76,21 +77,25 @@ class KinesisSink:
         Raises:
             SourceUnreachable, SourceDenied: it could not be created.
         """
-        connection = self._client.connection
+        name = self._client.stream
         try:
-            connection.create_stream(StreamName=self._client.stream, ShardCount=partitions)
-        except connection.exceptions.ResourceInUseException:
-            pass
-        except (BotoCoreError, ClientError) as error:
-            raise told(error, self._client.thing, "CreateStream") from error
+            self._client.connection.create_stream(StreamName=name, ShardCount=partitions)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            if code_of(error) != _STANDS_ALREADY:
+                raise told(error, self._client.thing, "CreateStream") from error
         deadline = time.monotonic() + self._client.source.timeout_seconds
         while True:
-            answer = self._client.ask("DescribeStreamSummary", StreamName=self._client.stream)
+            answer = self._client.ask("DescribeStreamSummary", StreamName=name)
             status = answer["StreamDescriptionSummary"]["StreamStatus"]
             if status in ("ACTIVE", "UPDATING"):
                 return
             if time.monotonic() > deadline:
-                raise self._exhausted({f"a stream that is {status}"})
+                raise SourceUnreachable(
+                    self._client.thing,
+                    expected=f"an active stream within {self._client.source.timeout_seconds} s",
+                    found=f"one that is {status}",
+                    remedy="Wait until the stream is active, or gone, then create it again.",
+                )
             time.sleep(_CREATING_SECONDS)
 
     def send(self, records: Iterable[Outgoing]) -> SendReport:

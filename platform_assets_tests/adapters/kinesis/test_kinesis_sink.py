@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from platform_assets.adapters.kinesis.sink import KinesisSink
 from platform_assets.declarations.sources import KinesisSource
 from platform_assets.errors import SourceChanged, SourceUnreachable
 from platform_assets.ports.sinks import Outgoing
-from platform_assets_tests.servers.kinesis import REGION
+from platform_assets_tests.servers.kinesis import REGION, kinesalite_server
 from platform_assets_tests.servers.kinesis_faults import FAULTS, fault_proxy
+from platform_assets_tests.servers.kinesis_start import ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,6 +276,44 @@ def test_a_server_that_comes_back_gets_everything_once(kinesalite: KinesisServer
 def test_there_is_no_such_stream(kinesalite: KinesisServer) -> None:
     with pytest.raises(SourceChanged, match="nowhere"):
         sink_of(kinesalite.endpoint, "nowhere").send(numbered(3, 3))
+
+
+def test_a_stream_is_created_once_and_lists_its_open_shards(kinesalite: KinesisServer) -> None:
+    stream = f"made-{uuid.uuid4().hex[:12]}"
+    sink = sink_of(kinesalite.endpoint, stream)
+    with pytest.raises(SourceChanged, match=stream):
+        sink.partitions()
+    sink.create(2)
+    sink.send(numbered(4, 4))
+    sink.create(3)
+    assert sink.partitions() == [SHARD, "shardId-000000000001"]
+    split = {"StreamName": stream, "ShardToSplit": SHARD, "NewStartingHashKey": str(2**126)}
+    kinesalite.client().split_shard(**split)
+    kinesalite.wait_until_active(stream)
+    assert sink.partitions() == [f"shardId-00000000000{number}" for number in (1, 2, 3)]
+    assert len(by_key(stored(kinesalite, stream))) == 4
+
+
+def test_a_stream_that_cannot_be_created_is_told(kinesalite: KinesisServer) -> None:
+    stream = f"made-{uuid.uuid4().hex[:12]}"
+    with fault_proxy(kinesalite.endpoint) as proxy:
+        proxy.order("CreateStream", "throttle")
+        sink = sink_of(proxy.endpoint, stream)
+        with pytest.raises(SourceUnreachable, match="CreateStream"):
+            sink.create(1)
+        sink.create(1)
+    assert sink_of(kinesalite.endpoint, stream).partitions() == [SHARD]
+
+
+@pytest.mark.kinesis
+def test_a_stream_that_does_not_become_active_is_told_within_the_bound() -> None:
+    try:
+        with kinesalite_server(create_ms=60_000) as slow:
+            sink = sink_of(slow.endpoint, "slow", timeout=1)
+            with pytest.raises(SourceUnreachable, match="one that is CREATING"):
+                sink.create(1)
+    except ServerUnavailableError as error:
+        pytest.skip(str(error))
 
 
 def test_nothing_to_send_is_nothing_sent(kinesalite: KinesisServer) -> None:

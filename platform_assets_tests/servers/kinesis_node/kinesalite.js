@@ -28,7 +28,7 @@ const acts = {
 };
 
 const server = require("kinesalite")({
-  createStreamMs: 10,
+  createStreamMs: Number(process.env.KINESIS_CREATE_MS || 10),
   deleteStreamMs: 10,
   updateStreamMs: Number(process.env.KINESIS_UPDATE_MS || 50),
   shardLimit: 100000,
