@@ -182,7 +182,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--records", type=int, default=2_000_000, help="records in the topic")
     parser.add_argument("--loop-records", type=int, default=500_000, help="slice for the loop")
-    parser.add_argument("--codec", default="lz4", help="compression by the producer")
+    parser.add_argument(
+        "--codec", choices=["none", "gzip", "zstd"], default="zstd", help="of the producer"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="rounds; medians are taken")
     parser.add_argument("--json", type=Path, help="write every measurement to this file")
     parser.add_argument("--document", type=Path, help="put the table between this file's markers")
