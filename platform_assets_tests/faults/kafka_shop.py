@@ -78,14 +78,16 @@ def write_orders(bootstrap: Sequence[str], *, copies: int) -> tuple[str, int]:
 
 def _write(bootstrap: Sequence[str], topic: str, partition: int, codec: str, way: str) -> int:
     """Fill one partition and return how many records a reader of committed ones will see."""
-    settings = {
+    settings: dict[str, object] = {
         "bootstrap.servers": ",".join(bootstrap),
         "compression.type": codec,
         "batch.size": 32 * 1024,
         "acks": "all",
         "log_level": 0,
     }
-    producer = Producer(settings | ({"transactional.id": uuid.uuid4().hex} if way else {}))
+    if way:  # what stays open stays so for as long as the tests may take
+        settings |= {"transactional.id": uuid.uuid4().hex, "transaction.timeout.ms": 900_000}
+    producer = Producer(settings)
     content = random.Random(partition)  # noqa: S311 - test data
     if way:
         producer.init_transactions(_SECONDS)
