@@ -9,9 +9,10 @@
 4. Failed requests are repeated with growing pauses of random length, until nothing was acknowledged for
    `timeout_seconds` of the source.
 
-An acknowledged record has a larger sequence number than any that was acknowledged before it was sent:
-a shard gives them in the order of arrival. A repeated record may arrive late a first time, after others
-of its key; that is part of allowing duplicates.
+A shard numbers its records as they arrive, and a record leaves only after its predecessor has been
+acknowledged. Kinesis calls the order by arrival a coarse one, and promises a strict one to PutRecord
+with `SequenceNumberForOrdering` alone, which takes a request for each record. A repeated record may
+arrive late a first time, after others of its key; that is part of allowing duplicates.
 
 A record for a named shard goes there by the first hash key of the shard; its own key stays with it. If
 the shard is split or merged on the way, a child takes the record, and the report names the child.
