@@ -15,9 +15,9 @@ Shards that the log does not know enter so:
 - later: a child whose parents have ended, from its first record on, or from the moment.
 
 What expired unread is a loss, and refused: a known shard that is listed no more and was not read to
-its end; and a new one none of whose parents is listed any more. A closed shard leaves the list one retention
-period after it was closed, and its children hold nothing older than that. So as long as a parent is
-listed, the first records of its children are there; afterwards they may not be.
+its end, and a new one none of whose parents is listed any more. A closed shard leaves the list one
+retention period after it was closed, and its children hold nothing older than that. So as long as a
+parent is listed, the first records of its children are there; afterwards they may not be.
 """
 
 from __future__ import annotations
