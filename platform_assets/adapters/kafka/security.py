@@ -7,8 +7,7 @@ files first, so that a mistake in them is named by file and not by a library's c
 The settings hold secrets: they are handed to the library and neither printed nor kept. What a library
 logs of its own is silenced where it would contain what is sent to authenticate.
 
-Raises, everywhere: CredentialMissing (a secret or file is not there), DeclarationInvalid (a mechanism
-that needs TLS is declared without).
+Raises, everywhere: CredentialMissing (a secret or file is not there, or cannot be used).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from platform_assets.adapters.credentials import place, secret
 from platform_assets.adapters.kafka.tokens import bearer, msk_iam
-from platform_assets.errors import CredentialMissing, DeclarationInvalid
+from platform_assets.errors import CredentialMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +46,7 @@ def kafka_python_settings(source: KafkaSource, home: Path) -> dict[str, Any]:
     if source.tls is not None:
         settings["ssl_context"] = _tls_context(source.tls, home)
     if source.sasl is not None:
-        token = _token_source(source, source.sasl, home)
+        token = _token_source(source.sasl, home)
         if token is not None:
             settings["sasl_mechanism"] = "OAUTHBEARER"
             settings["sasl_oauth_token_provider"] = _TokenProvider(token)
@@ -74,7 +73,7 @@ def librdkafka_settings(source: KafkaSource, home: Path) -> dict[str, Any]:
         _tls_context(source.tls, home)
         settings |= _tls_files(source.tls, home)
     if source.sasl is not None:
-        token = _token_source(source, source.sasl, home)
+        token = _token_source(source.sasl, home)
         if token is not None:
             token()
             settings["sasl.mechanism"] = "OAUTHBEARER"
@@ -110,20 +109,11 @@ def _login(sasl: SaslDeclaration, home: Path) -> tuple[str, str]:
     return secret(sasl.username, home), secret(sasl.password, home)
 
 
-def _token_source(
-    source: KafkaSource, sasl: SaslDeclaration, home: Path
-) -> Callable[[], Token] | None:
+def _token_source(sasl: SaslDeclaration, home: Path) -> Callable[[], Token] | None:
     if sasl.token is not None:
         return bearer(sasl.token, home)
     if sasl.region is None:
         return None
-    if source.tls is None:
-        raise DeclarationInvalid(
-            f"source kafka at {', '.join(source.bootstrap)}",
-            expected="`tls` beside AWS_MSK_IAM, which Amazon MSK speaks over TLS only",
-            found="none",
-            remedy="Add `tls: {}` to the source.",
-        )
     return msk_iam(sasl.region)
 
 

@@ -21,7 +21,7 @@ from platform_assets.adapters.kafka.security import (
 )
 from platform_assets.adapters.kafka.tokens import Token, bearer, msk_iam
 from platform_assets.declarations import KafkaSource, SecretReference
-from platform_assets.errors import CredentialMissing, DeclarationInvalid
+from platform_assets.errors import CredentialMissing
 from platform_assets_tests.servers.certificates import CertificateAuthority
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def test_a_token_is_read_at_every_use_by_both_libraries(tmp_path: Path) -> None:
     assert one["sasl_mechanism"] == two["sasl.mechanism"] == "OAUTHBEARER"
 
     for value in ("first", "second"):
-        (tmp_path / "token").write_text(value)
+        (tmp_path / "token").write_text(f" {value}\n\n")
         assert one["sasl_oauth_token_provider"].token() == value
         assert two["oauth_cb"]("")[0] == value
 
@@ -258,9 +258,8 @@ def test_amazon_msk_is_an_oauthbearer_for_both_libraries_and_needs_tls(
     assert one["sasl_oauth_token_provider"].token()
     assert two["oauth_cb"]("")[1] > time.time()
     assert principal(declared) == "AWS_MSK_IAM with the AWS credentials of the process"
-    for settings_of in (kafka_python_settings, librdkafka_settings):
-        with pytest.raises((DeclarationInvalid, ValueError), match="tls"):
-            settings_of(source(sasl=sasl), tmp_path)
+    with pytest.raises(ValueError, match="tls"):
+        source(sasl=sasl)
 
 
 def test_without_aws_credentials_there_is_no_token(
