@@ -7,18 +7,15 @@ import json
 import logging
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AclOperation
 
 from platform_assets.cli.main import run_command
 from platform_assets.errors import PlatformError, SourceDenied, SourceUnreachable
 from platform_assets.pipeline import Platform, finish, next_run, pin
-from platform_assets_tests.servers.kafka_security import allow
-from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.shop import make_shop, order, redeclare
+from platform_assets_tests.secured_shop import feed_on, orders_on
+from platform_assets_tests.shop import redeclare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +23,13 @@ if TYPE_CHECKING:
 
     from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 
-_SECONDS = 20
 WRONG = "no-password-of-anyone"
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 @pytest.fixture(scope="module")
 def orders(kafka_secured: KafkaCluster) -> str:
-    """A topic with ten orders, which the reader may read."""
-    name = new_topic(kafka_secured.bootstrap, "orders")
-    allow(kafka_secured.bootstrap, "reader", name, AclOperation.READ, AclOperation.DESCRIBE)
-    allow(kafka_secured.bootstrap, "reader", name, AclOperation.DESCRIBE_CONFIGS)
-    producer = Producer({"bootstrap.servers": ",".join(kafka_secured.bootstrap)})
-    for number in range(10):
-        producer.produce(name, json.dumps(order(number)).encode(), partition=0)
-    assert producer.flush(_SECONDS) == 0
-    return name
+    return orders_on(kafka_secured)
 
 
 @pytest.fixture
@@ -54,35 +42,6 @@ def said() -> Iterator[io.StringIO]:
     yield stream
     root.setLevel(level)
     root.removeHandler(handler)
-
-
-def feed_on(
-    home: Path, cluster: KafkaCluster, topic: str, mechanism: str, user: str, password: str
-) -> Path:
-    """Make a shop whose orders stand on a secured broker, with the password in a file."""
-    make_shop(home, orders=2)
-    assert cluster.security is not None
-    (home / "keys").mkdir()
-    (home / "keys" / "password").write_text(password + "\n")
-    (home / "keys" / "user").write_text(user)
-    (home / "keys" / "ca.pem").write_bytes(cluster.security.authority.file.read_bytes())
-
-    def read_from_kafka(feed: dict[str, Any]) -> None:
-        source = {
-            "kind": "kafka",
-            "bootstrap": cluster.addresses("SASL_SSL"),
-            "timeout_seconds": _SECONDS,
-            "tls": {"ca_file": "keys/ca.pem"},
-            "sasl": {
-                "mechanism": mechanism,
-                "username": {"file": "keys/user"},
-                "password": {"file": "keys/password"},
-            },
-        }
-        feed["streams"]["orders"] |= {"source": source, "topic": topic}
-
-    redeclare(home, read_from_kafka)
-    return home
 
 
 def told(home: Path, *command: str) -> str:
