@@ -19,14 +19,13 @@ from confluent_kafka import KafkaException
 
 from platform_assets_tests.servers.fault_proxy import FaultProxy
 from platform_assets_tests.servers.kafka_answer import described
-from platform_assets_tests.servers.kafka_jars import KAFKA, kafka_jars
+from platform_assets_tests.servers.kafka_jars import KAFKA, java, kafka_jars
 from platform_assets_tests.servers.kafka_security import LISTENERS
 from platform_assets_tests.servers.kafka_settings import JVM, settings, write_properties
 from platform_assets_tests.servers.processes import (
     ServerFailed,
     ServerProcess,
     free_ports,
-    program,
     temporary_folder,
 )
 
@@ -91,8 +90,8 @@ class KafkaCluster:
             NoServer: there is no Java or no Kafka on this machine.
             ServerFailed: it did not start; with the end of its log.
         """
-        java = [program("java"), *JVM, f"-Dlog4j2.configurationFile={KAFKA / 'log4j2.properties'}"]
-        java += ["-cp", f"{kafka_jars()}/*"]
+        jvm = [java(), *JVM, f"-Dlog4j2.configurationFile={KAFKA / 'log4j2.properties'}"]
+        jvm += ["-cp", f"{kafka_jars()}/*"]
         self._folder = temporary_folder("kafka")
         try:
             self._assign_ports()
@@ -102,9 +101,9 @@ class KafkaCluster:
                     self.proxies[broker] = proxy.start()
             if self.security is not None:
                 self._extra |= self.security.prepare(self._folder / "security")
-            self._format(java)
+            self._format(jvm)
             for broker in self.ids:
-                command = [*java, "kafka.Kafka", str(self._folder / f"{broker}.properties")]
+                command = [*jvm, "kafka.Kafka", str(self._folder / f"{broker}.properties")]
                 process = ServerProcess(command, log=self._folder / f"{broker}.log")
                 self._brokers[broker] = process
                 process.start()
@@ -198,14 +197,14 @@ class KafkaCluster:
             return self.proxies[broker].port
         return self._ports[broker, listener]
 
-    def _format(self, java: list[str]) -> None:
+    def _format(self, jvm: list[str]) -> None:
         """Give every broker its settings and an empty log; all at once, since each takes a JVM."""
         formatting = []
         users = self.security.format_arguments() if self.security else []
         for broker in self.ids:
             path = self._folder / f"{broker}.properties"
             write_properties(path, self._properties(broker))
-            tool = [*java, "kafka.tools.StorageTool", "format", "--config", str(path)]
+            tool = [*jvm, "kafka.tools.StorageTool", "format", "--config", str(path)]
             formatting.append(
                 subprocess.Popen(
                     [*tool, f"--cluster-id={self.cluster_id}", *users],

@@ -20,6 +20,7 @@ from platform_assets_tests.servers.processes import NoServer, program
 
 KAFKA = Path(__file__).with_name("kafka")
 _POM = KAFKA / "pom.xml"
+_JAVA = 17
 _DOWNLOAD_SECONDS = 600
 
 
@@ -45,6 +46,20 @@ def kafka_jars() -> Path:
         if not folder.is_dir():  # nobody fetched them while this process waited
             _fetch(folder)
     return folder
+
+
+def java() -> str:
+    """Return the path of a Java that Kafka runs on.
+
+    Raises:
+        NoServer: there is none, or it is too old.
+    """
+    path = program("java")
+    said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    if found is None or int(found[1]) < _JAVA:
+        raise NoServer(f"Kafka needs Java {_JAVA}; {path} says {said.strip()!r}")
+    return path
 
 
 def _fetch(folder: Path) -> None:
@@ -83,6 +98,7 @@ def _cache() -> Path:
 
 if __name__ == "__main__":
     try:
+        java()
         print(kafka_jars())  # noqa: T201 - `.ci/run` shows where they are
     except NoServer as missing:
         sys.exit(str(missing))

@@ -151,3 +151,14 @@ def test_no_java_is_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoServer, match="java is not on this machine"):
         KafkaCluster().start()
+
+
+def test_a_java_that_is_too_old_is_a_reason_to_skip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "java"
+    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(NoServer, match=r"Kafka needs Java 17.*11\.0\.2"):
+        KafkaCluster().start()
