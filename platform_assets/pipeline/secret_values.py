@@ -33,11 +33,11 @@ def declared_secrets(feeds: Iterable[FeedDeclaration], home: Path) -> frozenset[
     found = set()
     for reference in (reference for source in sources for reference in source.secrets()):
         with suppress(CredentialMissing):
-            found.add(secret(reference, home))
+            found.add(secret(reference, home).strip())  # blanks around it hide nothing
     if any(_leads_to_aws(source) for source in sources):
         given = (os.environ.get(name, "") for name in _OF_AWS)
         found.update(value for value in given if len(value) >= _SHORTEST_OF_AWS)
-    return frozenset(found)
+    return frozenset(found - {""})
 
 
 def _leads_to_aws(source: SourceDeclaration) -> bool:

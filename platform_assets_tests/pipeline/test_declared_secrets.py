@@ -52,6 +52,10 @@ def test_i14_passwords_and_tokens_count_wherever_a_declaration_keeps_them(
     assert platform.secret_values() == {"from-a-file", "of-the-key"}
     (shop / "password").write_text("renewed")
     assert platform.secret_values() == {"renewed", "of-the-key"}
+    (shop / "password").write_text(" \t")
+    assert platform.secret_values() == {"of-the-key"}
+    (shop / "password").write_text("\n with-blanks \n")
+    assert platform.secret_values() == {"with-blanks", "of-the-key"}
     (shop / "password").unlink()
     assert platform.secret_values() == {"of-the-key"}
 
