@@ -23,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from platform_assets.adapters.kafka.connection import Brokers
 from platform_assets.adapters.kafka.deliveries import Deliveries, producer_error
 from platform_assets.adapters.kafka.errors import Where
+from platform_assets.adapters.kafka.limits import largest_batch
 from platform_assets.adapters.kafka.metadata import Topic
 from platform_assets.adapters.kafka.security import librdkafka_settings
 
@@ -98,6 +99,7 @@ class KafkaSink:
             {
                 **librdkafka_settings(self._source, self._home),
                 **_settings(self._source.timeout_seconds),
+                "batch.size": largest_batch(self._topic),
                 "error_cb": sending.note,
             }
         )

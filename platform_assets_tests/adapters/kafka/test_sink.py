@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from contextlib import closing
@@ -144,6 +145,17 @@ def test_a_record_that_the_broker_finds_too_large_is_refused_and_the_rest_is_sen
     assert report.acknowledged == {"0": 3}
     [messages] = standing(kafka.bootstrap, name).values()
     assert [message.value() for message in messages] == [b"first", b"last", large]
+
+
+def test_a_topic_that_takes_small_batches_gets_small_batches(kafka: Kafka, topic: NewTopic) -> None:
+    name = topic("small", config={"max.message.bytes": "10000"})
+    sent = [hashlib.sha512(b"%d" % n).digest() * 5 for n in range(2_000)]
+    noise = b"".join(hashlib.sha512(b"%d" % n).digest() for n in range(300))
+    report = send(kafka.bootstrap, name, [*map(Outgoing, sent), Outgoing(noise)])
+    assert report.acknowledged == {"0": 2_000}
+    assert [trouble.number for trouble in report.refused] == [2_000]
+    [messages] = standing(kafka.bootstrap, name).values()
+    assert [message.value() for message in messages] == sent
 
 
 def test_a_topic_that_is_not_there_is_refused_and_is_not_made(kafka: Kafka) -> None:
@@ -293,11 +305,18 @@ def test_connections_that_are_cut_again_and_again_double_nothing(own_kafka: Kafk
         assert [message.value() for message in messages] == expected
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["nowhere", "elsewhere"])
 @pytest.mark.parametrize("rights", [[], [AclOperation.DESCRIBE]], ids=["nothing", "describe"])
 def test_a_client_that_may_not_write_is_told_so(
-    kafka_secured: KafkaCluster, monkeypatch: pytest.MonkeyPatch, rights: list[AclOperation]
+    kafka_secured: KafkaCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    rights: list[AclOperation],
+    elsewhere: bool,
 ) -> None:
     name = new_topic(kafka_secured.bootstrap, "forbidden")
+    if elsewhere:  # then the broker gives it a producer id
+        other = new_topic(kafka_secured.bootstrap, "other")
+        allow(kafka_secured.bootstrap, "stranger", other, AclOperation.WRITE)
     if rights:
         allow(kafka_secured.bootstrap, "stranger", name, *rights)
     assert kafka_secured.security is not None
