@@ -29,7 +29,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.kinesis.client import NotNow
-from platform_assets.adapters.kinesis.places import Where
 from platform_assets.adapters.kinesis.records import Cursor, Page, Record, record_of
 from platform_assets.errors import OffsetExpired, SourceChanged, SourceUnreachable
 
@@ -121,9 +120,10 @@ class ShardReader:
         if record is not None:
             how["ShardIteratorType"] = "AT_SEQUENCE_NUMBER"
             how["StartingSequenceNumber"] = str(record)
-        elif place.where is Where.AT:
+        elif place.moment is not None:
             how["ShardIteratorType"] = "AT_TIMESTAMP"
-            how["Timestamp"] = place.moment
+            # Versions of the library differ in what they send below a second; `_proven` does the rest.
+            how["Timestamp"] = place.moment.replace(microsecond=0)
         answer = self._client.ask(
             "GetShardIterator", StreamName=self._client.stream, ShardId=self._shard, **how
         )
@@ -176,7 +176,7 @@ class ShardReader:
         self.cursor = replace(cursor, entering=False, expected=None)
         if cursor.last is not None:
             return found[1:] if again else found
-        if cursor.place.moment is not None:  # iterators know whole seconds only
+        if cursor.place.moment is not None:
             return _not_older(found, cursor.place.moment)
         return self._behind_place(found) if again else found
 
