@@ -188,8 +188,14 @@ def holes_of(window: Range, delivered: list[int]) -> list[Range]:
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, compacted: bool) -> Log:
-    """Logs of plain and transactional batches of up to three producers, compacted or not."""
+def logs(draw: st.DrawFn, *, compacted: bool, aborts: bool = False) -> Log:
+    """Logs of plain and transactional batches of up to three producers, compacted or not.
+
+    Args:
+        draw: hypothesis's.
+        compacted: whether a part of the log is compacted.
+        aborts: whether at least one transaction is aborted and none is open.
+    """
     log = Log()
     log.append(draw(st.integers(1, 4)))
     step = st.tuples(
@@ -204,7 +210,10 @@ def logs(draw: st.DrawFn, *, compacted: bool) -> Log:
             log.append(records, producer)
         else:
             log.finish(producer, what)
-    if draw(st.integers(0, 3)):
+    if aborts:
+        log.append(2, 1)
+        log.finish(1, "abort")
+    if aborts or draw(st.integers(0, 3)):
         for producer in (1, 2, 3):
             log.finish(producer, draw(st.sampled_from(["commit", "abort"])))
         log.append(draw(st.integers(1, 4)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.legacy_records import LegacyRecordBatchBuilder
@@ -35,6 +35,7 @@ def batch_bytes(
     return bytes(encoded)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), st.data())
 def test_a_piece_of_a_log_that_is_cut_off_anywhere_gives_its_whole_batches(
     counts: list[int], data: st.DataObject
