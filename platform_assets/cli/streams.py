@@ -94,6 +94,9 @@ def produce(
     call = session(home, as_json=json)
     platform = call.open()
     _one_supply(file=file, log=log, generator=generator)
+    _goes_with("--plant", plant, "--generator", generator)
+    _goes_with("--partition", partition, "--file", file)
+    _goes_with("--partitions", partitions, "--create", create or None)
     target, planted = (check_target(platform, path) if path else None for path in (ledger, plant))
     with ExitStack() as opened:
         if generator is not None:
@@ -130,6 +133,17 @@ def _one_supply(**given: object) -> None:
             expected=f"what to send: {options}",
             found=" and ".join(f"--{name}" for name in named) or "none of them",
             remedy="Give exactly one: platform-assets produce --help",
+        )
+
+
+def _goes_with(option: str, value: object, other: str, given: object) -> None:
+    """Refuse an option that would do nothing."""
+    if value is not None and given is None:
+        raise Usage(
+            f"platform-assets produce {option} {value}",
+            expected=f"{other} beside it",
+            found="none",
+            remedy=f"Leave {option} out, or say what it is for: platform-assets produce --help",
         )
 
 

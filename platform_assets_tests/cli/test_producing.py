@@ -132,6 +132,9 @@ def mistakes(home: Path) -> Iterator[tuple[tuple[Any, ...], str, str]]:
     yield ("shop", "--generator", "orders"), "Usage", "payments"
     yield ("shop", "--generator", "payments", "--records", 10), "Usage", "take more"
     yield ("shop", "orders", *file, "--ledger", home / "no" / "l"), "ConfigurationError", "missing"
+    yield ("shop", "orders", *file, "--plant", home / "p"), "Usage", "--generator"
+    yield ("shop", "--log", home / "data", "--partition", "0"), "Usage", "--file"
+    yield ("shop", "orders", *file, "--partitions", 2), "Usage", "--create"
     for rate in ("0", "-1", "fast", "5/h", "inf", "nan", ""):
         yield ("shop", "orders", *file, "--rate", rate), "Usage", "--rate"
 
