@@ -24,8 +24,9 @@ from platform_assets.pipeline.state import is_closed
 #: Partition keys that a feed keeps in Dagster; its queries slow down with thousands of them.
 LIVE_RUNS = 2_000
 
-#: The cursor of a feed in which nothing waited at the last tick. Nothing but the plot depends on it.
-NO_LAG = "no lag"
+#: The cursor: whether something waited at the last tick. Nothing but the plot depends on it. An empty
+#: cursor would not do, because Dagster then keeps the one before.
+NO_LAG, LAG = "no lag", "lag"
 
 Asks = Mapping[RunId, History]
 
@@ -55,7 +56,7 @@ def offsets_result(
         skip_reason=None if requests else skip_reason(names, turn, asked),
         dynamic_partitions_requests=changes,
         asset_events=[] if idle and cursor == NO_LAG else [observation(names, turn)],
-        cursor=NO_LAG if idle else "",
+        cursor=NO_LAG if idle else LAG,
     )
 
 

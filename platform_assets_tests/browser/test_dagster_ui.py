@@ -1,15 +1,11 @@
 """The Dagster UI in a real Chromium: one product of one run is mended and certified by hand.
 
-The browser is Chromium as the system has it; where there is none the test says so and is skipped.
-Screenshots are kept in ``$PLATFORM_SCREENSHOTS`` where that is set, else in the test's own folder.
+Where there is no Chromium the test says so and is skipped.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,30 +14,16 @@ import pytest
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance
 from platform_assets.pipeline import Platform, finish, pin, product_state
+from platform_assets_tests.browser.conftest import CHROMIUM, PATIENCE
 from platform_assets_tests.browser.dagster_server import dagster_dev
 from platform_assets_tests.orchestration.dagster_steps import execute, failed_checks
 from platform_assets_tests.orchestration.shop_home import append, good_window, make_shop, redeclare
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-#: Milliseconds for something to show; the machine may be busy.
-PATIENCE = 120_000
 RUN = "shop-00000001"
 PARTITION = f"assets/shop/refunds?view=partitions&partition={RUN}"
 CERTIFICATE = "assets/shop/refunds?view=checks&checkDetail=certificate"
@@ -66,23 +48,6 @@ def home(tmp_path: Path) -> Path:
     assert ("refunds", "certificate", RUN) in failed_checks(result)
     (home / "defs/shop/defs.yaml").write_text(right, encoding="utf-8")
     return home
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(PATIENCE)
-        yield page
-        browser.close()
-
-
-@pytest.fixture
-def screenshots(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("PLATFORM_SCREENSHOTS") or tmp_path / "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_one_product_of_one_run_is_materialised_and_certified_from_its_partition_page(

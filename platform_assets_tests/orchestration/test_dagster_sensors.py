@@ -174,6 +174,7 @@ def test_a_feed_that_stays_without_lag_reports_it_once(
     assert again.asset_events == []
     append(home, good_window(1))
     busy = tick(offsets(home), home, instance, cursor=again.cursor)
+    assert busy.cursor  # with none, Dagster would keep the one before
     assert measured(busy)["records"] == 5
     assert measured(tick(offsets(home), home, instance, cursor=busy.cursor))["records"] == 0
 
