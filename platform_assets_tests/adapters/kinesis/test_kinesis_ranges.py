@@ -155,6 +155,35 @@ def test_a_full_shard_does_not_hide_another(
     assert waiting == [9, 3]  # the first page begins with the last record before it
 
 
+def test_a_look_ends_in_time_and_the_next_one_goes_on(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    monkeypatch.setattr(looking, "LOOK_SECONDS", 0)
+    log, stream = log_of(kinesalite)
+    put(kinesalite.client(), stream, numbers(0, 35))
+
+    log.window()
+    assert [extent.end for _ in range(4) for extent in log.look()] == [20, 30, 35, 35]
+    assert log.window() == 25
+    assert log.values() == numbers(0, 35)
+
+
+def test_a_look_at_a_shard_that_never_stands_still_has_an_end(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 1)
+    monkeypatch.setattr(looking, "LOOK_SECONDS", 10**9)
+    log, stream = log_of(kinesalite)
+    client = kinesalite.client()
+    put(client, stream, numbers(0, 1))
+    change_pages(monkeypatch, lambda _: put(client, stream, [b"another"]))
+
+    (extent,) = log.look()
+    assert extent.end > 1
+    assert not extent.facts  # something always stood behind what was counted
+
+
 def test_the_next_look_reads_only_what_is_new(kinesalite: KinesisServer) -> None:
     stream = kinesalite.new_stream(1)
     with fault_proxy(kinesalite.endpoint) as proxy:
