@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.cloud_events import NotACloudEventError, decode
 from platform_assets.canonical import parse_rfc3339, rfc3339
-from platform_assets.errors import OffsetExpired, OffsetTruncated
+from platform_assets.errors import OffsetExpired, OffsetTruncated, SourceChanged
 from platform_assets.flow.announcements import Announcement, announced
 from platform_assets.ports.streams import (
     Gap,
@@ -36,6 +36,8 @@ _LOOK_RECORDS = 10_000
 _KEPT = 1_000
 _REMEMBERED = 10_000
 _UNREADABLE = 20
+#: How a source says that a position is none of its own, or that what stood there is gone.
+_LOST = (OffsetExpired, OffsetTruncated, SourceChanged)
 
 
 @dataclass(slots=True)
@@ -70,24 +72,30 @@ class ReadyCursor:
         """Read what is new in every partition.
 
         Raises:
-            SourceUnreachable, SourceChanged, GapUnproven: the topic cannot be read.
+            SourceUnreachable, SourceChanged, GapUnproven: the topic cannot be read, wherever from.
         """
-        known = {name: place for name, (place, _) in self.places.items()}
         try:
-            extents = source.extents(Look(known=known, start=self.start, max_records=_LOOK_RECORDS))
-        except OffsetExpired:
+            extents = self._look(source)
+        except _LOST:
+            if not self.places:
+                raise
             self.places.clear()
-            extents = source.extents(Look(start=self.start, max_records=_LOOK_RECORDS))
+            extents = self._look(source)
         for extent in extents:
             end = Position(extent.end, source.native(extent.partition, extent.end))
             span = Span(extent.partition, self._from(extent), end, extent.facts)
             try:
                 self._read_span(source, span)
-            except (OffsetExpired, OffsetTruncated):
-                self.places.pop(extent.partition, None)
+            except _LOST:
+                if self.places.pop(extent.partition, None) is None:
+                    raise
                 continue
             place = Known(end, now, ended=extent.ended, facts=extent.facts)
             self.places[extent.partition] = place, extent.identity
+
+    def _look(self, source: StreamSource) -> list[Extent]:
+        known = {name: place for name, (place, _) in self.places.items()}
+        return source.extents(Look(known=known, start=self.start, max_records=_LOOK_RECORDS))
 
     def as_json(self) -> dict[str, Any]:
         """Return the cursor as values, to be kept."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
-from platform_assets.adapters.cloud_events import CONTENT_TYPE_HEADER, decode
+from platform_assets.adapters.cloud_events import CONTENT_TYPE_HEADER, decode, encode
 from platform_assets.adapters.kafka.sink import KafkaSink
 from platform_assets.adapters.kafka.source import KafkaStream
 from platform_assets.declarations import KafkaSource
 from platform_assets.errors import NotAnnounced, SourceChanged, SourceUnreachable, UnknownOutcome
-from platform_assets.flow.announcements import announced
+from platform_assets.flow.announcements import announced, run_closed
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import (
     CertifiedProduct,
@@ -26,6 +27,7 @@ from platform_assets.pipeline import (
     layout,
     wait_ready,
 )
+from platform_assets.ports.sinks import Outgoing
 from platform_assets.ports.streams import Gap, Span
 from platform_assets_tests.pipeline.announcing import announcing
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from platform_assets.ports.sinks import Outgoing
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
@@ -125,6 +126,35 @@ def test_a_control_topic_that_is_not_there_is_refused_and_not_made(
     with pytest.raises(SourceChanged, match="no-such-control-topic"):
         wait_ready(home, "shop", "orders", timeout=0)
     assert recorded(home) == []
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_first_record(
+    closed_shop: Path, kafka: Kafka, topic: NewTopic
+) -> None:
+    """The kept position is one of another topic of the same name."""
+    name = topic("ready")
+    home = announcing(closed_shop, declared(kafka.bootstrap), name)
+    announce(Platform.open(home), "shop")
+    cursor = ReadyCursor()
+    assert wait_ready(home, "shop", "orders", timeout=SECONDS, cursor=cursor)
+    events = [row["value"] for row in standing(kafka.bootstrap, name)]
+    admin = AdminClient({"bootstrap.servers": ",".join(kafka.bootstrap)})
+    admin.delete_topics([name])[name].result(SECONDS)
+    source = KafkaSource.model_validate(declared(kafka.bootstrap))
+    deadline = time.monotonic() + SECONDS
+    with closing(KafkaSink(source, name, home=Path())) as sink:
+        while name in admin.list_topics(timeout=SECONDS).topics:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sink.create(2)
+        new = run_closed(RUN, "sha256:" + "f" * 64, "2026-01-01T00:00:00.000000Z")
+        # as many events as there were, so that the kept offset exists in the new topic too
+        records = [*events[:1], *[encode(new.event())] * 6, *events]
+        assert sink.send(Outgoing(value, partition="0") for value in records).ambiguous == ()
+    kept = ReadyCursor.from_json(cursor.as_json())
+    assert wait_ready(home, "shop", "turnover", timeout=SECONDS, cursor=kept)
+    with pytest.raises(NotAnnounced):  # it was given before the topic was made anew
+        wait_ready(home, "shop", "orders", timeout=0, cursor=kept)
 
 
 def test_a_publication_whose_answer_is_lost_is_repeated_under_the_same_ids(

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_assets.adapters.file_log import FileLog
 from platform_assets.adapters.file_log_sink import FileLogSink
 from platform_assets.adapters.key_files import signer_from_file
 from platform_assets.errors import (
     DeclarationInvalid,
     NotAnnounced,
+    OffsetExpired,
+    OffsetTruncated,
+    PlatformError,
+    SourceChanged,
     SourceUnreachable,
 )
 from platform_assets.flow.announcements import product_ready, run_closed
@@ -36,6 +41,8 @@ from platform_assets_tests.shop import append, order
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from platform_assets.ports.streams import Look, Span
 
 RUN = RunId("shop", 1)
 SECONDS = 60
@@ -152,6 +159,52 @@ def test_a_topic_that_was_made_anew_is_read_from_its_first_record(announced_shop
     publish(announced_shop, *(e for e in events if e["subject"].endswith("refunds")))
     found = wait_ready(announced_shop, "shop", "refunds", timeout=0, cursor=cursor)
     assert isinstance(found, CertifiedProduct)
+
+
+@pytest.mark.parametrize("lost", [OffsetExpired, OffsetTruncated, SourceChanged])
+@pytest.mark.parametrize("asked", ["extents", "read"])
+def test_a_source_that_knows_a_kept_position_no_more_is_read_from_its_first_record(
+    announced_shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: type[PlatformError],
+    asked: str,
+) -> None:
+    cursor = ReadyCursor()
+    wait_ready(announced_shop, "shop", "orders", timeout=0, cursor=cursor)
+    kept = cursor.as_json()
+    kept["waiting"] = []  # so that only what is read again can tell of the other products
+    publish(announced_shop, b"more")
+    error = lost("t", expected="that position", found="none", remedy="Begin anew.")
+    extents, read = FileLog.extents, FileLog.read
+
+    def lost_extents(log: FileLog, look: Look) -> Any:
+        if look.known and asked == "extents":
+            raise error
+        return extents(log, look)
+
+    def lost_read(log: FileLog, span: Span) -> Any:
+        if span.start.offset and asked == "read":
+            raise error
+        return read(log, span)
+
+    monkeypatch.setattr(FileLog, "extents", lost_extents)
+    monkeypatch.setattr(FileLog, "read", lost_read)
+    again = ReadyCursor.from_json(kept)
+    found = wait_ready(announced_shop, "shop", "refunds", timeout=SECONDS, cursor=again)
+    assert isinstance(found, CertifiedProduct)
+    with pytest.raises(NotAnnounced):  # given once is given
+        wait_ready(announced_shop, "shop", "orders", timeout=0, cursor=again)
+
+
+def test_a_topic_that_is_lost_from_its_first_record_on_is_told(
+    announced_shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(log: FileLog, look: Look) -> Any:
+        raise SourceChanged("t", expected="a topic", found="none", remedy="Make it.")
+
+    monkeypatch.setattr(FileLog, "extents", lost)
+    with pytest.raises(SourceChanged):
+        wait_ready(announced_shop, "shop", "orders", timeout=SECONDS)
 
 
 # --- events that lie ------------------------------------------------------------------------------
