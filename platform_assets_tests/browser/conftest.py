@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +31,7 @@ PATIENCE = 120_000
 
 @pytest.fixture
 def page() -> Iterator[Page]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
