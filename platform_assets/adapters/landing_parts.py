@@ -2,12 +2,11 @@
 
 Parts are cut by the records, not by how they arrived: a part holds records of one partition and ends
 with the record that brings it to `PART_BYTES` or `PART_ROWS`. So two landings of one range give the
-same parts, however the source cut its batches. A part is one row group of one chunk, because the
-writer ends pages at chunk borders.
+same parts, however the source cut its batches. A part is one row group, copied into one chunk before
+it is written, because the writer ends pages at chunk borders.
 
 Parts are compressed and hashed on threads while the next ones are read. At most `WRITERS` parts are
-under way, so the memory is bounded by a few parts, and by the largest record. The memory of a part's
-keys and values, which are most of it, is used again for a later one.
+under way, so the memory is bounded by a few parts, and by the largest record.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from platform_assets.adapters.byte_columns import ByteColumn, value_ends
 from platform_assets.adapters.parts import PartFile, sha256_file
-from platform_assets.ports.streams import LANDING_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +36,6 @@ WRITERS = 2
 
 _PAGE_BYTES = 1024**2
 _COMPRESSION_LEVEL = 1
-_BYTES = ("key", "value")
-_OTHERS = [name for name in LANDING_SCHEMA.names if name not in _BYTES]
 
 
 class LandingParts:
@@ -54,11 +49,12 @@ class LandingParts:
         self.bytes = 0
         self._folder = folder
         self._store = store
-        self._open = _Part()
-        self._free: list[_Part] = []
+        self._open: list[pa.RecordBatch] = []
+        self._open_rows = 0
+        self._open_bytes = 0
         self._number = 0
         self._stored: list[dict[str, object]] = []
-        self._under_way: deque[tuple[Future[PartFile], _Part]] = deque()
+        self._under_way: deque[Future[PartFile]] = deque()
         self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
 
     def __enter__(self) -> Self:
@@ -76,25 +72,29 @@ class LandingParts:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add records of the current partition."""
-        whole = _size(batch)
-        fits = (
-            self._open.bytes + whole < PART_BYTES and self._open.rows + batch.num_rows < PART_ROWS
-        )
-        if fits:  # most batches do; the size of each record is needed for the others alone
-            self._open.add(batch, whole)
-        else:
-            self._split(batch)
-        self.bytes += whole
+        ends = np.cumsum(_sizes(batch))
+        begin, counted = 0, 0
+        while begin < batch.num_rows:
+            by_bytes = counted + PART_BYTES - self._open_bytes
+            full = int(np.searchsorted(ends, by_bytes, side="left")) + 1
+            stop = min(full, begin + PART_ROWS - self._open_rows, batch.num_rows)
+            self._open.append(batch.slice(begin, stop - begin))
+            self._open_rows += stop - begin
+            self._open_bytes += int(ends[stop - 1]) - counted
+            begin, counted = stop, int(ends[stop - 1])
+            if self._open_bytes >= PART_BYTES or self._open_rows >= PART_ROWS:
+                self.end_partition()
+        self.bytes += counted
 
     def end_partition(self) -> None:
         """End the open part, if there is one; the next record begins another."""
-        if not self._open.rows:
+        if not self._open:
             return
+        table = pa.Table.from_batches(self._open)
+        self._open, self._open_rows, self._open_bytes = [], 0, 0
         while len(self._under_way) >= WRITERS:
             self._store_next()
-        writing = self._threads.submit(self._write, self._number, self._open)
-        self._under_way.append((writing, self._open))
-        self._open = self._free.pop() if self._free else _Part()
+        self._under_way.append(self._threads.submit(self._write, self._number, table))
         self._number += 1
 
     def finish(self) -> list[dict[str, object]]:
@@ -105,29 +105,13 @@ class LandingParts:
         return self._stored
 
     def _store_next(self) -> None:
-        writing, part = self._under_way.popleft()
-        self._stored.append(self._store(writing.result()))
-        part.clear()
-        self._free.append(part)
+        self._stored.append(self._store(self._under_way.popleft().result()))
 
-    def _split(self, batch: pa.RecordBatch) -> None:
-        ends = np.cumsum(_sizes(batch))
-        begin, counted = 0, 0
-        while begin < batch.num_rows:
-            by_bytes = counted + PART_BYTES - self._open.bytes
-            full = int(np.searchsorted(ends, by_bytes, side="left")) + 1
-            stop = min(full, begin + PART_ROWS - self._open.rows, batch.num_rows)
-            self._open.add(batch.slice(begin, stop - begin), int(ends[stop - 1]) - counted)
-            begin, counted = stop, int(ends[stop - 1])
-            if self._open.bytes >= PART_BYTES or self._open.rows >= PART_ROWS:
-                self.end_partition()
-
-    def _write(self, number: int, part: _Part) -> PartFile:
+    def _write(self, number: int, table: pa.Table) -> PartFile:
         name = f"part-{number:05d}.parquet"
         path = self._folder / name
-        table = part.table()
         pq.write_table(
-            table,
+            table.combine_chunks(),
             path,
             row_group_size=table.num_rows,
             compression="zstd",
@@ -140,36 +124,6 @@ class LandingParts:
         return PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
 
 
-class _Part:
-    """The records of a part that is being filled or written."""
-
-    def __init__(self) -> None:
-        self._columns = {name: ByteColumn() for name in _BYTES}
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin another part in the same memory."""
-        self.rows = self.bytes = 0
-        self._others: list[pa.RecordBatch] = []
-        for column in self._columns.values():
-            column.clear()
-
-    def add(self, batch: pa.RecordBatch, size: int) -> None:
-        """Append records, whose keys and values have so many bytes."""
-        self.rows += batch.num_rows
-        self.bytes += size
-        self._others.append(batch.select(_OTHERS))
-        for name, column in self._columns.items():
-            column.add(batch.column(name))
-
-    def table(self) -> pa.Table:
-        """Return the records in one chunk."""
-        others = pa.Table.from_batches(self._others).combine_chunks()
-        columns = {name: others.column(name) for name in _OTHERS}
-        columns |= {name: column.array() for name, column in self._columns.items()}
-        return pa.table([columns[name] for name in LANDING_SCHEMA.names], schema=LANDING_SCHEMA)
-
-
 def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
     """Return the offsets of a batch as runs ``[start, end)`` without holes, in their order."""
     offsets = np.asarray(batch.column("offset"))
@@ -180,13 +134,6 @@ def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
 
 
 def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    lengths = [pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in _BYTES]
+    lengths = [pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in ("key", "value")]
     sizes: npt.NDArray[np.int64] = pc.add(*lengths).to_numpy(zero_copy_only=False)
     return sizes
-
-
-def _size(batch: pa.RecordBatch) -> int:
-    columns = [batch.column(name) for name in _BYTES]
-    if any(column.null_count for column in columns):
-        return int(_sizes(batch).sum())
-    return sum(int(ends[-1] - ends[0]) for ends in map(value_ends, columns))
