@@ -145,7 +145,7 @@ def _drop_from_the_product(found: Evidence, ledger: Ledger) -> None:
         (_misplace, "3"),
         (_swap, "4"),
         (_enter_early, "5"),
-        (_never_enter, "5"),
+        (_never_enter, "2"),
         (_go_on_after_the_end, "5"),
         (_drop_from_the_product, "6"),
     ],
