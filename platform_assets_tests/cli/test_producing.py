@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +21,8 @@ from platform_assets_tests.shop import make_shop, redeclare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+SECONDS = 60
 LINES = [b'{"order_id":"o-%d","customer":"c%d"}' % (n, n % 3) for n in range(10)]
 
 
@@ -147,3 +152,29 @@ def test_mistakes_of_the_call_are_told_before_anything_is_sent(home: Path) -> No
     for topic in ("orders", "changes"):
         for partition in ("0", "1"):
             assert list((home / "live" / topic / partition).iterdir()) == []
+
+
+def test_an_interrupted_sending_ends_with_its_ledger(home: Path) -> None:
+    lines = [b"%06d" % n for n in range(100_000)]
+    (home / "events.ndjson").write_bytes(b"\n".join(lines))
+    command = Path(sys.executable).with_name("platform-assets")
+    arguments = ["produce", "shop", "orders", "--file", home / "events.ndjson", "--partition", "0"]
+    segment = home / "live" / "orders" / "0" / f"{0:020d}.ndjson"
+    with subprocess.Popen(
+        [command, *arguments, "--rate", "300/s", "--home", home, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as sending:
+        deadline = time.monotonic() + SECONDS
+        while not (segment.exists() and segment.stat().st_size):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        sending.send_signal(signal.SIGINT)
+        out, err = sending.communicate(timeout=SECONDS)
+    assert (sending.returncode, err) == (3, b"")
+    told = json.loads(out)
+    assert told["error"] == "UnknownOutcome"
+    assert told["interrupted"]
+    sent = told["streams"]["orders"]["acknowledged"]["total"]
+    assert 0 < sent < len(lines)
+    assert segment.read_bytes() == b"".join(line + b"\n" for line in lines[:sent])
