@@ -15,6 +15,7 @@ from platform_assets.declarations import FeedDeclaration
 from platform_assets.orchestration import ticks
 from platform_assets.orchestration.failures import errors_fail_the_tick
 from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.patience import within_the_tick
 from platform_assets.orchestration.requests import history_of
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline.announce import announce
@@ -38,7 +39,7 @@ def offsets_sensor(names: FeedNames, feed: FeedDeclaration) -> dg.SensorDefiniti
     def offsets(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult:
         with errors_fail_the_tick(platform.secrets):
             home = platform.open()
-            turn = take_turn(home, names.feed)
+            turn = within_the_tick(f"feed {names.feed}", lambda: take_turn(home, names.feed))
             asked = {run: history_of(context.instance, names, run) for run in turn.ready}
             known = context.instance.get_dynamic_partitions(str(names.partitions.name))
             return ticks.offsets_result(
@@ -79,7 +80,8 @@ def announce_sensor(names: FeedNames, feed: FeedDeclaration) -> dg.SensorDefinit
     )
     def announcing(platform: PlatformResource) -> dg.SkipReason:
         with errors_fail_the_tick(platform.secrets):
-            answer = announce(platform.open(), names.feed)
+            home = platform.open()
+            answer = within_the_tick(f"feed {names.feed}", lambda: announce(home, names.feed))
         return dg.SkipReason(ticks.announced(answer))
 
     return announcing
@@ -98,7 +100,10 @@ def catch_up_schedule(names: FeedNames) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, platform: PlatformResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         with errors_fail_the_tick(platform.secrets):
-            turn = take_turn(platform.open(), names.feed, force=True)
+            home = platform.open()
+            turn = within_the_tick(
+                f"feed {names.feed}", lambda: take_turn(home, names.feed, force=True)
+            )
             asked = {run: history_of(context.instance, names, run) for run in turn.ready}
             requests = ticks.wanted(asked)
             keys = [str(request.partition_key) for request in requests]

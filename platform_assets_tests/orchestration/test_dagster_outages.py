@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,12 +17,19 @@ from platform_assets.errors import (
     SourceUnreachable,
 )
 from platform_assets.identifiers import RunId
-from platform_assets.orchestration import failures, requests, run_feed_in_dagster, sensors
+from platform_assets.orchestration import (
+    failures,
+    patience,
+    requests,
+    run_feed_in_dagster,
+    sensors,
+)
 from platform_assets.orchestration.failures import errors_fail_the_tick, refusals_fail_the_step
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.requests import Asked, history_of
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, pin, runs
+from platform_assets.pipeline.backpressure import Turn, take_turn
 from platform_assets.pipeline.state import is_closed
 from platform_assets_tests.orchestration.dagster_steps import execute, refusals
 from platform_assets_tests.orchestration.shop_home import append, good_window, order
@@ -96,6 +104,33 @@ def test_an_outage_fails_the_hourly_schedule_too(home: Path, instance: dg.Dagste
     ):
         sensors.catch_up_schedule(NAMES)(context)
     assert runs(Platform.open(home), "shop") == []
+
+
+def test_a_source_that_does_not_answer_fails_the_tick_before_dagster_gives_up(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(home, good_window(1))
+    assert patience.patience() < 60  # Dagster's own patience with a tick
+    monkeypatch.setattr(patience, "SHARE", 0.01)
+    over = threading.Event()
+
+    def silent(platform: Platform, feed: str) -> Turn:
+        over.wait(60)
+        return take_turn(platform, feed)
+
+    monkeypatch.setattr(sensors, "take_turn", silent)
+    with pytest.raises(SourceUnreachable, match=r"an answer within 0\.6 s"):
+        tick(home, instance)
+    assert runs(Platform.open(home), "shop") == []
+    over.set()
+
+
+def test_an_act_that_times_out_by_itself_is_not_taken_for_a_tick_that_did() -> None:
+    def impatient() -> None:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        patience.within_the_tick("it", impatient)
 
 
 def quote_a_secret() -> None:
