@@ -22,7 +22,7 @@ class Position:
 class Span:
     """The records of a partition from one position up to another.
 
-    ``facts`` is what the anchors recorded about the partition when it was pinned, as its extent gave it.
+    ``facts`` is what the anchors recorded about the partition when it was pinned.
     """
 
     partition: str
