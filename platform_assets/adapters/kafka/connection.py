@@ -131,13 +131,16 @@ class Session:
     Attributes:
         net: the event loop.
         trouble: the last thing that went wrong, for whoever gives up.
+        timeout_seconds: how long whoever asks waits.
     """
 
     def __init__(self, source: KafkaSource, home: Path) -> None:
         attempt = min(source.timeout_seconds / _ATTEMPTS, _LONGEST_ATTEMPT_SECONDS)
         self._attempt_ms = int(attempt * 1000)
         self.trouble = ""
+        self.timeout_seconds = source.timeout_seconds
         self._failures: dict[Any, int] = {}
+        self._asked: Any = None
         settings = kafka_python_settings(source, home)
         self.net = NetworkSelector(client_id=CLIENT_ID, slow_task_threshold_secs=0)
         self._manager = KafkaConnectionManager(
@@ -162,7 +165,7 @@ class Session:
             nodes = [
                 broker.node_id for broker in (*cluster.brokers(), *cluster.bootstrap_brokers())
             ]
-            node = min(nodes, key=lambda name: self._failures.get(name, 0))
+            node = self._asked = min(nodes, key=lambda name: self._failures.get(name, 0))
             try:
                 return await self.at(node, request())
             except kafka_errors.KafkaError as error:
@@ -189,6 +192,10 @@ class Session:
     def at_once(self, node: Any, request: Any) -> Any:
         """Ask one broker while others are asked; await the result."""
         return self.net.call_soon_with_future(self.at, node, request)
+
+    def doubt(self) -> None:
+        """Let `anywhere` ask another broker next, because this one may be behind."""
+        self._failures[self._asked] = self._failures.get(self._asked, 0) + 1
 
     def learn(self, metadata: Any) -> None:
         """Take the brokers' addresses from an answer to a metadata request."""

@@ -1,12 +1,13 @@
 """A topic as a broker describes it: cluster, topic id, and who leads each partition.
 
-A broker may lag behind the others: a topic or partition that it does not know is asked for again, and
-missing only when brokers have said so several times in a row.
+A broker may lag behind the others: for a topic or partition that it does not know another broker is
+asked, in turn, and it is missing only when all have said so for a while.
 """
 
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from platform_assets.adapters.kafka.connection import Session
 
 _TIMES_MISSING = 5
+#: For how long brokers have to say that something is missing, and at most which part of the timeout.
+_MISSING_SECONDS = 5.0
+_MISSING_PART = 0.5
 
 
 class Leader(NamedTuple):
@@ -51,6 +55,7 @@ async def described_topic(
             all of these partitions of it.
     """
     missing = 0
+    believed_at = time.monotonic() + min(_MISSING_SECONDS, session.timeout_seconds * _MISSING_PART)
     while True:
         answer = await session.anywhere(
             lambda: MetadataRequest(
@@ -79,9 +84,11 @@ async def described_topic(
             error, what = kafka_errors.UnknownTopicOrPartitionError, named(unknown)
         else:
             what = f"metadata of topic {name}"
-        missing += error is kafka_errors.UnknownTopicOrPartitionError
-        if missing >= _TIMES_MISSING:
-            raise error(what)
+        if error is kafka_errors.UnknownTopicOrPartitionError:
+            missing += 1
+            if missing >= _TIMES_MISSING and time.monotonic() >= believed_at:
+                raise error(what)
+            session.doubt()
         await retry(session, error, what)
 
 

@@ -66,7 +66,7 @@ class Writer:
         settings: dict[str, object] = {
             "bootstrap.servers": ",".join(bootstrap),
             "compression.type": compression,
-            "linger.ms": 5,
+            "linger.ms": 500,  # what is written together is one batch; flushing does not wait
             "log_level": 0,
         }
         if transactions:
