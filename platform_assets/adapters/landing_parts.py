@@ -5,8 +5,10 @@ with the record that brings it to `PART_BYTES` or `PART_ROWS`. So two landings o
 same parts, however the source cut its batches. A part is one row group, copied into one chunk before
 it is written, because the writer ends pages at chunk borders.
 
-Parts are compressed and hashed on threads while the next ones are read. At most `WRITERS` parts are
-under way, so the memory is bounded by a few parts, and by the largest record.
+Parts are compressed and hashed on threads, and stored on another, while the next ones are read: a disk
+that takes its time to make them durable does not stop the reading. At most `WRITERS` parts are being
+written, so the memory is bounded by a few parts, and by the largest record; at most `WAITING` files
+wait to be stored.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 PART_BYTES = 32 * 1024**2
 PART_ROWS = 262_144
 WRITERS = 2
+WAITING = 8
 
 _PAGE_BYTES = 1024**2
 _COMPRESSION_LEVEL = 1
@@ -41,8 +44,9 @@ _COMPRESSION_LEVEL = 1
 class LandingParts:
     """Takes the batches of a stream in order and writes its parts into a folder.
 
-    Each finished part is handed to ``store`` in the order of the parts and on the caller's thread, so
-    that the order of durable writes is always the same. Used as a context, it leaves no thread behind.
+    Each finished part is handed to ``store`` in the order of the parts, one after the other, so that
+    the order of durable writes is always the same; after one that failed, none is stored. Used as a
+    context, it leaves no thread behind.
     """
 
     def __init__(self, folder: Path, store: Callable[[PartFile], dict[str, object]]) -> None:
@@ -54,8 +58,11 @@ class LandingParts:
         self._open_bytes = 0
         self._number = 0
         self._stored: list[dict[str, object]] = []
-        self._under_way: deque[Future[PartFile]] = deque()
-        self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
+        self._written: deque[Future[PartFile]] = deque()
+        self._storing: deque[Future[dict[str, object]]] = deque()
+        self._failed = False
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
+        self._storer = ThreadPoolExecutor(1, thread_name_prefix="storing")
 
     def __enter__(self) -> Self:
         """Begin; the threads end with the context."""
@@ -68,7 +75,11 @@ class LandingParts:
         trace: TracebackType | None,
     ) -> None:
         """Wait for what is being written; a part that was not begun is dropped on an error."""
-        self._threads.shutdown(wait=True, cancel_futures=error is not None)
+        self._failed = self._failed or error is not None
+        for threads in (self._storer, self._writers):
+            threads.shutdown(wait=False, cancel_futures=error is not None)
+        for threads in (self._writers, self._storer):
+            threads.shutdown(wait=True)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add records of the current partition."""
@@ -92,20 +103,30 @@ class LandingParts:
             return
         table = pa.Table.from_batches(self._open)
         self._open, self._open_rows, self._open_bytes = [], 0, 0
-        while len(self._under_way) >= WRITERS:
-            self._store_next()
-        self._under_way.append(self._threads.submit(self._write, self._number, table))
+        while len(self._written) >= WRITERS:
+            self._written.popleft().result()
+        while len(self._storing) >= WAITING:
+            self._stored.append(self._storing.popleft().result())
+        written = self._writers.submit(self._write, self._number, table)
+        self._written.append(written)
+        self._storing.append(self._storer.submit(self._put, written))
         self._number += 1
 
     def finish(self) -> list[dict[str, object]]:
         """Return what ``store`` returned for each part, in order."""
         self.end_partition()
-        while self._under_way:
-            self._store_next()
+        while self._storing:
+            self._stored.append(self._storing.popleft().result())
         return self._stored
 
-    def _store_next(self) -> None:
-        self._stored.append(self._store(self._under_way.popleft().result()))
+    def _put(self, written: Future[PartFile]) -> dict[str, object]:
+        if self._failed:
+            raise RuntimeError("a part before this one was not stored")
+        try:
+            return self._store(written.result())
+        except BaseException:
+            self._failed = True
+            raise
 
     def _write(self, number: int, table: pa.Table) -> PartFile:
         name = f"part-{number:05d}.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -176,3 +177,46 @@ def test_parts_are_stored_in_order_and_a_failure_reaches_the_caller(
         parts.add(batch([b"a"] * 20))
 
     assert stored == [f"part-0000{n}.parquet" for n in range(5)]
+
+
+def test_after_a_part_that_was_not_stored_none_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 1)
+    asked: list[str] = []
+
+    def store(part: PartFile) -> dict[str, object]:
+        asked.append(part.name)
+        if len(asked) == 3:
+            raise OSError("no room")
+        return {}
+
+    with LandingParts(tmp_path, store) as parts:
+        parts.add(batch([b"a"] * 6))
+        with pytest.raises(OSError, match="no room"):
+            parts.finish()
+
+    assert asked == [f"part-0000{n}.parquet" for n in range(3)]
+
+
+def test_a_slow_store_does_not_stop_the_reading_and_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 1)
+    read, stored = threading.Event(), []
+
+    def store(part: PartFile) -> dict[str, object]:
+        assert read.wait(30)
+        stored.append(part.name)
+        return {"name": part.name}
+
+    with LandingParts(tmp_path, store) as parts:
+        parts.add(batch([b"a"] * landing_parts.WAITING))
+        assert not stored
+        read.set()
+        listed_ = parts.finish()
+
+    assert [part["name"] for part in listed_] == stored
+    assert len(stored) == landing_parts.WAITING
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith(("landing", "storing"))]
