@@ -54,6 +54,7 @@ class Range:
     ended: bool = False
     newly_ended: bool = False
     parents: tuple[str, ...] = ()
+    renews: bool = False
     facts: Mapping[str, str | int] = field(default_factory=dict)
     waiting_since: datetime | None = None
     oldest_waiting: datetime | None = None
@@ -99,6 +100,8 @@ class Range:
             record["ended"] = True
         if self.parents:
             record["parents"] = list(self.parents)
+        if self.renews:
+            record["renews"] = True
         if self.facts:
             record["facts"] = dict(self.facts)
         return record

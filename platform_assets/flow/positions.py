@@ -9,9 +9,10 @@ cluster at the same address: `ClusterChanged`. A source that ends before the
 known end: `OffsetTruncated`. One that begins after it: `OffsetExpired`. Nothing is skipped. A partition
 that ended for good may vanish once it was read to its end.
 
-A window without records is not pinned, with two exceptions. Where a partition enters at `latest`, its
+A window without records is not pinned, with three exceptions. Where a partition enters at `latest`, its
 position exists only once it is recorded, and would move away with every look. Where a partition has
-ended, those that follow it may enter only once that is recorded.
+ended, those that follow it may enter only once that is recorded. Where a source proves by what it saw
+last that nothing expired unread, what it sees now has to be recorded before that is too long ago.
 """
 
 from __future__ import annotations
@@ -85,9 +86,13 @@ def waiting_ranges(
 def is_worth_pinning(window: Iterable[Range]) -> bool:
     """Tell whether a window holds records, or fixes what is recorded nowhere else.
 
-    That is a position at `latest`, or that a partition has ended, so that others may enter after it.
+    That is a position at `latest`, that a partition has ended, so that others may enter after it, or a
+    proof that takes the place of one which grows old.
     """
-    return any(part.records > 0 or part.origin == "latest" or part.newly_ended for part in window)
+    return any(
+        part.records > 0 or part.origin == "latest" or part.newly_ended or part.renews
+        for part in window
+    )
 
 
 def _waiting(
@@ -112,6 +117,7 @@ def _waiting(
         ended=extent.ended,
         newly_ended=extent.ended and not (before or {}).get("ended"),
         parents=extent.parents,
+        renews=extent.renews,
         facts=extent.facts,
         waiting_since=extent.waiting_since,
         oldest_waiting=extent.oldest_waiting,

@@ -56,7 +56,10 @@ def _says_something_new(anchors: Mapping[str, Any], before: Document | None) -> 
     if before is not None and not before.problem:
         ended -= _ended(before.value)
     parts = [part for stream in anchors["streams"] for part in stream["partitions"]]
-    return bool(ended) or any(p["start"] != p["end"] or p["origin"] == "latest" for p in parts)
+    return bool(ended) or any(
+        part["start"] != part["end"] or part["origin"] == "latest" or part.get("renews", False)
+        for part in parts
+    )
 
 
 def _ended(anchors: Mapping[str, Any]) -> set[tuple[str, str]]:

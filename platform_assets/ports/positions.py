@@ -115,6 +115,8 @@ class Extent:
         entry: where it starts, if it is not known and the source has to say so itself.
         ended: nothing will ever come after ``end``.
         parents: partitions whose records all stand before those of this one.
+        renews: the facts prove what the facts of the last window will soon prove no more, so that they
+            have to be recorded even where no record waits.
         facts: what else the anchors shall record about it.
     """
 
@@ -127,4 +129,5 @@ class Extent:
     entry: Entry | None = None
     ended: bool = False
     parents: tuple[str, ...] = ()
+    renews: bool = False
     facts: Mapping[str, str | int] = field(default_factory=dict)

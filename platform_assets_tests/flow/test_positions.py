@@ -175,3 +175,13 @@ def test_what_is_known_of_a_stream_is_where_its_last_window_ended() -> None:
         "0": Known(Position(10, "b"), datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
     }
     assert known_of(anchors, "other") == known_of(None, "events") == {}
+
+
+def test_a_proof_that_takes_the_place_of_an_old_one_is_worth_pinning() -> None:
+    identity = Identity(incarnation="one")
+
+    (part,) = look(Extent("0", 0, 10, identity, renews=True), known=KNOWN)
+
+    assert is_worth_pinning([part])
+    assert part.as_json()["renews"]
+    assert not is_worth_pinning(look(Extent("0", 0, 10, identity), known=KNOWN))

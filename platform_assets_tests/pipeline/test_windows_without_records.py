@@ -69,6 +69,26 @@ def test_an_idle_shard_that_was_split_ends_in_a_window_of_its_own(
     verify_run(platform, RunId(FEED, 2))
 
 
+@pytest.mark.usefixtures("kinesis_credentials")
+def test_an_idle_shard_renews_its_proof_in_a_window_that_closes(
+    own_kinesalite: KinesisServer, tmp_path: Path
+) -> None:
+    stream = own_kinesalite.new_stream()
+    home = make_home(tmp_path / "home", own_kinesalite.endpoint, stream, max_records=1000)
+    platform = Platform.open(home)
+    event = b'{"id": "1", "key": "k", "number": 1}'
+    own_kinesalite.client().put_record(StreamName=stream, Data=event, PartitionKey="k")
+    _close_next(platform)
+    assert next_run(platform, FEED) is None
+
+    own_kinesalite.move_clock(13 * 3600)
+    _close_next(platform)
+
+    assert [(p["end"] - p["start"], p["renews"]) for p in _partitions(platform, 2)] == [(0, True)]
+    verify_run(platform, RunId(FEED, 2))
+    assert next_run(platform, FEED) is None
+
+
 def test_an_empty_window_that_records_nothing_new_is_not_closed(shop: Path) -> None:
     platform = Platform.open(shop)
     run = pin(platform, "shop")

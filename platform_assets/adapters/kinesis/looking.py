@@ -75,6 +75,19 @@ class Seen:
             return self.known
         return {CAUGHT_UP_AT: rfc3339(scan.read_at), CAUGHT_UP_OFFSET: scan.count.end}
 
+    def proof_grows_old(self, retention: timedelta) -> bool:
+        """Tell whether the log's proof will soon prove nothing, and this look has a better one.
+
+        An idle shard needs one: once its last record has expired, nothing else shows that no other one
+        came and went.
+        """
+        scan = self.scan
+        if self.origin or self.ended or not scan.at_tip or scan.read_at is None:
+            return False
+        if self.known.get(CAUGHT_UP_OFFSET) != scan.count.end:
+            return True
+        return scan.read_at - parse_rfc3339(str(self.known[CAUGHT_UP_AT])) > retention / 2
+
 
 class Looking:
     """One look at a stream."""

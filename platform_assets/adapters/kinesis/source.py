@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from platform_assets.adapters.kinesis.counted import Count
     from platform_assets.adapters.kinesis.looking import Seen
+    from platform_assets.adapters.kinesis.summary import Summary
     from platform_assets.declarations import KinesisSource
     from platform_assets.ports.positions import Identity, Look, Span
 
@@ -88,7 +89,7 @@ class KinesisStream:
         seen = Looking(self._client, before, look).seen()
         require_same(self._client, before, summarise(self._client))
         self._shown = {one.shard.name: one.scan.count for one in seen}
-        return [_extent(one, before.identity) for one in seen]
+        return [_extent(one, before) for one in seen]
 
     def identities(self) -> dict[str, Identity]:
         """Return what each listed shard is: all of a stream have its identity.
@@ -155,18 +156,19 @@ class KinesisStream:
         return scanner.scan.count
 
 
-def _extent(seen: Seen, identity: Identity) -> Extent:
+def _extent(seen: Seen, summary: Summary) -> Extent:
     count = seen.scan.count
     oldest = count.arrival(count.start.offset) if count.records else None
     return Extent(
         partition=seen.shard.name,
         start=count.start.offset,
         end=count.end,
-        identity=identity,
+        identity=summary.identity,
         waiting_since=oldest,
         oldest_waiting=oldest,
         entry=Entry(position=count.start, origin=seen.origin) if seen.origin else None,
         ended=seen.ended,
         parents=seen.shard.parents,
+        renews=not count.records and seen.proof_grows_old(summary.retention),
         facts=seen.facts,
     )

@@ -219,3 +219,25 @@ def test_i02_a_shard_enters_only_where_it_can_be_proven_later(
         proxy.order("GetRecords", "none", "empty_page")
         extents = {extent.partition: extent for extent in log.look(max_records=1)}
         assert extents[second].facts == proven  # nothing new was shown, and the old stays true
+
+
+def test_an_idle_shard_asks_for_a_window_that_renews_the_proof_and_lives_on_it(
+    own_kinesalite: KinesisServer,
+) -> None:
+    log, stream = log_of(own_kinesalite)
+    put(own_kinesalite.client(), stream, numbers(0, 3))
+    log.window()
+    assert [extent.renews for extent in log.look()] == [False]
+
+    for _ in range(3):  # 39 hours without a record, each time in a process that starts anew
+        own_kinesalite.move_clock(13 * HOUR)
+        forget()
+        assert [extent.renews for extent in log.look()] == [True]
+        assert log.window() == 0
+        assert [extent.renews for extent in log.look()] == [False]
+
+    put(own_kinesalite.client(), stream, numbers(3, 5))
+    forget()
+    assert [extent.renews for extent in log.look()] == [False]
+    assert log.window() == 2
+    assert log.values() == list(numbers(0, 5))
