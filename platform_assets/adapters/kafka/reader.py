@@ -24,7 +24,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from platform_assets.adapters.kafka.errors import Where, damaged, from_librdkafka, unreachable
+from platform_assets.adapters.kafka.errors import (
+    DENIED_CODES,
+    Where,
+    damaged,
+    from_librdkafka,
+    unreachable,
+)
 from platform_assets.adapters.kafka.messages import HeaderUndecodable, as_batch
 from platform_assets.adapters.kafka.security import librdkafka_settings
 from platform_assets.errors import SourceChanged, SourceDenied, SourceUnreachable
@@ -150,6 +156,7 @@ class PartitionReader:
                 if records:
                     yield self._converted(where, name, records)
                 progress.made()
+                self._trouble = None
             for report in errors:
                 if _is_end(report) and (report.offset() or 0) >= end:
                     return
@@ -205,7 +212,9 @@ class PartitionReader:
         return unreachable(where, found)
 
     def _note(self, error: KafkaError) -> None:
-        if error.code() not in _OF_GROUPS:
+        """Remember what went wrong last; that a login was refused is not forgotten for what follows."""
+        refused = self._trouble is not None and self._trouble.code() in DENIED_CODES
+        if error.code() not in _OF_GROUPS and (not refused or error.code() in DENIED_CODES):
             self._trouble = error
 
     def _measure(self, statistics: str) -> None:
