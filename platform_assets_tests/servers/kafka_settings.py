@@ -38,6 +38,7 @@ _ALWAYS = {
     # Retention, compaction and deletion within seconds of being asked for.
     "log.initial.task.delay.ms": "500",
     "log.retention.check.interval.ms": "500",
+    "log.retention.ms": "-1",  # records with times of long ago stay, unless a topic says otherwise
     "log.segment.delete.delay.ms": "500",
     "log.cleaner.backoff.ms": "200",
     "log.cleaner.min.cleanable.ratio": "0.01",

@@ -54,9 +54,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @pytest.fixture
 def stream(kafka: Kafka, topic: NewTopic, tmp_path: Path) -> Iterator[KafkaStream]:
-    # Records with timestamps of long ago would be deleted at the broker's next look at retention.
-    name = topic("events", config={"retention.ms": "-1"})
-    with KafkaStream(kafka_source(kafka.bootstrap), name, home=tmp_path) as opened:
+    with KafkaStream(kafka_source(kafka.bootstrap), topic("events"), home=tmp_path) as opened:
         yield opened
 
 
