@@ -50,6 +50,8 @@ hear_them()
 _ATTEMPTS = 4
 _LONGEST_ATTEMPT_SECONDS = 15.0
 _PAUSE_SECONDS = 0.1
+#: Follow from what went wrong before: no connection yet, or one that was closed for it.
+_SAYS_NOTHING = (kafka_errors.NodeNotReadyError, kafka_errors.Cancelled)
 _CLOSING_MS = 500
 #: A response holds at least one record batch, whatever was asked for, so this bounds a batch.
 _LARGEST_RESPONSE = 512 * 1024**2
@@ -205,7 +207,7 @@ class Session:
         """Note what went wrong and wait a moment; what asking again cannot help is raised."""
         if is_final(error) or isinstance(error, kafka_errors.UnsupportedVersionError):
             raise error
-        if not isinstance(error, kafka_errors.NodeNotReadyError):  # it says nothing by itself
+        if not isinstance(error, _SAYS_NOTHING):
             self.trouble = f"{what}: {described(error)}"
         await self.pause()
 
