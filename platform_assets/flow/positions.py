@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from platform_assets.ports.positions import Extent, Identity
 
-_NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
+#: What is left where a stream cannot be restored.
+NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
 
 
 def known_of(predecessor: Mapping[str, Any] | None, stream: str) -> dict[str, Known]:
@@ -165,14 +166,14 @@ def check_same(thing: str, pinned: Identity, now: Identity) -> None:
             thing,
             expected=f"cluster {pinned.cluster or '(unnamed)'}",
             found=f"cluster {now.cluster or '(unnamed)'}, which answers at the declared address",
-            remedy=f"Declare an address of the cluster that was pinned. {_NEW_FEED}",
+            remedy=f"Declare an address of the cluster that was pinned. {NEW_FEED}",
         )
     if pinned.incarnation != now.incarnation:
         raise StreamRecreated(
             thing,
             expected=f"the stream with the id {pinned.incarnation or '(none)'}",
             found=f"one with the id {now.incarnation or '(none)'}, made anew under the same name",
-            remedy=f"Its offsets count other records now. {_NEW_FEED}",
+            remedy=f"Its offsets count other records now. {NEW_FEED}",
         )
 
 
@@ -182,18 +183,18 @@ def _check_within(thing: str, start: int, extent: Extent) -> None:
             thing,
             expected=f"a source that reaches offset {start}",
             found=f"one that ends at {extent.end}",
-            remedy=f"Restore the records that were lost. {_NEW_FEED}",
+            remedy=f"Restore the records that were lost. {NEW_FEED}",
         )
     if start < extent.start:
         raise OffsetExpired(
             thing,
             expected=f"a source that still holds offset {start}",
             found=f"one that begins at {extent.start}",
-            remedy=f"Restore the expired records, and lengthen retention. {_NEW_FEED}",
+            remedy=f"Restore the expired records, and lengthen retention. {NEW_FEED}",
         )
 
 
 def _changed(thing: str, expected: str, found: str) -> SourceChanged:
     return SourceChanged(
-        thing, expected=expected, found=found, remedy=f"Restore the source. {_NEW_FEED}"
+        thing, expected=expected, found=found, remedy=f"Restore the source. {NEW_FEED}"
     )

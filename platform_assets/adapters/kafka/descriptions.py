@@ -15,6 +15,7 @@ import kafka.errors as kafka_errors
 from kafka.protocol.metadata import MetadataRequest
 
 from platform_assets.adapters.kafka.errors import described
+from platform_assets.ports.positions import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,11 @@ class Description:
     topic_id: str
     uuid: UUID | None
     leaders: Mapping[int, Leader]
+
+    @property
+    def identity(self) -> Identity:
+        """What every partition of the topic is."""
+        return Identity(self.cluster, self.topic_id)
 
 
 async def described_topic(

@@ -106,7 +106,7 @@ class KafkaStream:
             SourceChanged: there is no such topic.
         """
         self._seen = self._topic.describe()
-        identity = Identity(self._seen.cluster, self._seen.topic_id)
+        identity = self._seen.identity
         return {str(number): identity for number in self._seen.leaders}
 
     def native(self, partition: str, offset: int) -> str:
@@ -135,7 +135,7 @@ class KafkaStream:
                     partition=str(number),
                     start=view.starts[number],
                     end=view.ends[number],
-                    identity=Identity(view.topic.cluster, view.topic.topic_id),
+                    identity=view.topic.identity,
                     waiting_since=arrived,
                     oldest_waiting=arrived,
                     entry=entries.get(number),

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.kafka.errors import Where, missing
-from platform_assets.errors import ClusterChanged, OffsetExpired, OffsetTruncated, StreamRecreated
+from platform_assets.errors import OffsetExpired, OffsetTruncated
+from platform_assets.flow.positions import NEW_FEED, check_same
 
 if TYPE_CHECKING:
     from platform_assets.adapters.kafka.metadata import Description, Topic
-
-_NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
 
 
 def require_same(
@@ -27,20 +26,8 @@ def require_same(
         SourceChanged: there is no such partition.
     """
     where = _where(topic, partition)
-    if seen is not None and seen.cluster != found.cluster:
-        raise ClusterChanged(
-            str(where),
-            expected=f"the cluster {seen.cluster or 'that gives no id'}",
-            found=f"the cluster {found.cluster or 'that gives no id'} behind the same address",
-            remedy=f"Point `bootstrap` to the cluster that was pinned. {_NEW_FEED}",
-        )
-    if seen is not None and seen.topic_id != found.topic_id:
-        raise StreamRecreated(
-            str(where),
-            expected=f"the topic with the id {seen.topic_id or 'that it has not'}",
-            found=f"one with the id {found.topic_id or 'that it has not'}: it was made anew",
-            remedy=f"Restore the topic that was pinned. {_NEW_FEED}",
-        )
+    if seen is not None:
+        check_same(str(where), seen.identity, found.identity)
     if partition not in found.leaders:
         raise missing(where, f"it has the partitions {', '.join(map(str, found.leaders))}")
 
@@ -59,7 +46,7 @@ def require_within(topic: Topic, partition: int, start: int, end: int) -> None:
             str(where),
             expected=f"a log that still holds offset {start}",
             found=f"one that begins at {first}",
-            remedy=f"Restore the expired records, and lengthen retention. {_NEW_FEED}",
+            remedy=f"Restore the expired records, and lengthen retention. {NEW_FEED}",
         )
     last = topic.stable_ends([partition])[partition]
     if last < end:
@@ -91,7 +78,7 @@ def truncated(where: Where, expected: str, found: str) -> OffsetTruncated:
         expected=expected,
         found=found,
         remedy="Records were lost, for example by an unclean leader election: restore them."
-        f" {_NEW_FEED}",
+        f" {NEW_FEED}",
     )
 
 

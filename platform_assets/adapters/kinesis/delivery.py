@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from platform_assets.adapters.kinesis import places
-from platform_assets.adapters.kinesis.pages import NEW_FEED, ShardReader
+from platform_assets.adapters.kinesis.pages import ShardReader
 from platform_assets.adapters.kinesis.places import record_name
 from platform_assets.adapters.kinesis.records import Cursor
 from platform_assets.errors import GapUnproven, OffsetExpired, OffsetTruncated
+from platform_assets.flow.positions import NEW_FEED
 from platform_assets.ports.streams import LANDING_SCHEMA
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.adapters.kinesis.client import NotNow
 from platform_assets.adapters.kinesis.records import Cursor, Page, Record, record_of
 from platform_assets.errors import OffsetExpired, SourceChanged, SourceUnreachable
+from platform_assets.flow.positions import NEW_FEED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 PAGE_RECORDS = 10_000
 #: Arrival times are approximate, and taken by many machines.
 CLOCKS_DIFFER = timedelta(minutes=15)
-NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
 
 
 class ShardReader:

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.kinesis import places
 from platform_assets.adapters.kinesis.client import NotNow
-from platform_assets.adapters.kinesis.pages import NEW_FEED
 from platform_assets.errors import DeclarationInvalid, OffsetExpired, SourceUnreachable
+from platform_assets.flow.positions import NEW_FEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

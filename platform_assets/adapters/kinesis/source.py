@@ -31,8 +31,9 @@ from platform_assets.adapters.kinesis.looking import (
 )
 from platform_assets.adapters.kinesis.scan import REMEMBERED, Scanner
 from platform_assets.adapters.kinesis.shards import list_shards
-from platform_assets.adapters.kinesis.summary import require_same, summarise
+from platform_assets.adapters.kinesis.summary import summarise
 from platform_assets.errors import OffsetTruncated
+from platform_assets.flow.positions import check_same
 from platform_assets.ports.positions import FIRST_LOOK, Entry, Extent
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class KinesisStream:
         """
         before = summarise(self._client)
         seen = Looking(self._client, before, look).seen()
-        require_same(self._client, before, summarise(self._client))
+        check_same(self._client.thing, before.identity, summarise(self._client).identity)
         self._shown = {one.shard.name: one.scan.count for one in seen}
         return [_extent(one, before) for one in seen]
 
@@ -135,7 +136,7 @@ class KinesisStream:
             return
         before = summarise(self._client)
         yield from deliver(self._client, span, before.retention)
-        require_same(self._client, before, summarise(self._client))
+        check_same(self._client.thing, before.identity, summarise(self._client).identity)
 
     def _counted(self, span: Span, max_bytes: int) -> Count:
         summary = summarise(self._client)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from platform_assets.canonical import rfc3339
-from platform_assets.errors import ClusterChanged, SourceChanged, SourceUnreachable, StreamRecreated
+from platform_assets.errors import SourceChanged, SourceUnreachable
 from platform_assets.ports.positions import Identity
 
 if TYPE_CHECKING:
@@ -53,23 +53,4 @@ def summarise(client: KinesisClient) -> Summary:
     return Summary(
         identity=Identity(cluster=cluster, incarnation=f"{name}@{created}"),
         retention=timedelta(hours=found["RetentionPeriodHours"]),
-    )
-
-
-def require_same(client: KinesisClient, before: Summary, now: Summary) -> None:
-    """Require that a stream is the one that it was before.
-
-    Raises:
-        ClusterChanged: another account or region answers.
-        StreamRecreated: the stream was made anew in between.
-    """
-    if before.identity == now.identity:
-        return
-    other = before.identity.cluster != now.identity.cluster
-    raise (ClusterChanged if other else StreamRecreated)(
-        client.thing,
-        expected=f"{before.identity.incarnation} of {before.identity.cluster}",
-        found=f"{now.identity.incarnation} of {now.identity.cluster}",
-        remedy="Restore the stream. A feed goes on from where it stood; to start anew, declare a "
-        "feed of another name.",
     )
