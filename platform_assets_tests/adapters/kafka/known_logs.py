@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from platform_assets.adapters.kafka.batches import BatchScan
 from platform_assets.adapters.kafka.connection import Brokers
@@ -23,7 +23,7 @@ from platform_assets.declarations import KafkaSource
 from platform_assets_tests.adapters.kafka.gap_model import holes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from platform_assets.adapters.kafka.metadata import Topic
     from platform_assets.ports.streams import Gap
@@ -52,7 +52,10 @@ class Ledger:
 
 
 class Writer:
-    """A producer that keeps the ledger; one per transaction that is open at a time."""
+    """A producer that keeps the ledger; one per transaction that is open at a time.
+
+    A transaction that ends is stable when the call returns, so none may be open before it.
+    """
 
     def __init__(
         self,
@@ -73,9 +76,11 @@ class Writer:
             settings["transactional.id"] = uuid.uuid4().hex
             settings["transaction.timeout.ms"] = 600_000
         self._producer = Producer(settings)
+        self._admin = admin_of(bootstrap)
         self._topic = topic
         self._ledger = ledger
         self._transactions = transactions
+        self._ends: dict[int, int] = {}
         if transactions:
             self._producer.init_transactions(SECONDS)
 
@@ -91,7 +96,9 @@ class Writer:
             partition, offset = message.partition(), message.offset()  # type: ignore[attr-defined]
             into[partition][offset] = message.value()  # type: ignore[attr-defined]
             self._ledger.keys[partition][offset] = message.key()  # type: ignore[attr-defined]
+            self._ends[partition] = offset + 2  # with the marker behind it
 
+        self._ends = {}
         if self._transactions:
             self._producer.begin_transaction()
         for partition, key, value in records:
@@ -106,18 +113,36 @@ class Writer:
         assert self._producer.flush(SECONDS) == 0
         assert not failed
         if self._transactions and outcome == "commit":
-            self._producer.commit_transaction(SECONDS)
+            self.commit()
         elif self._transactions and outcome == "abort":
             self._producer.abort_transaction(SECONDS)
+            wait_until_stable(self._admin, self._topic, self._ends)
 
     def commit(self) -> None:
-        """Commit the transaction that was left open."""
+        """Commit the transaction that is open."""
         self._producer.commit_transaction(SECONDS)
+        wait_until_stable(self._admin, self._topic, self._ends)
 
 
 def admin_of(bootstrap: Sequence[str]) -> AdminClient:
     """Return a client that prepares things, and does not complain when its broker ends."""
     return AdminClient({"bootstrap.servers": ",".join(bootstrap), "log_level": 0})
+
+
+def wait_until_stable(admin: AdminClient, topic: str, ends: Mapping[int, int]) -> None:
+    """Wait until the last stable offset of each partition has come to an end, ``{partition: end}``.
+
+    The coordinator says that a transaction has ended before its markers stand in the partitions.
+    """
+    asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in ends}
+    deadline = time.monotonic() + SECONDS
+    while asked:
+        answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+        stable = {place.partition: found.result(SECONDS).offset for place, found in answers.items()}
+        if all(stable[partition] >= end for partition, end in ends.items()):
+            return
+        assert time.monotonic() < deadline, f"stable up to {stable}, not up to {dict(ends)}"
+        time.sleep(0.01)
 
 
 def kafka_source(bootstrap: Sequence[str], *, seconds: int = 20) -> KafkaSource:
