@@ -23,6 +23,7 @@ import kafka.errors as kafka_errors
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
+from platform_assets.adapters.closes import Closes
 from platform_assets.adapters.kafka.errors import (
     Where,
     described,
@@ -37,8 +38,6 @@ from platform_assets.errors import ConfigurationError, PlatformError, SourceDeni
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from platform_assets.declarations import KafkaSource
 
@@ -57,7 +56,7 @@ _CLOSING_MS = 500
 _LARGEST_RESPONSE = 512 * 1024**2
 
 
-class Brokers:
+class Brokers(Closes):
     """The brokers behind one declared source, for metadata and raw batches."""
 
     def __init__(self, source: KafkaSource, home: Path) -> None:
@@ -102,17 +101,6 @@ class Brokers:
         session = self._session
         if session is not None:
             self._drop(session)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> Session:
         with self._lock:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from platform_assets.adapters.closes import Closes
 from platform_assets.adapters.kafka.batches import BatchScan
 from platform_assets.adapters.kafka.connection import Brokers
 from platform_assets.adapters.kafka.errors import Where, missing, unreachable
@@ -44,8 +45,6 @@ from platform_assets.ports.positions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     import pyarrow as pa
 
@@ -68,7 +67,7 @@ class _View(NamedTuple):
     ends: Mapping[int, int]
 
 
-class KafkaStream:
+class KafkaStream(Closes):
     """One topic. Implements `platform_assets.ports.streams.StreamSource`; connects when first asked."""
 
     kind = "kafka"
@@ -79,19 +78,6 @@ class KafkaStream:
         self._reader = PartitionReader(source, topic, home)
         self._seen: Description | None = None
         self._arrivals: dict[tuple[str, int], tuple[int, datetime]] = {}
-
-    def __enter__(self) -> Self:
-        """Return the stream; it is closed with the context."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
     def close(self) -> None:
         """Close the connections; the next use connects anew."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platform_assets.adapters.closes import Closes
 from platform_assets.adapters.kinesis.client import READS_PER_SECOND, KinesisClient
 from platform_assets.adapters.kinesis.delivery import deliver
 from platform_assets.adapters.kinesis.looking import (
@@ -38,8 +39,6 @@ from platform_assets.ports.positions import FIRST_LOOK, Entry, Extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
     import pyarrow as pa
 
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from platform_assets.ports.positions import Identity, Look, Span
 
 
-class KinesisStream:
+class KinesisStream(Closes):
     """One Kinesis stream. Implements `platform_assets.ports.streams.StreamSource`."""
 
     kind = "kinesis"
@@ -60,17 +59,6 @@ class KinesisStream:
     ) -> None:
         self._client = KinesisClient(source, stream, reads_per_second=reads_per_second)
         self._shown: dict[str, Count] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the connections; the next request connects anew."""
