@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from platform_assets.adapters.file_log import FileLog
 from platform_assets.adapters.file_log_sink import FileLogSink
 from platform_assets.declarations.sources import FileLogSource, KafkaSource, KinesisSource
-from platform_assets.errors import Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +28,7 @@ def open_source(declared: SourceDeclaration, topic: str, home: Path) -> StreamSo
         from platform_assets.adapters.kinesis.source import KinesisStream  # noqa: PLC0415 - see above
 
         return KinesisStream(declared, topic)
-    raise _unknown(declared)
+    assert_never(declared)
 
 
 def open_sink(declared: SourceDeclaration, topic: str, home: Path) -> StreamSink:
@@ -44,13 +43,4 @@ def open_sink(declared: SourceDeclaration, topic: str, home: Path) -> StreamSink
         from platform_assets.adapters.kinesis.sink import KinesisSink  # noqa: PLC0415 - see above
 
         return KinesisSink(declared, topic)
-    raise _unknown(declared)
-
-
-def _unknown(declared: SourceDeclaration) -> Usage:
-    return Usage(
-        f"a stream of kind {declared.kind}",
-        expected="a kind that this release reads",
-        found=declared.kind,
-        remedy="Use a release that does.",
-    )
+    assert_never(declared)
