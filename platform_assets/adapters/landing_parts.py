@@ -2,26 +2,27 @@
 
 Parts are cut by the records, not by how they arrived: a part holds records of one partition and ends
 with the record that brings it to `PART_BYTES` or `PART_ROWS`. So two landings of one range give the
-same parts, however the source cut its batches. A part is one row group, copied into one chunk before
+same parts, however the source cut its batches. A part is one row group, gathered in one chunk before
 it is written, because the writer ends pages at chunk borders.
 
 Parts are compressed and hashed on threads, and stored on another, while the next ones are read: a disk
-that takes its time to make them durable does not stop the reading. At most `WRITERS` parts are being
-written, so the memory is bounded by a few parts, and by the largest record; at most `WAITING` files
-wait to be stored.
+that takes its time to make them durable does not stop the reading. There is memory for the open part
+and for `WRITERS` more that are being written, used again and again; only a record that is larger than
+usual has it grow. At most `WAITING` files wait to be stored.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from platform_assets.adapters.part_rows import PartRows
 from platform_assets.adapters.parts import PartFile, sha256_file
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import numpy.typing as npt
+    import pyarrow as pa
 
 #: Keys and values of a part, in bytes, before compression. Headers are not counted.
 PART_BYTES = 32 * 1024**2
@@ -37,6 +39,8 @@ PART_ROWS = 262_144
 WRITERS = 2
 WAITING = 8
 
+#: What the record that ends a part may have, before its memory has to grow.
+_USUAL_RECORD_BYTES = 1024**2
 _PAGE_BYTES = 1024**2
 _COMPRESSION_LEVEL = 1
 
@@ -53,12 +57,13 @@ class LandingParts:
         self.bytes = 0
         self._folder = folder
         self._store = store
-        self._open: list[pa.RecordBatch] = []
-        self._open_rows = 0
+        self._open: PartRows | None = None
         self._open_bytes = 0
+        self._free: SimpleQueue[PartRows] = SimpleQueue()
+        for _ in range(WRITERS + 1):
+            self._free.put(PartRows(PART_ROWS, PART_BYTES + _USUAL_RECORD_BYTES))
         self._number = 0
         self._stored: list[dict[str, object]] = []
-        self._written: deque[Future[PartFile]] = deque()
         self._storing: deque[Future[dict[str, object]]] = deque()
         self._failed = False
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="landing")
@@ -86,29 +91,25 @@ class LandingParts:
         ends = np.cumsum(_sizes(batch))
         begin, counted = 0, 0
         while begin < batch.num_rows:
+            rows = self._open = self._open or self._free.get()  # waits for a part to be written
             by_bytes = counted + PART_BYTES - self._open_bytes
             full = int(np.searchsorted(ends, by_bytes, side="left")) + 1
-            stop = min(full, begin + PART_ROWS - self._open_rows, batch.num_rows)
-            self._open.append(batch.slice(begin, stop - begin))
-            self._open_rows += stop - begin
+            stop = min(full, begin + PART_ROWS - rows.rows, batch.num_rows)
+            rows.add(batch.slice(begin, stop - begin))
             self._open_bytes += int(ends[stop - 1]) - counted
             begin, counted = stop, int(ends[stop - 1])
-            if self._open_bytes >= PART_BYTES or self._open_rows >= PART_ROWS:
+            if self._open_bytes >= PART_BYTES or rows.rows >= PART_ROWS:
                 self.end_partition()
         self.bytes += counted
 
     def end_partition(self) -> None:
         """End the open part, if there is one; the next record begins another."""
-        if not self._open:
+        rows, self._open, self._open_bytes = self._open, None, 0
+        if rows is None:
             return
-        table = pa.Table.from_batches(self._open)
-        self._open, self._open_rows, self._open_bytes = [], 0, 0
-        while len(self._written) >= WRITERS:
-            self._written.popleft().result()
-        while len(self._storing) >= WAITING:
+        while self._storing and (len(self._storing) >= WAITING or self._storing[0].done()):
             self._stored.append(self._storing.popleft().result())
-        written = self._writers.submit(self._write, self._number, table)
-        self._written.append(written)
+        written = self._writers.submit(self._write, self._number, rows)
         self._storing.append(self._storer.submit(self._put, written))
         self._number += 1
 
@@ -128,21 +129,30 @@ class LandingParts:
             self._failed = True
             raise
 
-    def _write(self, number: int, table: pa.Table) -> PartFile:
+    def _write(self, number: int, rows: PartRows) -> PartFile:
         name = f"part-{number:05d}.parquet"
         path = self._folder / name
-        pq.write_table(
-            table.combine_chunks(),
-            path,
-            row_group_size=table.num_rows,
-            compression="zstd",
-            compression_level=_COMPRESSION_LEVEL,
-            data_page_size=_PAGE_BYTES,
-            use_dictionary=["partition"],
-            write_statistics=["partition", "offset"],
-            version="2.6",
-        )
-        return PartFile(name, path, path.stat().st_size, sha256_file(path), table.num_rows)
+        try:
+            written = _write_parquet(rows, path)
+        finally:
+            rows.clear()
+            self._free.put(rows)
+        return PartFile(name, path, path.stat().st_size, sha256_file(path), written)
+
+
+def _write_parquet(rows: PartRows, path: Path) -> int:
+    pq.write_table(
+        rows.table(),
+        path,
+        row_group_size=rows.rows,
+        compression="zstd",
+        compression_level=_COMPRESSION_LEVEL,
+        data_page_size=_PAGE_BYTES,
+        use_dictionary=["partition"],
+        write_statistics=["partition", "offset"],
+        version="2.6",
+    )
+    return rows.rows
 
 
 def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:

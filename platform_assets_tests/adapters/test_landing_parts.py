@@ -220,3 +220,13 @@ def test_a_slow_store_does_not_stop_the_reading_and_is_waited_for(
     assert len(stored) == landing_parts.WAITING
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith(("landing", "storing"))]
+
+
+def test_parts_that_cannot_be_written_reach_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing_parts, "PART_ROWS", 1)
+    nowhere = tmp_path / "gone"
+
+    with LandingParts(nowhere, listed) as parts, pytest.raises(FileNotFoundError, match="gone"):
+        parts.add(batch([b"a"] * 20))  # more than there is memory for

@@ -11,8 +11,8 @@ for: a leader that moves, a broker that is down. ``examine`` is asked whether th
 when the brokers say that they do not know it, and when nothing has moved for the source's
 `timeout_seconds`; if it finds nothing wrong, the first is tried again, and the second is an outage.
 
-What is read ahead is bounded by the source's `fetch_memory`, what is handed out by `_BATCH_BYTES`,
-apart from a record, or a fetched and unpacked batch of records, that is larger than these.
+What is read ahead is bounded by the source's `fetch_memory`, apart from a record, or a fetched and
+unpacked batch of records, that is larger; what is handed out at once is a part of it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 #: Taken from librdkafka at once: few enough for their copies to stay in the processor's cache.
 _MESSAGES = 512
-_BATCH_ROWS = 4096
-_BATCH_BYTES = 8 * 1024**2
 _WAIT_SECONDS = 0.1
 _MIB = 1024**2
 _KIB = 1024
@@ -121,7 +119,7 @@ class PartitionReader:
             raise RuntimeError("a reader reads one range at a time; end the other one first")
         self._reading = True
         try:
-            yield from _gathered(self._pieces(partition, start, end, examine))
+            yield from self._batches(partition, start, end, examine)
         finally:
             self._reading = False
             if self._consumer is not None:
@@ -133,7 +131,7 @@ class PartitionReader:
         if consumer is not None:
             consumer.close()
 
-    def _pieces(
+    def _batches(
         self, partition: int, start: int, end: int, examine: Callable[[], None]
     ) -> Iterator[pa.RecordBatch]:
         where = Where(self._source, self._topic, partition)
@@ -253,18 +251,3 @@ def _apart(messages: list[Message]) -> tuple[list[Message], list[Message]]:
 def _is_end(message: Message) -> bool:
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
-
-
-def _gathered(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Join pieces into batches worth the work that each costs whoever takes them."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for piece in pieces:
-        held.append(piece)
-        rows += piece.num_rows
-        size += piece.nbytes
-        if rows >= _BATCH_ROWS or size >= _BATCH_BYTES:
-            yield pa.concat_batches(held)
-            held, rows, size = [], 0, 0
-    if rows:
-        yield pa.concat_batches(held)
