@@ -16,6 +16,10 @@ afterwards is younger.
 `latest` is a place that was seen as well. An iterator at the end of a shard names none, and what
 arrives before its first use could be lost; so a shard is read from a little before now, and entered
 behind the last record, or at that moment where there is none.
+
+What the stream is, is asked before the first record of a span and after its last one. The answer that
+ended one look or read begins the next: shards that are read one after the other cost one question
+each, and a stream that was made anew between two of them is found out as well.
 """
 
 from __future__ import annotations
@@ -59,9 +63,11 @@ class KinesisStream(Closes):
     ) -> None:
         self._client = KinesisClient(source, stream, reads_per_second=reads_per_second)
         self._shown: dict[str, Count] = {}
+        self._summary: Summary | None = None
 
     def close(self) -> None:
         """Let go of the connections; the next request connects anew."""
+        self._summary = None
         self._client.close()
 
     def extents(self, look: Look = FIRST_LOOK) -> list[Extent]:
@@ -76,7 +82,7 @@ class KinesisStream(Closes):
         """
         before = summarise(self._client)
         seen = Looking(self._client, before, look).seen()
-        check_same(self._client.thing, before.identity, summarise(self._client).identity)
+        self._require_same(before)
         self._shown = {one.shard.name: one.scan.count for one in seen}
         return [_extent(one, before) for one in seen]
 
@@ -86,8 +92,8 @@ class KinesisStream(Closes):
         Raises:
             SourceUnreachable, SourceDenied, SourceChanged: as for `extents`.
         """
-        identity = summarise(self._client).identity
-        return {shard.name: identity for shard in list_shards(self._client)}
+        self._summary = summary = summarise(self._client)
+        return {shard.name: summary.identity for shard in list_shards(self._client)}
 
     def native(self, partition: str, offset: int) -> str:
         """Return the name of the place at an offset that the last look showed."""
@@ -117,14 +123,19 @@ class KinesisStream(Closes):
             OffsetExpired: records of the span are not there any more.
             OffsetTruncated: the shard ends before the span does.
             GapUnproven: other records stand there than were counted.
-            SourceChanged: there is no such shard, or the stream was made anew meanwhile.
+            SourceChanged: there is no such shard, or the stream was made anew since it was looked at.
             SourceUnreachable, SourceDenied: as for `extents`.
         """
         if span.start.offset == span.end.offset:
             return
-        before = summarise(self._client)
+        before = self._summary or summarise(self._client)
         yield from deliver(self._client, span, before.retention)
-        check_same(self._client.thing, before.identity, summarise(self._client).identity)
+        self._require_same(before)
+
+    def _require_same(self, before: Summary) -> None:
+        after = summarise(self._client)
+        check_same(self._client.thing, before.identity, after.identity)
+        self._summary = after
 
     def _counted(self, span: Span, max_bytes: int) -> Count:
         summary = summarise(self._client)

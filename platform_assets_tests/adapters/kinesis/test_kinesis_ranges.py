@@ -15,14 +15,13 @@ from platform_assets.adapters.kinesis.counted import Count
 from platform_assets.adapters.kinesis.places import TRIM_HORIZON
 from platform_assets.adapters.kinesis.records import Cursor, Record
 from platform_assets.adapters.kinesis.scan import Remembered, Scan
-from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged, StreamRecreated
-from platform_assets.ports.positions import Look, Position, Span
+from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged
+from platform_assets.ports.positions import Position, Span
 from platform_assets_tests.adapters.kinesis.feed_log import (
     FeedLog,
     forget,
     numbers,
     put,
-    recreate,
     rows_of,
     stream_at,
 )
@@ -269,40 +268,6 @@ def test_a_stream_or_a_shard_that_is_not_there_is_refused(kinesalite: KinesisSer
         rows_of(log.source, Span("shardId-000000000007", span.start, span.end))
     with pytest.raises(SourceChanged):
         stream_at(kinesalite.endpoint, "no-such-stream").extents()
-
-
-def test_a_stream_made_anew_under_its_name_has_another_identity(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
-    (span,) = log.pin()
-    before = log.source.identities()[SHARD]
-    recreate(own_kinesalite, stream)
-    put(client, stream, numbers(0, 3))
-
-    after = log.source.identities()[SHARD]
-    assert after.cluster == before.cluster == "arn:aws:kinesis:us-east-1:000000000000"
-    assert after.incarnation != before.incarnation
-    with pytest.raises(SourceChanged):
-        rows_of(log.source, span)
-
-
-def test_a_stream_made_anew_while_it_is_looked_at_is_refused(
-    own_kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    seen = looking.Looking.seen
-
-    def seen_and_gone(self: looking.Looking) -> list[looking.Seen]:
-        found = seen(self)
-        recreate(own_kinesalite, stream)
-        return found
-
-    monkeypatch.setattr(looking.Looking, "seen", seen_and_gone)
-    with pytest.raises(StreamRecreated):
-        log.source.extents(Look())
 
 
 # --- what no server does, done to its answers ----------------------------------------------------
