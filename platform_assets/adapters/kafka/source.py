@@ -8,7 +8,7 @@ lost records, even where it has others under the same offsets by now.
 
 A range is read in bulk (`reader`). Only where offsets are missing in what came, the headers of the
 record batches are looked at, and each missing offset is explained or refused (`gaps`). Identity and
-epoch are verified before and after.
+epoch are verified before and after, as they are where a range is cut by bytes.
 
 A record is taken to have arrived when its timestamp says. A producer may have set it, and its clock is
 no proof: a time that has not come yet says nothing.
@@ -43,12 +43,12 @@ from platform_assets.ports.positions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
 
-    from platform_assets.adapters.kafka.batch_headers import Batch, Piece
+    from platform_assets.adapters.kafka.batch_headers import Batch
     from platform_assets.adapters.kafka.metadata import Description
     from platform_assets.declarations import KafkaSource
     from platform_assets.ports.streams import Gap
@@ -77,6 +77,7 @@ class KafkaStream(Closes):
         self._topic = Topic(self._brokers, topic)
         self._reader = PartitionReader(source, topic, home)
         self._seen: Description | None = None
+        self._cutting: dict[int, tuple[Span, Description]] = {}
         self._arrivals: dict[tuple[str, int], tuple[int, datetime]] = {}
 
     def close(self) -> None:
@@ -91,9 +92,9 @@ class KafkaStream(Closes):
             SourceUnreachable: no broker answered, or a partition has no leader.
             SourceChanged: there is no such topic.
         """
-        self._seen = self._topic.describe()
-        identity = self._seen.identity
-        return {str(number): identity for number in self._seen.leaders}
+        found = self._topic.describe()
+        self._sees(found)
+        return {str(number): found.identity for number in found.leaders}
 
     def native(self, partition: str, offset: int) -> str:
         """Return nothing: an offset is its own name."""
@@ -110,7 +111,7 @@ class KafkaStream(Closes):
         """
         policy = self._topic.cleanup_policy()
         view = self._view()
-        self._seen = view.topic
+        self._sees(view.topic)
         entries = self._entries(look, view)
         extents = []
         for number, leader in view.topic.leaders.items():
@@ -137,6 +138,9 @@ class KafkaStream(Closes):
     def limit_bytes(self, span: Span, max_bytes: int) -> int:
         """Return the largest offset between record batches that holds so many bytes, as on the wire.
 
+        One cut asks many times. That a span stands is verified when it is first asked for after a
+        look, and again when batches were scanned, so that no other log was counted.
+
         Raises:
             SourceUnreachable, SourceChanged, OffsetExpired, OffsetTruncated: as for `read`.
         """
@@ -144,12 +148,23 @@ class KafkaStream(Closes):
         if start == end:
             return end
         number = self._number(span)
-        found = self._verified(number, span)
-        scan = BatchScan(self._topic, found, number).scan
+        asked, found = self._cutting.pop(number, (None, None))
+        if found is None or asked != span:
+            found = self._verified(number, span)
+        batches = BatchScan(self._topic, found, number)
+        scanned = False
+
+        def scan(low: int, high: int) -> Iterator[Batch]:
+            nonlocal scanned
+            scanned = True
+            return chain.from_iterable(piece.batches for piece in batches.scan(low, high))
+
         key = (found.cluster, self._topic.name, found.topic_id, number)
-        return REMEMBERED.cut(
-            key, start, end, max_bytes, lambda low, high: _batches(scan(low, high))
-        )
+        stop = REMEMBERED.cut(key, start, end, max_bytes, scan)
+        if scanned:
+            self._verified(number, span)
+        self._cutting[number] = (span, found)
+        return stop
 
     def read(self, span: Span) -> Iterator[pa.RecordBatch | Gap]:
         """Deliver the records of a span; gaps come after the records around them.
@@ -195,6 +210,10 @@ class KafkaStream(Closes):
             policy=",".join(sorted({word for word in policies.split(",") if word})),
             scan=BatchScan(self._topic, self._verified(number, span), number).scan,
         )
+
+    def _sees(self, topic: Description) -> None:
+        self._seen = topic
+        self._cutting.clear()
 
     def _number(self, span: Span) -> int:
         if not span.partition.isascii() or not span.partition.isdigit():
@@ -280,7 +299,3 @@ def _waiting_from(look: Look, view: _View, number: int, entries: Mapping[int, En
     if isinstance(look.start, Mapping):
         return int(look.start.get(str(number), view.starts[number]))
     return view.ends[number] if look.start == "latest" else view.starts[number]
-
-
-def _batches(pieces: Iterable[Piece]) -> Iterator[Batch]:
-    return chain.from_iterable(piece.batches for piece in pieces)

@@ -12,6 +12,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
 from platform_assets.adapters.kafka import source as source_module
+from platform_assets.adapters.kafka.batches import BatchScan
+from platform_assets.adapters.kafka.metadata import Topic
 from platform_assets.adapters.kafka.reader import PartitionReader
 from platform_assets.adapters.kafka.source import KafkaStream
 from platform_assets.errors import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from platform_assets.adapters.kafka.batch_headers import Piece
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
@@ -247,6 +250,57 @@ def test_a_topic_that_is_made_anew_while_it_is_read_is_refused_at_the_end(
         list(items)
 
 
+def test_a_topic_that_is_made_anew_while_its_bytes_are_counted_is_refused_at_the_end(
+    kafka: Kafka, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(kafka, stream, None, None, None)
+    (extent,) = stream.extents()
+    assert stream.limit_bytes(whole(extent), 0) == 1
+    scan = BatchScan.scan
+
+    def overtaken(self: BatchScan, start: int, end: int) -> list[Piece]:
+        found = list(scan(self, start, end))
+        recreate(kafka, stream._topic.name)
+        return found
+
+    monkeypatch.setattr(BatchScan, "scan", overtaken)
+    for _ in range(2):  # what was counted is remembered by then, and refused as before
+        with pytest.raises(StreamRecreated):
+            stream.limit_bytes(whole(extent), 2**30)
+
+
+def test_a_cut_asks_the_cluster_before_and_after_it_counts_and_not_between(
+    kafka: Kafka, topic: NewTopic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = topic("events")
+    asked: list[str] = []
+
+    def noted(what: type, method: str) -> None:
+        ask = getattr(what, method)
+
+        def call(self: object, *given: object) -> object:
+            asked.append(method)
+            return ask(self, *given)
+
+        monkeypatch.setattr(what, method, call)
+
+    noted(Topic, "epoch_ends")
+    noted(BatchScan, "scan")
+
+    def cut() -> list[str]:
+        with KafkaStream(kafka_source(kafka.bootstrap), name, home=tmp_path) as stream:
+            send(kafka, stream, None, None)
+            (extent,) = stream.extents()
+            asked.clear()
+            sizes = [2**30, 2**20, 2**10, 0, 2**10]
+            found = [stream.limit_bytes(whole(extent), size) for size in sizes]
+            assert found == [extent.end] * 3 + [1, extent.end]
+            return list(asked)
+
+    assert cut() == ["epoch_ends", "scan", "epoch_ends"]
+    assert cut() == ["epoch_ends", "scan", "epoch_ends"]  # another look, and records that are new
+
+
 def test_another_cluster_than_that_of_the_last_look_is_not_read(
     kafka: Kafka, stream: KafkaStream
 ) -> None:
@@ -311,6 +365,7 @@ def test_i02_records_that_were_replaced_by_others_are_not_taken_for_them(
     with closing(KafkaSubject(own_kafka, tmp_path)) as subject:
         subject.append("0", [b"first %d" % number for number in range(12)])
         (pinned,) = subject.source.extents()
+        assert subject.source.limit_bytes(whole(pinned), 2**30) == 12
         subject.truncate("0", 9)
         subject.append("0", [b"second %d" % number for number in range(9, 15)])
 
@@ -320,12 +375,17 @@ def test_i02_records_that_were_replaced_by_others_are_not_taken_for_them(
         for span in (whole(pinned), Span("0", Position(9), Position(12), pinned.facts)):
             with pytest.raises(OffsetTruncated, match="ends at 9"):
                 list(subject.source.read(span))
+            with pytest.raises(OffsetTruncated, match="ends at 9"):
+                subject.source.limit_bytes(span, 2**30)
         known = {"0": Known(Position(12), datetime.now(UTC), facts=pinned.facts)}
         with pytest.raises(OffsetTruncated, match="ends at 9"):
             subject.source.extents(Look(known=known))
 
         kept = Span("0", Position(0), Position(9), pinned.facts)
         assert sum(batch.num_rows for batch in subject.source.read(kept)) == 9
+        assert subject.source.limit_bytes(kept, 2**30) == 9
+        with pytest.raises(OffsetTruncated, match="ends at 9"):
+            subject.source.limit_bytes(whole(pinned), 2**30)
         known = {"0": Known(Position(9), datetime.now(UTC), facts=pinned.facts)}
         assert [extent.end for extent in subject.source.extents(Look(known=known))] == [15]
 
