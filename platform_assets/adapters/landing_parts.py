@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from platform_assets.adapters.part_rows import PartRows
+from platform_assets.adapters.part_rows import GATHERED, PartRows, total_bytes
 from platform_assets.adapters.parts import PartFile, sha256_file
 
 if TYPE_CHECKING:
@@ -88,10 +88,20 @@ class LandingParts:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add records of the current partition."""
+        size = sum(total_bytes(batch.column(name)) for name in GATHERED)
+        rows = self._open = self._open or self._free.get()  # waits for a part to be written
+        if self._open_bytes + size < PART_BYTES and rows.rows + batch.num_rows < PART_ROWS:
+            rows.add(batch)
+            self._open_bytes += size
+        else:
+            self._add_in_pieces(batch)
+        self.bytes += size
+
+    def _add_in_pieces(self, batch: pa.RecordBatch) -> None:
         ends = np.cumsum(_sizes(batch))
         begin, counted = 0, 0
         while begin < batch.num_rows:
-            rows = self._open = self._open or self._free.get()  # waits for a part to be written
+            rows = self._open = self._open or self._free.get()
             by_bytes = counted + PART_BYTES - self._open_bytes
             full = int(np.searchsorted(ends, by_bytes, side="left")) + 1
             stop = min(full, begin + PART_ROWS - rows.rows, batch.num_rows)
@@ -100,7 +110,6 @@ class LandingParts:
             begin, counted = stop, int(ends[stop - 1])
             if self._open_bytes >= PART_BYTES or rows.rows >= PART_ROWS:
                 self.end_partition()
-        self.bytes += counted
 
     def end_partition(self) -> None:
         """End the open part, if there is one; the next record begins another."""
@@ -165,6 +174,6 @@ def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
 
 
 def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    lengths = [pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in ("key", "value")]
+    lengths = [pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in GATHERED]
     sizes: npt.NDArray[np.int64] = pc.add(*lengths).to_numpy(zero_copy_only=False)
     return sizes

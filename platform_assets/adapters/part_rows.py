@@ -7,14 +7,30 @@ have to be cleared by the kernel first, which takes longer than the copy.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from platform_assets.ports.streams import LANDING_SCHEMA
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 #: The columns of bytes that are gathered; the others are small, and stay in the batches they came in.
-_GATHERED = ("key", "value")
-_OTHERS = [name for name in LANDING_SCHEMA.names if name not in _GATHERED]
+GATHERED = ("key", "value")
+_OTHERS = [name for name in LANDING_SCHEMA.names if name not in GATHERED]
+
+
+def total_bytes(array: pa.LargeBinaryArray) -> int:
+    """Return how many bytes the values of a column have together."""
+    if array.null_count == len(array):
+        return 0
+    if array.null_count:  # there may be bytes behind a null
+        return int(pc.sum(pc.binary_length(array)).as_py())
+    offsets = _offsets(array)
+    return int(offsets[-1] - offsets[0])
 
 
 class PartRows:
@@ -27,7 +43,7 @@ class PartRows:
 
     def __init__(self, max_rows: int, usual_bytes: int) -> None:
         self.rows = 0
-        self._gathered = {name: _Bytes(max_rows, usual_bytes) for name in _GATHERED}
+        self._gathered = {name: _Bytes(max_rows, usual_bytes) for name in GATHERED}
         self._others: list[pa.RecordBatch] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -63,15 +79,13 @@ class _Bytes:
         self._valid = np.empty(max_rows, np.bool_)
 
     def add(self, array: pa.LargeBinaryArray) -> None:
-        first, rows = array.offset, len(array)
-        _, offsets, data = array.buffers()
-        ends = np.frombuffer(offsets, np.int64, rows + 1, first * np.dtype(np.int64).itemsize)
+        rows, ends = len(array), _offsets(array)
         low, high = int(ends[0]), int(ends[-1])
         new = slice(self._rows, self._rows + rows)
         self._reserve(self._bytes + high - low)
         if high > low:
             self._data[self._bytes : self._bytes + high - low] = np.frombuffer(
-                data, np.uint8, high - low, low
+                array.buffers()[2], np.uint8, high - low, low
             )
         np.add(ends[1:], self._bytes - low, out=self._ends[new.start + 1 : new.stop + 1])
         self._valid[new] = array.is_valid() if array.null_count else True
@@ -97,3 +111,9 @@ class _Bytes:
             held = self._data[: self._bytes]
             self._data = np.empty(max(size, 2 * len(self._data)), np.uint8)
             self._data[: len(held)] = held
+
+
+def _offsets(array: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
+    """Return where each value begins, and where the last one ends."""
+    size = np.dtype(np.int64).itemsize
+    return np.frombuffer(array.buffers()[1], np.int64, len(array) + 1, array.offset * size)
