@@ -5,6 +5,7 @@ Each window looks, takes some of what waits, reads it back, and remembers where 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,17 @@ from platform_assets.declarations import KinesisSource
 from platform_assets.ports.positions import Known, Look, Position, Span
 from platform_assets.ports.streams import LANDING_SCHEMA
 from platform_assets_tests.servers.kinesis import REGION
+from platform_assets_tests.servers.kinesis_faults import fault_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from platform_assets.ports.positions import Extent, Start
     from platform_assets_tests.servers.kinesis import KinesisServer
+    from platform_assets_tests.servers.kinesis_faults import FaultProxy
+
+#: The first shard of every stream.
+SHARD = "shardId-000000000000"
 
 
 def stream_at(endpoint: str, stream: str, *, timeout: int = 20) -> KinesisStream:
@@ -94,6 +100,42 @@ class FeedLog:
         self.known[extent.partition] = Known(span.end, moment, ended=ended, facts=extent.facts)
         self.spans.append(span)
         return span
+
+
+@dataclass(kw_only=True)
+class WrittenLog(FeedLog):
+    """A feed's log of a stream of its own, which the test writes to past all faults."""
+
+    server: KinesisServer
+    stream: str
+    client: Any
+
+    def write(self, first: int, end: int, key: str = "key") -> list[str]:
+        """Write the numbers ``[first, end)``, in order; return their sequence numbers."""
+        return put(self.client, self.stream, numbers(first, end), key)
+
+
+def log_of(server: KinesisServer, shards: int = 1, *, start: Start = "earliest") -> WrittenLog:
+    """Make a stream, and a log that knows nothing of it yet."""
+    stream = server.new_stream(shards)
+    source = stream_at(server.endpoint, stream)
+    return WrittenLog(source, start, server=server, stream=stream, client=server.client())
+
+
+@contextmanager
+def log_behind_faults(
+    server: KinesisServer,
+    rates: Mapping[str, float] | None = None,
+    *,
+    seed: int = 0,
+    shards: int = 1,
+    timeout: int = 20,
+) -> Iterator[tuple[WrittenLog, FaultProxy]]:
+    """Make a stream, and a log that sees it through a fault proxy."""
+    log = log_of(server, shards)
+    with fault_proxy(server.endpoint, rates, seed=seed) as proxy:
+        log.source = stream_at(proxy.endpoint, log.stream, timeout=timeout)
+        yield log, proxy
 
 
 def rows_of(source: KinesisStream, span: Span) -> list[dict[str, Any]]:

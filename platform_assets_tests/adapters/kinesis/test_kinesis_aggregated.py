@@ -19,12 +19,11 @@ from platform_assets_tests.adapters.kinesis.aggregates import (
     number,
     sealed,
 )
-from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, put, stream_at
+from platform_assets_tests.adapters.kinesis.feed_log import SHARD, FeedLog, forget, put, stream_at
 
 if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
-SHARD = "shardId-000000000000"
 #: Made by aws-kinesis-agg 1.2.3.
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "kinesis_aggregates.json").read_text("utf-8")

@@ -16,49 +16,46 @@ from platform_assets.adapters.kinesis.places import TRIM_HORIZON
 from platform_assets.adapters.kinesis.records import Cursor
 from platform_assets.errors import OffsetExpired
 from platform_assets.ports.positions import Entry, Position
-from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, numbers, put, stream_at
-from platform_assets_tests.servers.kinesis_faults import fault_proxy
+from platform_assets_tests.adapters.kinesis.feed_log import (
+    SHARD,
+    WrittenLog,
+    forget,
+    log_behind_faults,
+    log_of,
+    numbers,
+)
 
 if TYPE_CHECKING:
     from platform_assets.adapters.kinesis.client import KinesisClient
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-SHARD = "shardId-000000000000"
 HOUR = 3600
 
 
-def log_of(server: KinesisServer) -> tuple[FeedLog, str]:
-    stream = server.new_stream(1)
-    return FeedLog(stream_at(server.endpoint, stream)), stream
+@pytest.fixture
+def log(own_kinesalite: KinesisServer) -> WrittenLog:
+    return log_of(own_kinesalite)
 
 
-def test_i02_records_that_expired_before_a_window_took_them_are_refused(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+def test_i02_records_that_expired_before_a_window_took_them_are_refused(log: WrittenLog) -> None:
+    log.write(0, 3)
     log.window()
-    put(client, stream, numbers(3, 5))
-    own_kinesalite.move_clock(25 * HOUR)
-    put(client, stream, numbers(5, 6))
+    log.write(3, 5)
+    log.server.move_clock(25 * HOUR)
+    log.write(5, 6)
     forget()
 
     with pytest.raises(OffsetExpired, match="goes on with record"):
         log.look()
 
 
-def test_i02_a_feed_that_lags_is_not_deceived_by_windows_pinned_lately(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 9))
-    own_kinesalite.move_clock(23 * HOUR)
+def test_i02_a_feed_that_lags_is_not_deceived_by_windows_pinned_lately(log: WrittenLog) -> None:
+    log.write(0, 9)
+    log.server.move_clock(23 * HOUR)
     log.window(most=3)  # six more stand there, and expire within the hour
-    own_kinesalite.move_clock(2 * HOUR)
-    put(client, stream, numbers(9, 10))
+    log.server.move_clock(2 * HOUR)
+    log.write(9, 10)
 
     for fresh in (False, True):
         if fresh:
@@ -67,128 +64,105 @@ def test_i02_a_feed_that_lags_is_not_deceived_by_windows_pinned_lately(
             log.window()
 
 
-def test_i02_records_that_expired_before_they_were_landed_are_refused(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
-    own_kinesalite.move_clock(12 * HOUR)
-    put(client, stream, numbers(3, 6))
+def test_i02_records_that_expired_before_they_were_landed_are_refused(log: WrittenLog) -> None:
+    log.write(0, 3)
+    log.server.move_clock(12 * HOUR)
+    log.write(3, 6)
     (span,) = log.pin()
 
-    own_kinesalite.move_clock(13 * HOUR)  # the first half is gone
+    log.server.move_clock(13 * HOUR)  # the first half is gone
     with pytest.raises(OffsetExpired, match="6 records"):
         log.land(span)
-    put(client, stream, numbers(6, 9))
+    log.write(6, 9)
     with pytest.raises(OffsetExpired, match="6 records"):
         log.land(span)
-    own_kinesalite.move_clock(12 * HOUR)  # all of it is
+    log.server.move_clock(12 * HOUR)  # all of it is
     with pytest.raises(OffsetExpired, match="0 of them"):
         log.land(span)
 
 
-def test_a_last_record_may_expire_where_the_shard_was_seen_to_hold_no_more(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+def test_a_last_record_may_expire_where_the_shard_was_seen_to_hold_no_more(log: WrittenLog) -> None:
+    log.write(0, 3)
     log.window()
-    own_kinesalite.move_clock(20 * HOUR)
+    log.server.move_clock(20 * HOUR)
     assert log.window() == 0  # pinned, and with it that nothing more was there
 
-    own_kinesalite.move_clock(5 * HOUR)
-    put(client, stream, numbers(3, 6))
+    log.server.move_clock(5 * HOUR)
+    log.write(3, 6)
     forget()
     assert log.window() == 3
     assert log.values() == numbers(0, 6)
 
 
-def test_i02_an_idle_shard_that_nobody_watched_for_too_long_is_refused(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+def test_i02_an_idle_shard_that_nobody_watched_for_too_long_is_refused(log: WrittenLog) -> None:
+    log.write(0, 3)
     log.window()
-    own_kinesalite.move_clock(25 * HOUR)
+    log.server.move_clock(25 * HOUR)
     forget()
 
     with pytest.raises(OffsetExpired, match="holds nothing now"):
         log.look()
 
 
-def test_an_idle_shard_that_is_watched_goes_on(own_kinesalite: KinesisServer) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+def test_an_idle_shard_that_is_watched_goes_on(log: WrittenLog) -> None:
+    log.write(0, 3)
     log.window()
     for _ in range(5):
-        own_kinesalite.move_clock(12 * HOUR)
+        log.server.move_clock(12 * HOUR)
         assert log.look()[0].end == 3
-    put(client, stream, numbers(3, 6))
+    log.write(3, 6)
 
     assert log.window() == 3
     assert log.values() == numbers(0, 6)
 
 
-def test_i02_an_empty_shard_is_no_exception(own_kinesalite: KinesisServer) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
+def test_i02_an_empty_shard_is_no_exception(log: WrittenLog) -> None:
     log.window()
     assert log.known[SHARD].position == Position(0, "trim_horizon")
-    own_kinesalite.move_clock(20 * HOUR)
-    put(client, stream, numbers(0, 2))
+    log.server.move_clock(20 * HOUR)
+    log.write(0, 2)
     forget()
     assert log.look()[0].end == 2
 
-    own_kinesalite.move_clock(25 * HOUR)
-    put(client, stream, numbers(2, 3))
+    log.server.move_clock(25 * HOUR)
+    log.write(2, 3)
     forget()
     with pytest.raises(OffsetExpired):
         log.look()
 
 
-def test_a_feed_may_begin_with_a_stream_whose_first_records_expired(
-    own_kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
-    own_kinesalite.move_clock(25 * HOUR)
-    put(client, stream, numbers(3, 6))
+def test_a_feed_may_begin_with_a_stream_whose_first_records_expired(log: WrittenLog) -> None:
+    log.write(0, 3)
+    log.server.move_clock(25 * HOUR)
+    log.write(3, 6)
 
     assert log.window() == 3
     assert log.values() == numbers(3, 6)
 
 
 def test_i02_records_that_expire_between_two_pages_are_refused(
-    own_kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 5)
-    log, stream = log_of(own_kinesalite)
-    put(own_kinesalite.client(), stream, numbers(0, 20))
-    own_kinesalite.move_clock(24 * HOUR - 60)
+    log.write(0, 20)
+    log.server.move_clock(24 * HOUR - 60)
     client: KinesisClient = log.source._client
     reader = ShardReader(client, SHARD, Cursor(TRIM_HORIZON, entering=True), timedelta(days=1))
 
     assert len(reader.page().records) == 5
     assert len(reader.page().records) == 4  # and the last one once more, which proves the page
-    own_kinesalite.move_clock(120)
-    put(own_kinesalite.client(), stream, numbers(20, 21))
+    log.server.move_clock(120)
+    log.write(20, 21)
     with pytest.raises(OffsetExpired, match="behind record"):
         reader.page()
 
 
-def test_an_iterator_that_expired_is_made_anew(own_kinesalite: KinesisServer) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+def test_an_iterator_that_expired_is_made_anew(log: WrittenLog) -> None:
+    log.write(0, 3)
     log.window()
     log.look()
-    own_kinesalite.move_clock(301)
-    put(client, stream, numbers(3, 6))
+    log.server.move_clock(301)
+    log.write(3, 6)
 
     assert log.window() == 3
     assert log.values() == numbers(0, 6)
@@ -198,12 +172,9 @@ def test_i02_a_shard_enters_only_where_it_can_be_proven_later(
     kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
-    stream = kinesalite.new_stream(2)
     first, second = SHARD, "shardId-000000000001"
-    client = kinesalite.client()
-    put(client, stream, numbers(0, 30), "to the first shard")
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream))
+    with log_behind_faults(kinesalite, shards=2) as (log, proxy):
+        log.write(0, 30, "to the first shard")
         # The first shard fills a window; the second one hesitates to say that it holds nothing.
         proxy.order("GetRecords", "none", "empty_page", "empty_page")
         extents = {extent.partition: extent for extent in log.look(max_records=1)}
@@ -222,21 +193,20 @@ def test_i02_a_shard_enters_only_where_it_can_be_proven_later(
 
 
 def test_an_idle_shard_asks_for_a_window_that_renews_the_proof_and_lives_on_it(
-    own_kinesalite: KinesisServer,
+    log: WrittenLog,
 ) -> None:
-    log, stream = log_of(own_kinesalite)
-    put(own_kinesalite.client(), stream, numbers(0, 3))
+    log.write(0, 3)
     log.window()
     assert [extent.renews for extent in log.look()] == [False]
 
     for _ in range(3):  # 39 hours without a record, each time in a process that starts anew
-        own_kinesalite.move_clock(13 * HOUR)
+        log.server.move_clock(13 * HOUR)
         forget()
         assert [extent.renews for extent in log.look()] == [True]
         assert log.window() == 0
         assert [extent.renews for extent in log.look()] == [False]
 
-    put(own_kinesalite.client(), stream, numbers(3, 5))
+    log.write(3, 5)
     forget()
     assert [extent.renews for extent in log.look()] == [False]
     assert log.window() == 2

@@ -9,30 +9,27 @@ import pytest
 from platform_assets.adapters.kinesis import looking
 from platform_assets.errors import SourceChanged, StreamRecreated
 from platform_assets_tests.adapters.kinesis.feed_log import (
-    FeedLog,
-    numbers,
-    put,
+    SHARD,
+    log_behind_faults,
+    log_of,
     recreate,
     rows_of,
     stream_at,
 )
-from platform_assets_tests.servers.kinesis_faults import fault_proxy
 
 if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-SHARD = "shardId-000000000000"
 
 
 def test_it_has_another_identity(own_kinesalite: KinesisServer) -> None:
-    log, stream = log_of(own_kinesalite)
-    client = own_kinesalite.client()
-    put(client, stream, numbers(0, 3))
+    log = log_of(own_kinesalite)
+    log.write(0, 3)
     (span,) = log.pin()
     before = log.source.identities()[SHARD]
-    recreate(own_kinesalite, stream)
-    put(client, stream, numbers(0, 3))
+    recreate(own_kinesalite, log.stream)
+    log.write(0, 3)
 
     after = log.source.identities()[SHARD]
     assert after.cluster == before.cluster == "arn:aws:kinesis:us-east-1:000000000000"
@@ -44,12 +41,12 @@ def test_it_has_another_identity(own_kinesalite: KinesisServer) -> None:
 def test_while_it_is_looked_at_it_is_refused(
     own_kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, stream = log_of(own_kinesalite)
+    log = log_of(own_kinesalite)
     seen = looking.Looking.seen
 
     def seen_and_gone(self: looking.Looking) -> list[looking.Seen]:
         found = seen(self)
-        recreate(own_kinesalite, stream)
+        recreate(own_kinesalite, log.stream)
         return found
 
     monkeypatch.setattr(looking.Looking, "seen", seen_and_gone)
@@ -59,16 +56,15 @@ def test_while_it_is_looked_at_it_is_refused(
 
 @pytest.mark.parametrize("looked", [False, True])
 def test_while_it_is_read_it_is_refused(own_kinesalite: KinesisServer, *, looked: bool) -> None:
-    log, stream = log_of(own_kinesalite)
-    put(own_kinesalite.client(), stream, numbers(0, 3))
-    (span,) = log.pin()
-    with fault_proxy(own_kinesalite.endpoint) as proxy:
-        source = stream_at(proxy.endpoint, stream)
+    with log_behind_faults(own_kinesalite) as (log, proxy):
+        log.write(0, 3)
+        (span,) = log.pin()
+        source = stream_at(proxy.endpoint, log.stream)
         if looked:
             source.identities()
         # Once the records were read, and before it is asked what the stream is now.
         last = 1 if looked else 2
-        proxy.act_at("DescribeStreamSummary", last, lambda: recreate(own_kinesalite, stream))
+        proxy.act_at("DescribeStreamSummary", last, lambda: recreate(own_kinesalite, log.stream))
 
         with pytest.raises(StreamRecreated):
             rows_of(source, span)
@@ -79,34 +75,30 @@ def test_since_it_was_last_asked_for_it_is_refused_though_the_numbers_are_the_sa
     kinesis_moto: KinesisServer, act: str
 ) -> None:
     """This server counts the records of each stream from 1 on, so that the numbers tell nothing."""
-    log, stream = log_of(kinesis_moto)
-    put(kinesis_moto.client(), stream, numbers(0, 3))
+    log = log_of(kinesis_moto)
+    log.write(0, 3)
     (span,) = log.pin()
-    source = stream_at(kinesis_moto.endpoint, stream)
+    source = stream_at(kinesis_moto.endpoint, log.stream)
     if act == "a look":
         source.extents()
     elif act == "the identities":
         source.identities()
     else:
         rows_of(source, span)
-    recreate(kinesis_moto, stream)
-    put(kinesis_moto.client(), stream, numbers(3, 6))
+    recreate(kinesis_moto, log.stream)
+    log.write(3, 6)
 
     with pytest.raises(StreamRecreated):
         rows_of(source, span)
 
 
 def test_it_is_asked_for_once_between_two_reads(kinesalite: KinesisServer) -> None:
-    stream = kinesalite.new_stream(3)
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream))
-        for value in numbers(0, 30):
-            kinesalite.client().put_record(
-                StreamName=stream, Data=value, PartitionKey=value.decode()
-            )
+    with log_behind_faults(kinesalite, shards=3) as (log, proxy):
+        for number in range(30):
+            log.write(number, number + 1, key=str(number))
         spans = log.pin()
         assert all(span.end.offset for span in spans)
-        source = stream_at(proxy.endpoint, stream)
+        source = stream_at(proxy.endpoint, log.stream)
 
         for known, first in ((True, 1), (False, 2)):
             if known:
@@ -117,8 +109,3 @@ def test_it_is_asked_for_once_between_two_reads(kinesalite: KinesisServer) -> No
                 before = proxy.calls["DescribeStreamSummary"]
                 rows_of(source, span)
                 assert proxy.calls["DescribeStreamSummary"] - before == asked
-
-
-def log_of(server: KinesisServer, shards: int = 1) -> tuple[FeedLog, str]:
-    stream = server.new_stream(shards)
-    return FeedLog(stream_at(server.endpoint, stream)), stream

@@ -25,8 +25,10 @@ from platform_assets.errors import (
     SourceUnreachable,
 )
 from platform_assets_tests.adapters.kinesis.feed_log import (
+    SHARD,
     FeedLog,
     forget,
+    log_behind_faults,
     numbers,
     put,
     rows_of,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-SHARD = "shardId-000000000000"
 OPERATIONS = ("ListShards", "DescribeStreamSummary", "GetShardIterator", "GetRecords")
 PASSING = sorted(set(FAULTS["GetRecords"]) - {"stall_before"})
 ONCE = ("throttle", "error_before", "reset_before", "cut")
@@ -50,11 +51,8 @@ def test_i02_a_fault_that_passes_changes_nothing(
     kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
-    stream = kinesalite.new_stream(1)
-    put(kinesalite.client(), stream, numbers(0, 40))
-    rates = {fault: 0.2}
-    with fault_proxy(kinesalite.endpoint, rates, seed=3) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream))
+    with log_behind_faults(kinesalite, {fault: 0.2}, seed=3) as (log, proxy):
+        log.write(0, 40)
         while log.window(most=25):
             forget()
 
@@ -67,10 +65,8 @@ def test_i02_a_fault_that_passes_changes_nothing(
 def test_i02_a_fault_of_any_request_changes_nothing(
     kinesalite: KinesisServer, operation: str, fault: str
 ) -> None:
-    stream = kinesalite.new_stream(1)
-    put(kinesalite.client(), stream, numbers(0, 5))
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream))
+    with log_behind_faults(kinesalite) as (log, proxy):
+        log.write(0, 5)
         proxy.order(operation, fault, fault)
 
         assert log.window() == 5
@@ -106,10 +102,8 @@ def test_i02_faults_of_all_kinds_at_once_change_nothing(
 def test_i02_an_outage_is_an_error_within_the_declared_bound(
     kinesalite: KinesisServer, operation: str, fault: str
 ) -> None:
-    stream = kinesalite.new_stream(1)
-    put(kinesalite.client(), stream, numbers(0, 5))
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream, timeout=1))
+    with log_behind_faults(kinesalite, timeout=1) as (log, proxy):
+        log.write(0, 5)
         proxy.order(operation, *[fault] * 50)
         with pytest.raises(SourceUnreachable, match=f"asked for {operation}, .* in 1 s") as refused:
             log.look()
@@ -120,10 +114,8 @@ def test_i02_an_outage_is_an_error_within_the_declared_bound(
 
 @pytest.mark.parametrize("fault", ["empty_page", "garbled", "expired"])
 def test_i02_answers_that_lead_nowhere_are_an_outage(kinesalite: KinesisServer, fault: str) -> None:
-    stream = kinesalite.new_stream(1)
-    put(kinesalite.client(), stream, numbers(0, 5))
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream, timeout=1))
+    with log_behind_faults(kinesalite, timeout=1) as (log, proxy):
+        log.write(0, 5)
         (span,) = log.pin()
         proxy.order("GetRecords", *[fault] * 5000)
         for act in (log.look, lambda: rows_of(log.source, span)):

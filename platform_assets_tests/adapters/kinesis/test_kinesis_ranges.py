@@ -18,14 +18,17 @@ from platform_assets.adapters.kinesis.scan import Remembered, Scan
 from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged
 from platform_assets.ports.positions import Position, Span
 from platform_assets_tests.adapters.kinesis.feed_log import (
+    SHARD,
     FeedLog,
+    WrittenLog,
     forget,
+    log_behind_faults,
+    log_of,
     numbers,
     put,
     rows_of,
     stream_at,
 )
-from platform_assets_tests.servers.kinesis_faults import fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,20 +36,16 @@ if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-SHARD = "shardId-000000000000"
 
 
-def log_of(server: KinesisServer, shards: int = 1) -> tuple[FeedLog, str]:
-    stream = server.new_stream(shards)
-    return FeedLog(stream_at(server.endpoint, stream)), stream
+@pytest.fixture
+def log(kinesalite: KinesisServer) -> WrittenLog:
+    return log_of(kinesalite)
 
 
-def test_rows_carry_the_bytes_the_key_the_arrival_and_the_sequence_number(
-    kinesalite: KinesisServer,
-) -> None:
-    log, stream = log_of(kinesalite)
+def test_rows_carry_the_bytes_the_key_the_arrival_and_the_sequence_number(log: WrittenLog) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
-    sequences = put(kinesalite.client(), stream, [b"\xff\x00", b"", b"x" * 1_000_000], "Zürich")
+    sequences = put(log.client, log.stream, [b"\xff\x00", b"", b"x" * 1_000_000], "Zürich")
 
     assert log.window() == 3
 
@@ -60,12 +59,11 @@ def test_rows_carry_the_bytes_the_key_the_arrival_and_the_sequence_number(
 def test_i02_windows_of_any_size_deliver_each_record_once_and_in_order(
     kinesalite: KinesisServer,
 ) -> None:
-    log, stream = log_of(kinesalite, shards=2)
-    client = kinesalite.client()
+    log = log_of(kinesalite, shards=2)
     sent: dict[str, list[bytes]] = {}
     for number in range(60):
         data = b"%d" % number
-        answer = client.put_record(StreamName=stream, Data=data, PartitionKey=f"k{number}")
+        answer = log.client.put_record(StreamName=log.stream, Data=data, PartitionKey=f"k{number}")
         sent.setdefault(answer["ShardId"], []).append(data)
         if number % 7 == 0:
             log.window(most=3)
@@ -81,9 +79,8 @@ def test_i02_windows_of_any_size_deliver_each_record_once_and_in_order(
             assert following.start == one.end
 
 
-def test_a_window_names_places_that_were_seen(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
-    first, *_, last = put(kinesalite.client(), stream, numbers(0, 5))
+def test_a_window_names_places_that_were_seen(log: WrittenLog) -> None:
+    first, *_, last = log.write(0, 5)
 
     (span,) = log.pin()
 
@@ -92,35 +89,30 @@ def test_a_window_names_places_that_were_seen(kinesalite: KinesisServer) -> None
     assert log.origins == {SHARD: "earliest"}
 
 
-def test_an_empty_shard_enters_before_whatever_comes_first(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
+def test_an_empty_shard_enters_before_whatever_comes_first(log: WrittenLog) -> None:
     assert log.window() == 0
     assert log.known[SHARD].position == Position(0, "trim_horizon")
 
-    put(kinesalite.client(), stream, numbers(0, 3))
+    log.write(0, 3)
     forget()
 
     assert log.window() == 3
     assert log.values() == numbers(0, 3)
 
 
-def test_pages_are_followed_to_the_last(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_are_followed_to_the_last(log: WrittenLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 95))
+    log.write(0, 95)
 
     assert log.window() == 95
     assert log.values() == numbers(0, 95)
 
 
 def test_a_look_counts_no_further_than_a_window_reaches(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 95))
+    log.write(0, 95)
 
     (by_records,) = log.look(max_records=25)
     forget()
@@ -135,14 +127,13 @@ def test_a_full_shard_does_not_hide_another(
     kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
-    log, stream = log_of(kinesalite, shards=2)
-    client = kinesalite.client()
+    log = log_of(kinesalite, shards=2)
 
     def fill() -> None:
         for number, where in ((30, "0"), (3, str(2**127))):
             for value in numbers(0, number):
-                client.put_record(
-                    StreamName=stream, Data=value, PartitionKey="k", ExplicitHashKey=where
+                log.client.put_record(
+                    StreamName=log.stream, Data=value, PartitionKey="k", ExplicitHashKey=where
                 )
 
     fill()
@@ -155,12 +146,11 @@ def test_a_full_shard_does_not_hide_another(
 
 
 def test_a_look_ends_in_time_and_the_next_one_goes_on(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
     monkeypatch.setattr(looking, "LOOK_SECONDS", 0)
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 35))
+    log.write(0, 35)
 
     log.window()
     assert [extent.end for _ in range(4) for extent in log.look()] == [20, 30, 35, 35]
@@ -169,14 +159,12 @@ def test_a_look_ends_in_time_and_the_next_one_goes_on(
 
 
 def test_a_look_at_a_shard_that_never_stands_still_has_an_end(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_RECORDS", 1)
     monkeypatch.setattr(looking, "LOOK_SECONDS", 10**9)
-    log, stream = log_of(kinesalite)
-    client = kinesalite.client()
-    put(client, stream, numbers(0, 1))
-    change_pages(monkeypatch, lambda _: put(client, stream, [b"another"]))
+    log.write(0, 1)
+    change_pages(monkeypatch, lambda _: put(log.client, log.stream, [b"another"]))
 
     (extent,) = log.look()
     assert extent.end > 1
@@ -184,14 +172,12 @@ def test_a_look_at_a_shard_that_never_stands_still_has_an_end(
 
 
 def test_the_next_look_reads_only_what_is_new(kinesalite: KinesisServer) -> None:
-    stream = kinesalite.new_stream(1)
-    with fault_proxy(kinesalite.endpoint) as proxy:
-        log = FeedLog(stream_at(proxy.endpoint, stream))
-        put(kinesalite.client(), stream, numbers(0, 50))
+    with log_behind_faults(kinesalite) as (log, proxy):
+        log.write(0, 50)
         log.window(most=20)
         log.look()
         before = proxy.calls["GetRecords"], proxy.calls["GetShardIterator"]
-        put(kinesalite.client(), stream, numbers(50, 60))
+        log.write(50, 60)
 
         (extent,) = log.look()
 
@@ -202,10 +188,9 @@ def test_the_next_look_reads_only_what_is_new(kinesalite: KinesisServer) -> None
         assert log.values() == numbers(0, 60)
 
 
-def test_bytes_are_limited_by_data_and_key(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
+def test_bytes_are_limited_by_data_and_key(log: WrittenLog) -> None:
     sizes = [3, 90, 1, 1, 20, 5, 5, 80, 2, 2, 2]
-    put(kinesalite.client(), stream, [b"x" * size for size in sizes], "key")
+    put(log.client, log.stream, [b"x" * size for size in sizes], "key")
     (extent,) = log.look()
     assert extent.entry is not None
     first = extent.entry.position
@@ -215,7 +200,7 @@ def test_bytes_are_limited_by_data_and_key(kinesalite: KinesisServer) -> None:
         for start in range(len(sizes)):
             place = Position(start, log.source.native(SHARD, start)) if start else first
             span = Span(SHARD, place, Position(11, log.source.native(SHARD, 11)))
-            source = stream_at(kinesalite.endpoint, stream) if fresh else log.source
+            source = stream_at(log.server.endpoint, log.stream) if fresh else log.source
             for limit in range(0, 240, 7):
                 if fresh:
                     forget()
@@ -224,18 +209,16 @@ def test_bytes_are_limited_by_data_and_key(kinesalite: KinesisServer) -> None:
 
 
 def test_a_position_that_is_declared_is_the_first_record_read(kinesalite: KinesisServer) -> None:
-    stream = kinesalite.new_stream(1)
-    sequences = put(kinesalite.client(), stream, numbers(0, 9))
-    log = FeedLog(stream_at(kinesalite.endpoint, stream), start={SHARD: sequences[4]})
+    log = log_of(kinesalite)
+    log.start = {SHARD: log.write(0, 9)[4]}
 
     assert log.window() == 5
     assert log.values() == numbers(4, 9)
     assert log.origins == {SHARD: "position"}
 
 
-def test_a_record_that_is_not_there_is_a_gap_without_proof(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
-    sequences = put(kinesalite.client(), stream, numbers(0, 9))
+def test_a_record_that_is_not_there_is_a_gap_without_proof(log: WrittenLog) -> None:
+    sequences = log.write(0, 9)
     place = f"from:{sequences[0]}/0"
 
     for count in (7, 9):  # eight records were pinned as so many
@@ -244,9 +227,8 @@ def test_a_record_that_is_not_there_is_a_gap_without_proof(kinesalite: KinesisSe
             rows_of(log.source, span)
 
 
-def test_an_end_that_the_shard_does_not_reach_is_refused(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
-    sequences = put(kinesalite.client(), stream, numbers(0, 3))
+def test_an_end_that_the_shard_does_not_reach_is_refused(log: WrittenLog) -> None:
+    sequences = log.write(0, 3)
     span = Span(
         SHARD,
         Position(0, f"from:{sequences[0]}/0"),
@@ -256,28 +238,26 @@ def test_an_end_that_the_shard_does_not_reach_is_refused(kinesalite: KinesisServ
     with pytest.raises(OffsetTruncated, match="3 of them, and nothing behind"):
         rows_of(log.source, span)
     with pytest.raises(OffsetTruncated):
-        stream_at(kinesalite.endpoint, stream).limit_bytes(span, 2**40)
+        stream_at(log.server.endpoint, log.stream).limit_bytes(span, 2**40)
 
 
-def test_a_stream_or_a_shard_that_is_not_there_is_refused(kinesalite: KinesisServer) -> None:
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 3))
+def test_a_stream_or_a_shard_that_is_not_there_is_refused(log: WrittenLog) -> None:
+    log.write(0, 3)
     (span,) = log.pin()
 
     with pytest.raises(SourceChanged):
         rows_of(log.source, Span("shardId-000000000007", span.start, span.end))
     with pytest.raises(SourceChanged):
-        stream_at(kinesalite.endpoint, "no-such-stream").extents()
+        stream_at(log.server.endpoint, "no-such-stream").extents()
 
 
 # --- what no server does, done to its answers ----------------------------------------------------
 
 
 def test_records_out_of_their_order_are_refused(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 4))
+    log.write(0, 4)
     (span,) = log.pin()
     change_pages(monkeypatch, lambda page: page["Records"].insert(1, page["Records"].pop()))
 
@@ -288,10 +268,9 @@ def test_records_out_of_their_order_are_refused(
 
 
 def test_a_shard_that_is_open_does_not_end_by_an_answer_alone(
-    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, stream = log_of(kinesalite)
-    put(kinesalite.client(), stream, numbers(0, 4))
+    log.write(0, 4)
     change_pages(monkeypatch, lambda page: page.pop("NextShardIterator"))
 
     (extent,) = log.look()

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, numbers, put, stream_at
+from platform_assets_tests.adapters.kinesis.feed_log import (
+    SHARD,
+    FeedLog,
+    forget,
+    numbers,
+    put,
+    stream_at,
+)
 
 if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-FIRST = "shardId-000000000000"
 
 
 def split(server: KinesisServer, stream: str, shard: str) -> None:
@@ -46,23 +52,23 @@ def test_children_enter_once_their_parent_was_read_to_its_end(kinesalite: Kinesi
     stream = kinesalite.new_stream(1)
     log = FeedLog(stream_at(kinesalite.endpoint, stream))
     put(kinesalite.client(), stream, numbers(0, 9))
-    split(kinesalite, stream, FIRST)
+    split(kinesalite, stream, SHARD)
     put(kinesalite.client(), stream, numbers(9, 12))
 
-    assert [extent.partition for extent in log.look()] == [FIRST]
+    assert [extent.partition for extent in log.look()] == [SHARD]
     log.window(most=4)
-    assert not log.known[FIRST].ended
-    assert [extent.partition for extent in log.look()] == [FIRST]
+    assert not log.known[SHARD].ended
+    assert [extent.partition for extent in log.look()] == [SHARD]
     log.window()
-    assert log.known[FIRST].ended
+    assert log.known[SHARD].ended
 
     extents = log.look()
-    assert [extent.partition for extent in extents] == [FIRST, name(1), name(2)]
-    assert [extent.parents for extent in extents] == [(), (FIRST,), (FIRST,)]
+    assert [extent.partition for extent in extents] == [SHARD, name(1), name(2)]
+    assert [extent.parents for extent in extents] == [(), (SHARD,), (SHARD,)]
     assert extents[0].start == extents[0].end == 9
     log.window()
     assert log.values() == numbers(0, 12)
-    assert log.origins == {FIRST: "earliest", name(1): "parent", name(2): "parent"}
+    assert log.origins == {SHARD: "earliest", name(1): "parent", name(2): "parent"}
     assert log.window() == 0
 
 
@@ -91,12 +97,12 @@ def test_an_empty_shard_ends_as_well(kinesalite: KinesisServer) -> None:
     stream = kinesalite.new_stream(1)
     log = FeedLog(stream_at(kinesalite.endpoint, stream))
     log.window()
-    split(kinesalite, stream, FIRST)
+    split(kinesalite, stream, SHARD)
 
     (extent,) = log.look()
     assert (extent.end, extent.ended) == (0, True)
     log.window()
-    assert [extent.partition for extent in log.look()] == [FIRST, name(1), name(2)]
+    assert [extent.partition for extent in log.look()] == [SHARD, name(1), name(2)]
 
 
 def test_an_ended_shard_is_ended_for_a_process_that_starts_anew(kinesalite: KinesisServer) -> None:
@@ -104,7 +110,7 @@ def test_an_ended_shard_is_ended_for_a_process_that_starts_anew(kinesalite: Kine
     log = FeedLog(stream_at(kinesalite.endpoint, stream))
     put(kinesalite.client(), stream, numbers(0, 3))
     log.window()
-    split(kinesalite, stream, FIRST)
+    split(kinesalite, stream, SHARD)
     forget()
 
     (extent,) = log.look()

@@ -10,13 +10,19 @@ import pytest
 
 from platform_assets.adapters.kinesis import looking
 from platform_assets.ports.positions import Position
-from platform_assets_tests.adapters.kinesis.feed_log import FeedLog, forget, numbers, put, stream_at
+from platform_assets_tests.adapters.kinesis.feed_log import (
+    SHARD,
+    FeedLog,
+    forget,
+    numbers,
+    put,
+    stream_at,
+)
 
 if TYPE_CHECKING:
     from platform_assets_tests.servers.kinesis import KinesisServer
 
 pytestmark = pytest.mark.usefixtures("kinesis_credentials")
-SHARD = "shardId-000000000000"
 
 
 @pytest.fixture(params=["kinesis_local", "kinesis_moto"])
