@@ -14,6 +14,7 @@ it says is passed on only where it names a principal, an action or a key, and no
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -148,46 +149,54 @@ def described(error: Exception) -> str:
     return f"{code}: {text}" if text else code
 
 
+class _Words(NamedTuple):
+    """The platform's error, and its words; the action that was asked for stands in the first ones."""
+
+    error: type[PlatformError]
+    expected: str
+    remedy: str
+
+
+_NO_PROFILE = _Words(
+    CredentialMissing,
+    "a profile of the AWS configuration",
+    "Configure the profile, or declare another one as `profile` of the source.",
+)
+_WORDS = {
+    Answer.DENIED: _Words(
+        SourceDenied,
+        "valid credentials that allow kinesis:{action}",
+        "Renew the credentials of the declared `profile`, or of the provider's usual chain; allow the "
+        "action to their principal, and the stream's key where it has one; check this machine's clock.",
+    ),
+    Answer.GONE: _Words(
+        SourceChanged,
+        "the stream and its shard",
+        "Check the stream's name, region, endpoint and account.",
+    ),
+    Answer.INVALID: _Words(
+        SourceChanged,
+        "a stream that knows the recorded positions",
+        "The stream was made anew, or the declared start is not a position of it: check both. A feed "
+        "goes on from where it stood; to start anew, declare a feed of another name.",
+    ),
+}
+_NO_ANSWER = _Words(
+    SourceUnreachable,
+    "an answer to {action}",
+    "Check the network and the service's health; what was asked for is asked again at the next "
+    "attempt.",
+)
+
+
 def told(error: Exception, thing: str, action: str) -> PlatformError:
     """Return the platform's error for one that no repetition mends."""
-    found = f"{described(error)}, asked for {action}"
-    answer = answer_of(error)
+    words = _WORDS.get(answer_of(error), _NO_ANSWER)
     if isinstance(error, ProfileNotFound):
-        return CredentialMissing(
-            thing,
-            expected="a profile of the AWS configuration",
-            found=found,
-            remedy="Configure the profile, or declare another one as `profile` of the source.",
-        )
-    if answer is Answer.DENIED:
-        return SourceDenied(
-            thing,
-            expected=f"valid credentials that allow kinesis:{action}",
-            found=found,
-            remedy="Renew the credentials of the declared `profile`, or of the provider's usual "
-            "chain; allow the action to their principal, and the stream's key where it has one; "
-            "check this machine's clock.",
-        )
-    if answer is Answer.GONE:
-        return SourceChanged(
-            thing,
-            expected="the stream and its shard",
-            found=found,
-            remedy="Check the stream's name, region, endpoint and account.",
-        )
-    if answer is Answer.INVALID:
-        return SourceChanged(
-            thing,
-            expected="a stream that knows the recorded positions",
-            found=found,
-            remedy="The stream was made anew, or the declared start is not a position of it: check "
-            "both. A feed goes on from where it stood; to start anew, declare a feed of another "
-            "name.",
-        )
-    return SourceUnreachable(
+        words = _NO_PROFILE
+    return words.error(
         thing,
-        expected=f"an answer to {action}",
-        found=found,
-        remedy="Check the network and the service's health; what was asked for is asked again at "
-        "the next attempt.",
+        expected=words.expected.format(action=action),
+        found=f"{described(error)}, asked for {action}",
+        remedy=words.remedy,
     )
