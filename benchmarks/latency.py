@@ -34,9 +34,7 @@ import latency_home
 import psutil
 from contenders import empty_job
 from latency_home import FEED, PRODUCT, Orders
-from results import TOO_BUSY, machine
-from rich.console import Console
-from rich.table import Table
+from results import TOO_BUSY, machine, markdown_table, print_table
 from spine import into_document
 
 from platform_assets.canonical import parse_rfc3339
@@ -293,28 +291,13 @@ def remarks(loads: dict[str, Load], busy: float) -> list[str]:
 
 def as_markdown(loads: dict[str, Load], busy: float, version: str) -> str:
     """Return table and remarks for a document."""
-    lines = [
-        f"Measured on {machine()}, shared with the broker (Apache Kafka {version}).",
-        "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "| --- |" + " ---: |" * (len(COLUMNS) - 1),
-        *("| " + " | ".join(row) + " |" for row in rows_of(loads)),
-        "",
-        *remarks(loads, busy),
-    ]
-    return "\n".join(lines)
+    measured_on = f"{machine()}, shared with the broker (Apache Kafka {version})"
+    return markdown_table(measured_on, COLUMNS, rows_of(loads), remarks(loads, busy))
 
 
 def print_results(loads: dict[str, Load], busy: float) -> None:
-    table = Table(title=f"acknowledged by Kafka to certified, {machine()}")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "load" else "right")
-    for row in rows_of(loads):
-        table.add_row(*row)
-    console = Console(width=120)
-    console.print(table)
-    for remark in remarks(loads, busy):
-        console.print(remark)
+    title = f"acknowledged by Kafka to certified, {machine()}"
+    print_table(title, COLUMNS, rows_of(loads), remarks(loads, busy))
 
 
 class Disturbance:

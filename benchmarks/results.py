@@ -1,4 +1,7 @@
-"""The figures of the spine benchmark: medians, ratios, targets, and how they are printed."""
+"""The figures of the spine benchmark: medians, ratios, targets, and how they are printed.
+
+`print_table` and `markdown_table` print the figures of every benchmark.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from measure import Measurement
 
@@ -116,14 +119,22 @@ def verdicts(results: Results) -> list[tuple[Target, float, bool]]:
 
 def print_results(results: Results) -> None:
     """Print the table, the steps and the targets."""
-    console = Console(width=120)
-    table = Table(title=f"file log to certified Parquet, {machine()}")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "contender" else "right")
-    for row in rows_of(results):
+    title = f"file log to certified Parquet, {machine()}"
+    print_table(title, COLUMNS, rows_of(results), remarks(results))
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], said: Iterable[str]
+) -> None:
+    """Print a table of figures, and what is said beneath it; the first column holds names."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    for row in rows:
         table.add_row(*row)
+    console = Console(width=120)
     console.print(table)
-    for remark in remarks(results):
+    for remark in said:
         console.print(remark)
 
 
@@ -158,14 +169,21 @@ def _step(name: str) -> Callable[[Measurement], float]:
 
 def as_markdown(results: Results) -> str:
     """Return table, steps and targets for a document."""
+    return markdown_table(machine(), COLUMNS, rows_of(results), remarks(results))
+
+
+def markdown_table(
+    measured_on: str, columns: Sequence[str], rows: Iterable[Sequence[str]], said: Iterable[str]
+) -> str:
+    """Return for a document what `print_table` prints."""
     lines = [
-        f"Measured on {machine()}.",
+        f"Measured on {measured_on}.",
         "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "| --- |" + " ---: |" * (len(COLUMNS) - 1),
-        *("| " + " | ".join(row) + " |" for row in rows_of(results)),
+        "| " + " | ".join(columns) + " |",
+        "| --- |" + " ---: |" * (len(columns) - 1),
+        *("| " + " | ".join(row) + " |" for row in rows),
         "",
-        *remarks(results),
+        *said,
     ]
     return "\n".join(lines)
 

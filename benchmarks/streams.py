@@ -24,9 +24,7 @@ from typing import TYPE_CHECKING
 
 import stream_inputs
 from measure import Measurement, measure
-from results import TOO_BUSY, machine
-from rich.console import Console
-from rich.table import Table
+from results import TOO_BUSY, machine, markdown_table, print_table
 from spine import into_document
 
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
@@ -154,28 +152,13 @@ def disturbance(runs: Runs) -> float:
 
 def as_markdown(runs: Runs, version: str) -> str:
     """Return table and remarks for a document."""
-    lines = [
-        f"Measured on {machine()}, shared with the broker (Apache Kafka {version}).",
-        "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "| --- |" + " ---: |" * (len(COLUMNS) - 1),
-        *("| " + " | ".join(row) + " |" for row in rows_of(runs)),
-        "",
-        *remarks(runs),
-    ]
-    return "\n".join(lines)
+    measured_on = f"{machine()}, shared with the broker (Apache Kafka {version})"
+    return markdown_table(measured_on, COLUMNS, rows_of(runs), remarks(runs))
 
 
 def print_results(runs: Runs) -> None:
-    table = Table(title=f"a Kafka topic of 4 partitions to Parquet, {machine()}")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "contender" else "right")
-    for row in rows_of(runs):
-        table.add_row(*row)
-    console = Console(width=120)
-    console.print(table)
-    for remark in remarks(runs):
-        console.print(remark)
+    title = f"a Kafka topic of 4 partitions to Parquet, {machine()}"
+    print_table(title, COLUMNS, rows_of(runs), remarks(runs))
 
 
 def arguments() -> argparse.Namespace:
