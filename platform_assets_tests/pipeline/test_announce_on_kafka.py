@@ -30,31 +30,18 @@ from platform_assets.pipeline import (
 from platform_assets.ports.sinks import Outgoing
 from platform_assets.ports.streams import Gap, Span
 from platform_assets_tests.pipeline.announcing import announcing
-from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.servers.processes import NoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from platform_assets_tests.servers.kafka_cluster import KafkaCluster
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
 RUN = RunId("shop", 1)
 SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    """A broker behind a proxy that loses answers."""
-    cluster = KafkaCluster(proxied=True)
-    try:
-        cluster.start()
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
-    yield cluster
-    cluster.stop()
 
 
 def declared(bootstrap: Sequence[str], timeout_seconds: int = 20) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Kafka servers as fixtures: started at their first use, one of each kind for the whole session.
+"""Kafka servers as fixtures, started at their first use.
 
+There is one of each kind for the whole session, and one for each test module that breaks its server.
 A test that uses one carries the marker ``kafka``, and runs on one worker with all others that use the
 same kind, so that each kind is started once. Topics keep tests apart, not servers.
 """
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _GROUPS = {
     "kafka_three": "kafka_three",
     "kafka_secured": "kafka_secured",
-    "own_kafka": "kafka",  # what a test module calls a cluster that is its alone
+    "own_kafka": "kafka",
     "kafka": "kafka",
 }
 _Server = TypeVar("_Server", bound="Kafka")
@@ -53,6 +54,13 @@ def kafka_three(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
 def kafka_secured(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     """One broker with SASL and TLS listeners and an authoriser; ``PLAINTEXT`` is for preparations."""
     with _used(KafkaCluster(security=KafkaSecurity()), request) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_kafka(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """One broker behind a fault proxy for a test module alone, which may kill, freeze and damage it."""
+    with _used(KafkaCluster(proxied=True), request) as server:
         yield server
 
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
@@ -30,7 +31,7 @@ from platform_assets_tests.servers.processes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from platform_assets_tests.servers.kafka_security import KafkaSecurity
 
@@ -139,6 +140,28 @@ class KafkaCluster:
         """Start a broker on its data, after killing it if it runs; `wait_ready` waits for it."""
         self._brokers[broker].kill()
         self._brokers[broker].start()
+
+    @contextmanager
+    def down(self, *brokers: int) -> Iterator[None]:
+        """Kill brokers for a while; in the end all are ready again."""
+        for broker in brokers:
+            self.kill(broker)
+        try:
+            yield
+        finally:
+            for broker in brokers:
+                self.restart(broker)
+            self.wait_ready()
+
+    @contextmanager
+    def frozen(self, broker: int) -> Iterator[None]:
+        """Freeze a broker for a while; in the end all are ready again."""
+        self.freeze(broker)
+        try:
+            yield
+        finally:
+            self.thaw(broker)
+            self.wait_ready()
 
     def freeze(self, broker: int) -> None:
         """SIGSTOP: its connections stay open and nothing answers."""

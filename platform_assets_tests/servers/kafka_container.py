@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-import docker
-from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
 from platform_assets_tests.servers.kafka_answer import cluster_id
@@ -15,20 +13,6 @@ from platform_assets_tests.servers.processes import free_ports
 
 _ANSWER_SECONDS = 3
 _START_SECONDS = 120
-
-
-def docker_answers() -> bool:
-    """Ask the engine behind Docker's own settings whether it is there."""
-    try:
-        client = docker.from_env(timeout=_ANSWER_SECONDS)
-    except DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (DockerException, OSError):
-        return False
-    finally:
-        client.close()
 
 
 class ContainerKafka:

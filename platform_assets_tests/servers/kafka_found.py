@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from platform_assets_tests.servers.containers import engine_answers
 from platform_assets_tests.servers.kafka_answer import cluster_id
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 
@@ -66,10 +67,9 @@ def find_kafka() -> Kafka:
     given = os.environ.get(ADDRESS)
     if given:
         return GivenKafka(given.split(","))
+    if not engine_answers():
+        return KafkaCluster()
     # Slow to import, and loaded by every run of pytest otherwise.
-    from platform_assets_tests.servers.kafka_container import (  # noqa: PLC0415
-        ContainerKafka,
-        docker_answers,
-    )
+    from platform_assets_tests.servers.kafka_container import ContainerKafka  # noqa: PLC0415
 
-    return ContainerKafka() if docker_answers() else KafkaCluster()
+    return ContainerKafka()

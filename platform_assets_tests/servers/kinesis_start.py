@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from platform_assets_tests.servers.containers import engine_answers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -57,7 +59,7 @@ def node_server(script: str, environment: Mapping[str, str] | None = None) -> It
         ServerUnavailableError: neither an engine for containers nor node with npm is there, or the
             packages cannot be installed.
     """
-    if _container_engine_answers():
+    if engine_answers():
         with _container(script, environment or {}) as address:
             yield address
         return
@@ -167,22 +169,6 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:  # a test may have frozen it
         server.kill()
         server.wait()
-
-
-def _container_engine_answers() -> bool:
-    import docker  # noqa: PLC0415 - asked for where a server is started, not at every collection
-    from docker.errors import DockerException  # noqa: PLC0415
-
-    try:
-        client = docker.from_env(timeout=5)
-    except DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (DockerException, OSError):
-        return False
-    finally:
-        client.close()
 
 
 @contextmanager

@@ -16,10 +16,11 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from platform_assets_tests.servers.kafka_answer import described
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.servers.processes import NoServer, ServerFailed
+from platform_assets_tests.servers.processes import ServerFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
 _SECONDS = 60
 _ROOT = Path(__file__).parents[2]
 _VALUES = [b"%d" % number for number in range(1000)]
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    """One broker that these tests may kill, reached directly or through its proxy."""
-    cluster = KafkaCluster(proxied=True)
-    try:
-        cluster.start()
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
-    yield cluster
-    cluster.stop()
 
 
 def _produce(bootstrap: Sequence[str], topic: str, values: Sequence[bytes]) -> None:
@@ -77,27 +66,14 @@ def test_topics_of_one_name_are_two(kafka: Kafka, topic: NewTopic) -> None:
     assert _consume(kafka.bootstrap, two, 1) == [b"two"]
 
 
-def test_a_killed_broker_keeps_its_data(own_kafka: KafkaCluster) -> None:
+@pytest.mark.parametrize("fault", [KafkaCluster.down, KafkaCluster.frozen])
+def test_a_broker_that_is_killed_or_frozen_answers_nobody_and_keeps_its_data(
+    own_kafka: KafkaCluster, fault: Callable[[KafkaCluster, int], AbstractContextManager[None]]
+) -> None:
     name = new_topic(own_kafka.bootstrap)
     _produce(own_kafka.bootstrap, name, _VALUES)
-    own_kafka.kill(1)
-    with pytest.raises(KafkaException):
+    with fault(own_kafka, 1), pytest.raises(KafkaException):
         described(own_kafka.bootstrap)
-    own_kafka.restart(1)
-    own_kafka.wait_ready()
-    assert _consume(own_kafka.bootstrap, name, 1000) == _VALUES
-
-
-def test_a_frozen_broker_answers_nobody_until_it_is_thawed(own_kafka: KafkaCluster) -> None:
-    name = new_topic(own_kafka.bootstrap)
-    _produce(own_kafka.bootstrap, name, _VALUES)
-    own_kafka.freeze(1)
-    try:
-        with pytest.raises(KafkaException):
-            described(own_kafka.bootstrap)
-    finally:
-        own_kafka.thaw(1)
-    own_kafka.wait_ready()
     assert _consume(own_kafka.bootstrap, name, 1000) == _VALUES
 
 
@@ -119,14 +95,10 @@ def test_three_brokers_fail_over(kafka_three: KafkaCluster) -> None:
     name = new_topic(kafka_three.bootstrap, copies=3)
     _produce(kafka_three.bootstrap, name, _VALUES)
     leader = _leader(kafka_three.bootstrap, name)
-    kafka_three.kill(leader)
-    try:
+    with kafka_three.down(leader):
         assert _consume(kafka_three.bootstrap, name, 1000) == _VALUES
         assert _leader(kafka_three.bootstrap, name) != leader
         _produce(kafka_three.bootstrap, name, _VALUES)
-    finally:
-        kafka_three.restart(leader)
-        kafka_three.wait_ready()
     assert _consume(kafka_three.bootstrap, name, 2000) == 2 * _VALUES
 
 
@@ -137,16 +109,12 @@ def test_another_broker_leads_when_the_leader_freezes(kafka_three: KafkaCluster)
     others = [
         address for address in kafka_three.bootstrap if address != _address(kafka_three, leader)
     ]
-    kafka_three.freeze(leader)
-    try:
+    with kafka_three.frozen(leader):
         deadline = time.monotonic() + _SECONDS
         while _leader(others, name) == leader:
             assert time.monotonic() < deadline, "nobody took over"
             time.sleep(0.1)
         assert _consume(others, name, 1000) == _VALUES
-    finally:
-        kafka_three.thaw(leader)
-        kafka_three.wait_ready()
 
 
 def _address(cluster: KafkaCluster, broker: int) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from platform_assets_tests.servers import kafka_jars
+from platform_assets_tests.servers.containers import engine_answers
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
-from platform_assets_tests.servers.kafka_container import ContainerKafka, docker_answers
+from platform_assets_tests.servers.kafka_container import ContainerKafka
 from platform_assets_tests.servers.kafka_found import GivenKafka, find_kafka
 from platform_assets_tests.servers.processes import NoServer, ServerFailed, free_ports
 
@@ -97,12 +98,12 @@ def test_a_given_broker_is_used_as_it_is(kafka: Kafka) -> None:
 
 
 def test_a_container_where_an_engine_answers(engine: None) -> None:
-    assert docker_answers()
+    assert engine_answers()
     assert isinstance(find_kafka(), ContainerKafka)
 
 
 def test_a_process_where_none_does(no_engine: None) -> None:
-    assert not docker_answers()
+    assert not engine_answers()
     assert isinstance(find_kafka(), KafkaCluster)
 
 

@@ -17,21 +17,10 @@ from platform_assets_tests.adapters.kafka.known_logs import (
     explained,
     numbered,
 )
-from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.servers.processes import NoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    try:
-        with KafkaCluster() as cluster:
-            yield cluster
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
+    from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 
 
 @pytest.mark.parametrize("policy", ["compact", "delete"])

@@ -23,19 +23,13 @@ from platform_assets_tests.adapters.kafka.known_logs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from platform_assets.adapters.kafka.connection import Brokers
     from platform_assets.ports.streams import Gap
     from platform_assets_tests.adapters.kafka.known_logs import Record
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
-
-
-@pytest.fixture
-def cluster(kafka: Kafka) -> Iterator[Brokers]:
-    with brokers(kafka.bootstrap) as connected:
-        yield connected
 
 
 def by_kind(gaps: list[Gap]) -> dict[GapKind, set[int]]:

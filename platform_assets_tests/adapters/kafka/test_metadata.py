@@ -23,18 +23,10 @@ from platform_assets_tests.adapters.kafka.known_logs import (
 from platform_assets_tests.servers.kafka_topics import new_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from platform_assets.adapters.kafka.connection import Brokers
     from platform_assets_tests.servers.kafka_cluster import KafkaCluster
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
-
-
-@pytest.fixture
-def cluster(kafka: Kafka) -> Iterator[Brokers]:
-    with brokers(kafka.bootstrap) as connected:
-        yield connected
 
 
 def test_a_topic_is_described_by_cluster_id_topic_id_and_every_partition(
@@ -147,8 +139,7 @@ def test_partitions_without_a_leader_are_an_outage_that_names_them(
         events = Topic(connected, name)
         leaders = events.describe().leaders
         assert {leader.node for leader in leaders.values()} == {1, 2, 3}
-        kafka_three.kill(2)
-        try:
+        with kafka_three.down(2):
             of_two = [number for number, leader in leaders.items() if leader.node == 2]
             names = "partitions " + ", ".join(map(str, of_two))
             with pytest.raises(SourceUnreachable, match=names):
@@ -157,9 +148,6 @@ def test_partitions_without_a_leader_are_an_outage_that_names_them(
                 wait_for_no_leader(events)
             others = [number for number in leaders if number not in of_two]
             assert list(events.stable_ends(others)) == others
-        finally:
-            kafka_three.restart(2)
-            kafka_three.wait_ready()
         assert list(events.stable_ends(leaders)) == list(leaders)
 
 
@@ -170,15 +158,11 @@ def test_half_of_the_brokers_down_gives_no_shorter_list_of_partitions(
     with brokers(kafka_three.bootstrap, seconds=6) as connected:
         events = Topic(connected, name)
         leaders = events.describe().leaders
-        for broker in (1, 2):
-            kafka_three.kill(broker)
-        try:
-            with pytest.raises(SourceUnreachable, match="partition"):
-                events.stable_ends(leaders)
-        finally:
-            for broker in (1, 2):
-                kafka_three.restart(broker)
-            kafka_three.wait_ready()
+        with (
+            kafka_three.down(1, 2),
+            pytest.raises(SourceUnreachable, match="partition"),
+        ):
+            events.stable_ends(leaders)
         assert list(events.stable_ends(leaders)) == list(leaders)
 
 
@@ -193,8 +177,7 @@ def test_a_leader_that_moves_is_followed_and_ends_its_epoch_where_it_left(
         first = events.describe()
         scan = BatchScan(events, first, 0)
         assert len(list(scan.scan(0, 10))) == 1
-        kafka_three.kill(first.leaders[0].node)
-        try:
+        with kafka_three.down(first.leaders[0].node):
             writer.write(list(numbered(0, 5)))
             assert events.stable_ends([0]) == {0: 15}
             second = events.describe()
@@ -208,9 +191,6 @@ def test_a_leader_that_moves_is_followed_and_ends_its_epoch_where_it_left(
                 first.leaders[0].epoch,
                 second.leaders[0].epoch,
             ]
-        finally:
-            kafka_three.restart(first.leaders[0].node)
-            kafka_three.wait_ready()
 
 
 @pytest.mark.parametrize("frozen", [1, 2, 3])
@@ -221,12 +201,8 @@ def test_a_frozen_broker_is_gone_round_or_named_within_the_bound(
     with brokers(kafka_three.bootstrap, seconds=30) as connected:
         events = Topic(connected, name)
         events.describe()
-        kafka_three.freeze(frozen)
-        try:
+        with kafka_three.frozen(frozen):
             assert events.stable_ends([0, 1, 2]) == {0: 0, 1: 0, 2: 0}
-        finally:
-            kafka_three.thaw(frozen)
-            kafka_three.wait_ready()
 
 
 # --- preparations ----------------------------------------------------------------------------------

@@ -19,22 +19,13 @@ from platform_assets_tests.adapters.kafka.known_logs import (
     kafka_source,
     numbered,
 )
-from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.servers.processes import NoServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    try:
-        with KafkaCluster(proxied=True) as cluster:
-            yield cluster
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
+    from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 
 
 def fine() -> None:

@@ -18,10 +18,9 @@ from platform_assets.adapters.kafka.sink import KafkaSink
 from platform_assets.declarations import KafkaSource
 from platform_assets.errors import SourceChanged, SourceDenied, SourceUnreachable
 from platform_assets.ports.sinks import Outgoing
-from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_security import allow
 from platform_assets_tests.servers.kafka_topics import new_topic
-from platform_assets_tests.servers.processes import NoServer, free_ports
+from platform_assets_tests.servers.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from platform_assets.ports.sinks import SendReport
+    from platform_assets_tests.servers.kafka_cluster import KafkaCluster
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
@@ -78,18 +78,6 @@ def standing(bootstrap: Sequence[str], topic: str, at_least: int = 0) -> dict[in
         return found
     finally:
         consumer.close()
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    """A broker of these tests' own, which they freeze, kill and cut off."""
-    cluster = KafkaCluster(proxied=True)
-    try:
-        cluster.start()
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
-    yield cluster
-    cluster.stop()
 
 
 def test_records_stand_in_the_partitions_that_were_named_in_order(

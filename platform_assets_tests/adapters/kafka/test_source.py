@@ -41,14 +41,13 @@ from platform_assets_tests.adapters.kafka.known_logs import (
 )
 from platform_assets_tests.adapters.kafka.test_metadata import recreate
 from platform_assets_tests.behaviours.kafka_subject import KafkaSubject
-from platform_assets_tests.servers.kafka_cluster import KafkaCluster
-from platform_assets_tests.servers.processes import NoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from platform_assets.adapters.kafka.batch_headers import Piece
+    from platform_assets_tests.servers.kafka_cluster import KafkaCluster
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
 
@@ -348,15 +347,6 @@ def test_a_reader_that_is_not_let_in_says_so_at_last(
 
 
 # --- records that were lost, though the offsets are there --------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[KafkaCluster]:
-    try:
-        with KafkaCluster() as cluster:
-            yield cluster
-    except NoServer as error:
-        pytest.skip(f"no Kafka: {error}")
 
 
 def test_i02_records_that_were_replaced_by_others_are_not_taken_for_them(
