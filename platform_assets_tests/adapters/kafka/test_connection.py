@@ -106,6 +106,29 @@ def test_a_name_lookup_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         hang.set()
 
 
+def test_a_name_lookup_that_hangs_holds_up_no_later_request(
+    own_kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_topic(own_kafka.bootstrap, "events")
+    hang, looked_up = threading.Event(), threading.Event()
+    lookup = socket.getaddrinfo
+
+    def hangs_once(*given: Any, **named: Any) -> Any:
+        if not looked_up.is_set():
+            looked_up.set()
+            hang.wait(SECONDS)
+        return lookup(*given, **named)
+
+    monkeypatch.setattr("kafka.net.inet.socket.getaddrinfo", hangs_once)
+    try:
+        with brokers(own_kafka.bootstrap, seconds=3) as connected:
+            with pytest.raises(SourceUnreachable):
+                within_bound(Topic(connected, name).describe)
+            assert list(within_bound(Topic(connected, name).describe).leaders) == [0]
+    finally:
+        hang.set()
+
+
 @pytest.mark.parametrize("security", [{}, {"tls": {}}], ids=["clear", "TLS"])
 def test_a_server_that_accepts_and_says_nothing(tmp_path: Path, security: dict[str, Any]) -> None:
     with answering(b"", close=False) as address:
@@ -232,6 +255,7 @@ def test_a_mistake_in_the_program_is_no_outage(own_kafka: KafkaCluster) -> None:
 
 def test_many_threads_may_ask_at_once(own_kafka: KafkaCluster, events: Topic) -> None:
     found: list[object] = []
+    before = network_threads()
     threads = [
         threading.Thread(target=lambda: found.append(events.stable_ends([0]))) for _ in range(12)
     ]
@@ -240,6 +264,7 @@ def test_many_threads_may_ask_at_once(own_kafka: KafkaCluster, events: Topic) ->
     for thread in threads:
         thread.join(SECONDS)
     assert found == [{0: 200}] * 12
+    assert len(network_threads()) == len(before) + 1
 
 
 def test_closing_ends_the_thread_and_the_next_request_connects_anew(
@@ -255,6 +280,30 @@ def test_closing_ends_the_thread_and_the_next_request_connects_anew(
         connected.close()
         connected.close()
         assert network_threads() == before
+
+
+def test_a_network_thread_that_ended_is_an_outage_and_the_next_request_has_a_new_one(
+    own_kafka: KafkaCluster, events: Topic
+) -> None:
+    described = events.describe()
+    session = events.brokers._session
+    assert session is not None
+    session.net.close()
+    with pytest.raises(SourceUnreachable):
+        within_bound(events.describe)
+    assert within_bound(events.describe) == described
+
+
+def test_whoever_gives_up_late_does_not_close_the_connection_of_those_after_it(
+    events: Topic,
+) -> None:
+    connected = events.brokers
+    late = connected._open()
+    connected._drop(late)
+    events.describe()
+    standing = connected._session
+    connected._drop(late)
+    assert connected._session is standing is not None
 
 
 def network_threads() -> set[str]:

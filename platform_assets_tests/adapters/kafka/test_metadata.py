@@ -3,14 +3,17 @@ from __future__ import annotations
 import base64
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import KafkaException, Producer
 
+from platform_assets.adapters.kafka import metadata as metadata_module
 from platform_assets.adapters.kafka.batches import BatchScan
-from platform_assets.adapters.kafka.metadata import EpochEnd, Topic
+from platform_assets.adapters.kafka.descriptions import described_topic
+from platform_assets.adapters.kafka.metadata import Description, EpochEnd, Leader, Topic
 from platform_assets.errors import SourceChanged, SourceUnreachable, StreamRecreated
 from platform_assets_tests.adapters.kafka.known_logs import (
     SECONDS,
@@ -23,7 +26,9 @@ from platform_assets_tests.adapters.kafka.known_logs import (
 from platform_assets_tests.servers.kafka_topics import new_topic
 
 if TYPE_CHECKING:
-    from platform_assets.adapters.kafka.connection import Brokers
+    from collections.abc import Callable, Iterable
+
+    from platform_assets.adapters.kafka.connection import Brokers, Session
     from platform_assets_tests.servers.kafka_cluster import KafkaCluster
     from platform_assets_tests.servers.kafka_found import Kafka
     from platform_assets_tests.servers.kafka_topics import NewTopic
@@ -191,6 +196,33 @@ def test_a_leader_that_moves_is_followed_and_ends_its_epoch_where_it_left(
                 first.leaders[0].epoch,
                 second.leaders[0].epoch,
             ]
+
+
+def test_what_a_broker_that_does_not_lead_says_is_no_answer(
+    kafka_three: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_topic(kafka_three.bootstrap, "events")
+    Writer(kafka_three.bootstrap, name, Ledger(), transactions=False).write(list(numbered(0, 10)))
+    told: list[int] = []
+
+    async def behind(session: Session, name: str, partitions: Iterable[int] = ()) -> Description:
+        found = await described_topic(session, name, partitions)
+        told.append(found.leaders[0].node % 3 + 1 if not told else found.leaders[0].node)
+        return replace(found, leaders={0: Leader(told[-1], found.leaders[0].epoch)})
+
+    monkeypatch.setattr(metadata_module, "described_topic", behind)
+    with brokers(kafka_three.bootstrap) as connected:
+        events = Topic(connected, name)
+        asked: list[tuple[Callable[[], object], object]] = [
+            (lambda: events.stable_ends([0]), {0: 10}),
+            (lambda: events.log_starts([0]), {0: 0}),
+            (lambda: events.at_time([0], datetime.fromtimestamp(0, UTC)), {0: 0}),
+            (lambda: events.epoch_ends({0: 0}), {0: EpochEnd(0, 10)}),
+        ]
+        for ask, answer in asked:
+            told.clear()
+            assert ask() == answer
+            assert told[0] != told[-1]  # the one that lags, and the one that leads
 
 
 @pytest.mark.parametrize("frozen", [1, 2, 3])
