@@ -8,8 +8,9 @@ that its faults did occur. Faults can also be ordered for the next calls of an o
 
 What happens to the request tells how much a client may conclude:
 
-- not forwarded: ``throttle``, ``expired`` (iterator), ``error_before`` (500), ``reset_before``,
-  ``stall_before``, ``empty_page`` (no records, and the same iterator again as the next one);
+- not forwarded: ``throttle``, ``expired`` (iterator, or page of a list), ``error_before`` (500),
+  ``reset_before``, ``stall_before``, ``empty_page`` (no records, and the same iterator again as the
+  next one);
 - forwarded, so that a write took effect, and the answer lost: ``error_after`` (500), ``reset_after``,
   ``stall_after``, ``cut`` (half of the answer, then a reset), ``garbled`` (200 with a page of HTML,
   as something between client and service would give);

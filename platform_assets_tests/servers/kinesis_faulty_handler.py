@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _JSON = "application/x-amz-json-1.1"
 _QUOTA = "LimitExceededException"
 _THROTTLED = {"ListShards": _QUOTA, "DescribeStreamSummary": _QUOTA}
+_EXPIRED = {"ListShards": "ExpiredNextTokenException"}
 WAIT_SECONDS = 60
 
 
@@ -49,7 +50,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
         if fault == "throttle":
             self._fail(400, _THROTTLED.get(operation, "ProvisionedThroughputExceededException"))
         elif fault == "expired":
-            self._fail(400, "ExpiredIteratorException")
+            self._fail(400, _EXPIRED.get(operation, "ExpiredIteratorException"))
         elif fault == "error_before":
             self._fail(500, "InternalFailure")
         elif fault == "empty_page":

@@ -64,6 +64,20 @@ def test_i02_a_feed_that_lags_is_not_deceived_by_windows_pinned_lately(log: Writ
             log.window()
 
 
+def test_i02_what_is_remembered_of_records_that_may_have_expired_is_not_believed(
+    log: WrittenLog,
+) -> None:
+    log.write(0, 3)
+    log.window(most=1)
+    log.server.move_clock(12 * HOUR)
+    log.write(3, 6)
+    assert log.look()[0].end == 6
+    log.server.move_clock(12 * HOUR + 60)  # the first three are gone
+
+    with pytest.raises(OffsetExpired, match="goes on with record"):
+        log.look()
+
+
 def test_i02_records_that_expired_before_they_were_landed_are_refused(log: WrittenLog) -> None:
     log.write(0, 3)
     log.server.move_clock(12 * HOUR)
@@ -155,6 +169,22 @@ def test_i02_records_that_expire_between_two_pages_are_refused(
     log.write(20, 21)
     with pytest.raises(OffsetExpired, match="behind record"):
         reader.page()
+
+
+def test_a_shard_that_was_read_to_its_end_may_expire(log: WrittenLog) -> None:
+    log.write(0, 3)
+    log.client.split_shard(
+        StreamName=log.stream, ShardToSplit=SHARD, NewStartingHashKey=str(2**127)
+    )
+    log.server.wait_until_active(log.stream)
+    while len(log.known) < 3:
+        log.window()
+    log.server.move_clock(20 * HOUR)
+    log.window()  # its children are at rest, and are seen to be so
+    log.server.move_clock(5 * HOUR)
+    forget()
+
+    assert [extent.ended for extent in log.look()] == [True, False, False]
 
 
 def test_an_iterator_that_expired_is_made_anew(log: WrittenLog) -> None:

@@ -112,6 +112,18 @@ def test_i02_an_outage_is_an_error_within_the_declared_bound(
         assert log.window() == 5
 
 
+def test_i02_a_list_of_shards_that_expires_is_begun_anew_and_not_for_ever(
+    kinesalite: KinesisServer,
+) -> None:
+    with log_behind_faults(kinesalite) as (log, proxy):
+        log.write(0, 5)
+        proxy.order("ListShards", "expired", "expired")
+        assert log.look()[0].end == 5
+        proxy.order("ListShards", "expired", "expired", "expired")
+        with pytest.raises(SourceUnreachable, match="3 lists whose pages expired"):
+            log.look()
+
+
 @pytest.mark.parametrize("fault", ["empty_page", "garbled", "expired"])
 def test_i02_answers_that_lead_nowhere_are_an_outage(kinesalite: KinesisServer, fault: str) -> None:
     with log_behind_faults(kinesalite, timeout=1) as (log, proxy):

@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_assets.adapters.kinesis import looking, pages
-from platform_assets.adapters.kinesis.aggregated import UserRecord
 from platform_assets.adapters.kinesis.client import KinesisClient
-from platform_assets.adapters.kinesis.counted import Count
-from platform_assets.adapters.kinesis.places import TRIM_HORIZON
-from platform_assets.adapters.kinesis.records import Cursor, Record
-from platform_assets.adapters.kinesis.scan import Remembered, Scan
 from platform_assets.errors import GapUnproven, OffsetTruncated, SourceChanged
-from platform_assets.ports.positions import Position, Span
+from platform_assets.ports.positions import Look, Position, Span
 from platform_assets_tests.adapters.kinesis.feed_log import (
     SHARD,
     FeedLog,
@@ -208,6 +203,23 @@ def test_bytes_are_limited_by_data_and_key(log: WrittenLog) -> None:
                 assert source.limit_bytes(span, limit) == max(*fitting, start, start + 1)
 
 
+def test_bytes_that_the_last_look_did_not_count_are_counted_for_the_limit(
+    log: WrittenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 10)
+    log.write(0, 30)
+    (span,) = log.pin()
+    costs = [len(value) + 3 for value in numbers(0, 30)]
+    forget()
+    log.source.extents(Look(max_records=5))  # that is ten of them
+    assert log.source.limit_bytes(span, sum(costs[:20])) == 20
+    forget()
+    assert log.look()[0].start == 30  # and that is what stands behind them
+    assert log.source.limit_bytes(span, sum(costs[:20])) == 20
+    rest = Span(SHARD, span.end, span.end)
+    assert log.source.limit_bytes(rest, 0) == 30
+
+
 def test_a_position_that_is_declared_is_the_first_record_read(kinesalite: KinesisServer) -> None:
     log = log_of(kinesalite)
     log.start = {SHARD: log.write(0, 9)[4]}
@@ -287,26 +299,3 @@ def change_pages(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], object
         return page
 
     monkeypatch.setattr(KinesisClient, "read", changed)
-
-
-def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
-    def scan(records: int) -> Scan:
-        arrival = datetime(2026, 1, 1, tzinfo=UTC)
-        found = [
-            Record(number, arrival, 1, 0, (UserRecord(b"k", b"d"),)) for number in range(records)
-        ]
-        count = Count(Position(0, "trim_horizon")).with_page(found)
-        return Scan(count, Cursor(TRIM_HORIZON))
-
-    remembered = Remembered(max_bytes=3 * scan(100).count.memory)
-    for key in "abcd":
-        remembered.keep(key, scan(100))
-    place = Position(0, "trim_horizon")
-
-    assert [key for key in "abcd" if remembered.find(key, place)] == ["b", "c", "d"]
-    assert remembered.find("b", Position(1, "trim_horizon")) is None
-    assert remembered.find("b", Position(1, "after:1/0")) is None
-    assert remembered.find("b", Position(500, "after:499/0")) is None  # another process was faster
-    behind = remembered.find("b", Position(7, "after:6/0"))
-    assert behind is not None
-    assert behind.count.records == 93
