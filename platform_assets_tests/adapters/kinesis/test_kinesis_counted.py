@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
 from platform_assets.adapters.kinesis.aggregated import UserRecord
+from platform_assets.adapters.kinesis.client import KinesisClient
 from platform_assets.adapters.kinesis.counted import Count
+from platform_assets.adapters.kinesis.looking import memory_key
 from platform_assets.adapters.kinesis.places import TRIM_HORIZON
 from platform_assets.adapters.kinesis.records import Cursor, Record
 from platform_assets.adapters.kinesis.scan import _SCANS_OF_A_SHARD, Remembered, Scan
-from platform_assets.ports.positions import Position
+from platform_assets.adapters.kinesis.summary import Summary
+from platform_assets.declarations import KinesisSource
+from platform_assets.ports.positions import Identity, Position
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 START = Position(0, "trim_horizon")
@@ -163,3 +168,18 @@ def test_a_shard_has_so_many_scans_and_no_more() -> None:
 
     found = [remembered.find("a", start) is not None for start in starts]
     assert found == [False] * 2 + [True] * _SCANS_OF_A_SHARD
+
+
+def test_counts_are_remembered_by_address_stream_and_shard() -> None:
+    here, there = (KinesisClient(_source(port), "orders") for port in (4567, 4568))
+    first, made_anew = (
+        Summary(Identity("account", f"orders@{year}"), timedelta(days=1)) for year in (2025, 2026)
+    )
+    whose = list(product((here, there), (first, made_anew), ("shard-0", "shard-1")))
+
+    assert len({memory_key(*one) for one in whose}) == len(whose)
+    assert memory_key(here, first, "shard-0") == memory_key(here, first, "shard-0")
+
+
+def _source(port: int) -> KinesisSource:
+    return KinesisSource(kind="kinesis", region="us-east-1", endpoint=f"http://127.0.0.1:{port}")

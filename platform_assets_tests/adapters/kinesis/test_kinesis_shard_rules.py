@@ -116,6 +116,10 @@ def test_what_stands_before_a_declared_position_is_passed_over() -> None:
 
 
 def test_what_follows_a_declared_position_waits_for_it() -> None:
+    assert begun(ALL, start={"A": "5", "E": "4"}) == {
+        "A": ("position", "from:5/0"),
+        "E": ("position", "from:4/0"),
+    }
     start = {"B": "5", "C": "6", "D": "17", "E": "4"}
     assert begun(ALL, start=start) == {
         "A": ("position", "passed over"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_assets.adapters.kinesis import pages
 from platform_assets_tests.adapters.kinesis.feed_log import (
     SHARD,
     FeedLog,
@@ -91,6 +92,22 @@ def test_a_merged_shard_waits_for_both_of_its_parents(kinesalite: KinesisServer)
 
     assert sorted(log.values(), key=int) == numbers(0, 10)
     assert log.values()[-2:] == numbers(8, 10)
+
+
+def test_i02_a_closed_shard_that_was_counted_in_part_has_not_ended(
+    kinesalite: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", 5)
+    stream = kinesalite.new_stream(1)
+    log = FeedLog(stream_at(kinesalite.endpoint, stream))
+    put(kinesalite.client(), stream, numbers(0, 9))
+    split(kinesalite, stream, SHARD)
+
+    assert log.window(max_records=1) == 5
+    assert not log.known[SHARD].ended
+    assert log.window() == 4
+    assert log.known[SHARD].ended
+    assert log.values() == numbers(0, 9)
 
 
 def test_an_empty_shard_ends_as_well(kinesalite: KinesisServer) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.adapters.kinesis import looking
+from platform_assets.adapters.kinesis import looking, pages
 from platform_assets.ports.positions import Position
 from platform_assets_tests.adapters.kinesis.feed_log import (
     SHARD,
@@ -31,7 +31,11 @@ def server(request: pytest.FixtureRequest) -> KinesisServer:
     return found
 
 
-def test_latest_is_behind_the_last_record_there_is(server: KinesisServer) -> None:
+@pytest.mark.parametrize("page", [2, 10_000])
+def test_latest_is_behind_the_last_record_there_is(
+    server: KinesisServer, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_RECORDS", page)
     stream = server.new_stream(1)
     *_, last = put(server.client(), stream, numbers(0, 5))
     log = FeedLog(stream_at(server.endpoint, stream), start="latest")
