@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_assets.adapters.kafka import connection as connection_module
 from platform_assets.adapters.kafka.batches import BatchScan
 from platform_assets.adapters.kafka.connection import Brokers, Session
 from platform_assets.adapters.kafka.errors import Where
@@ -253,7 +255,16 @@ def test_a_mistake_in_the_program_is_no_outage(own_kafka: KafkaCluster) -> None:
         connected.run(Where(connected.source), wrong)
 
 
-def test_many_threads_may_ask_at_once(own_kafka: KafkaCluster, events: Topic) -> None:
+def test_many_threads_may_ask_at_once_on_one_connection(
+    own_kafka: KafkaCluster, events: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = connection_module.kafka_python_settings
+
+    def slowly(source: KafkaSource, home: Path) -> dict[str, Any]:
+        time.sleep(0.2)  # the others come meanwhile
+        return read(source, home)
+
+    monkeypatch.setattr(connection_module, "kafka_python_settings", slowly)
     found: list[object] = []
     before = network_threads()
     threads = [
