@@ -153,7 +153,9 @@ def test_a_place_is_read_as_it_was_written(name: str) -> None:
     assert str(places.parse(name)) == name
 
 
-@pytest.mark.parametrize("name", ["", "latest", "from:x/0", "after:1", "from:1/-1", "at:noon"])
+@pytest.mark.parametrize(
+    "name", ["", "latest", "from:x/0", "after:1", "from:1/-1", "from:1/0/0", "xfrom:1/0", "at:noon"]
+)
 def test_what_names_no_place_is_not_read(name: str) -> None:
     with pytest.raises((RuntimeError, ValueError)):
         places.parse(name)

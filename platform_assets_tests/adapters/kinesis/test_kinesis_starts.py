@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from platform_assets.adapters.kinesis import looking, pages
+from platform_assets.adapters.kinesis.client import KinesisClient
 from platform_assets.ports.positions import Position
 from platform_assets_tests.adapters.kinesis.feed_log import (
     SHARD,
@@ -79,6 +80,22 @@ def test_latest_passes_over_what_is_older_than_it_looks_back(
     time.sleep(1.1)
     log.window()
     assert log.values() == numbers(5, 7)
+
+
+def test_a_list_of_shards_is_read_to_its_last_page(
+    server: KinesisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = KinesisClient.ask
+
+    def ask_for_two(self: KinesisClient, action: str, **parameters: object) -> dict[str, Any]:
+        first = action == "ListShards" and "NextToken" not in parameters
+        few = {"MaxResults": 2} if first else {}
+        return ask(self, action, **parameters, **few)
+
+    monkeypatch.setattr(KinesisClient, "ask", ask_for_two)
+    log = FeedLog(stream_at(server.endpoint, server.new_stream(5)))
+
+    assert len(log.look()) == 5
 
 
 def test_a_moment_is_kept_to_the_millisecond(server: KinesisServer) -> None:
