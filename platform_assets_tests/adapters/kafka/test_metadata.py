@@ -151,6 +151,8 @@ def test_partitions_without_a_leader_are_an_outage_that_names_them(
                 events.stable_ends(leaders)
             with pytest.raises(SourceUnreachable, match=f"{names}: no broker leads"):
                 wait_for_no_leader(events)
+            with pytest.raises(SourceUnreachable, match=f"{names}: no broker leads"):
+                events.stable_ends(leaders)
             others = [number for number in leaders if number not in of_two]
             assert list(events.stable_ends(others)) == others
         assert list(events.stable_ends(leaders)) == list(leaders)
