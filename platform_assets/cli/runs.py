@@ -43,7 +43,9 @@ def pin(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False
     platform = call.open()
     run = pin_window(platform, feed)
     if run is None:
-        call.answer({"run_id": None}, lambda console: console.print(f"{feed} is caught up."))
+        call.answer(
+            {"run_id": None}, lambda console: console.print(f"{feed} has nothing new to pin.")
+        )
         return
     anchors = platform.anchors(run)
 
@@ -73,6 +75,7 @@ def run(
     call = session(home, as_json=json)
     platform = call.open()
     summaries: list[dict[str, Any]] = []
+    caught_up = False
     with _explaining(call, platform, feed, summaries), call.progress() as progress:
         while (following := next_run(platform, feed)) is not None:
             finish(platform, following, progress)
@@ -81,7 +84,10 @@ def run(
                 announce(platform, feed)
             if not until_caught_up:
                 break
-    call.answer(closed_runs(summaries), lambda console: show_closed(console, feed, summaries))
+        else:
+            caught_up = True
+    answer = closed_runs(summaries, caught_up=caught_up)
+    call.answer(answer, lambda console: show_closed(console, feed, summaries))
 
 
 def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -104,13 +110,13 @@ def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False
     call.answer({**closure, **summary}, text)
 
 
-def closed_runs(summaries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return closed runs and their totals, as JSON prints them."""
+def closed_runs(summaries: list[dict[str, Any]], *, caught_up: bool) -> dict[str, Any]:
+    """Return closed runs and their totals, as JSON prints them, and whether nothing new was left."""
     totals = ("delivered", "admitted", "duplicate", "quarantined")
     return {
         "runs": summaries,
         "totals": {name: sum(run[name] for run in summaries) for name in totals},
-        "caught_up": not summaries,
+        "caught_up": caught_up,
     }
 
 

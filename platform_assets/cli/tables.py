@@ -122,6 +122,8 @@ def certificate(record: dict[str, Any]) -> Table:
             Text(_shortened(check["observed"])),
             Text(_shortened(check["expected"])),
         )
+        if check["outcome"] == "ERROR" and check["detail"]:
+            grid.add_row("", "", Text(check["detail"]), "")
     return grid
 
 

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
+from platform_assets.flow.checks import Outcome
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
@@ -23,7 +24,7 @@ from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from platform_assets.declarations import FeedDeclaration
@@ -183,10 +184,13 @@ def _certified(
 
 
 def _note_failures(failures: dict[str, str], certificate: dict[str, Any]) -> None:
-    failed = [
-        f"{check['name']} observed {check['observed']}, expected {check['expected']}"
-        for check in certificate["checks"]
-        if check["outcome"] != "PASS"
-    ]
+    failed = [_told(check) for check in certificate["checks"] if check["outcome"] != "PASS"]
     if certificate["verdict"] != "PASS":
         failures[certificate["product"]] = ", ".join(failed) or "no check was observed"
+
+
+def _told(check: Mapping[str, str]) -> str:
+    """Return what a check saw; of one that saw nothing, what stopped it."""
+    if check["outcome"] == Outcome.ERROR:
+        return f"{check['name']}: {check['observed']}: {check['detail']}"
+    return f"{check['name']} observed {check['observed']}, expected {check['expected']}"

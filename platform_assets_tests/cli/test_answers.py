@@ -132,6 +132,31 @@ def test_a_failed_check_is_shown_with_what_to_do_next(failing: Path) -> None:
     assert too_wide(shown.err) == []
 
 
+def test_one_window_that_is_closed_does_not_say_that_nothing_is_left(tmp_path: Path) -> None:
+    home = make_shop(tmp_path / "home", orders=20)
+    assert call("run", "shop", "--home", home, "--json").document["caught_up"] is False
+    assert call("run", "shop", "--home", home, "--json").document["caught_up"] is True
+
+
+def test_a_check_that_could_not_observe_anything_is_told_with_what_stopped_it(shop: Path) -> None:
+    def fail_the_orders(attributes: dict[str, Any]) -> None:
+        attributes["products"]["orders"]["checks"][5]["max"] = 1
+
+    mend(shop)
+    call("run", "shop", "--until-caught-up", "--home", shop)
+    redeclare(shop, fail_the_orders)
+    append(shop, "orders", 0, [order(950)])
+    append(shop, "changes", 0, [refunded(950)])
+    shown = call("run", "shop", "--home", shop)
+    assert shown.code == 1
+    told = " ".join(shown.err.split())
+    reason = "CertificateFailed: orders of shop-00000003"
+    assert f"referential_order_id: the check crashed: {reason}" in told
+    shown = call("show", "shop-00000003", "--home", shop)
+    assert (shown.code, too_wide(shown.out)) == (0, [])
+    assert "CertificateFailed" in shown.out
+
+
 def test_certify_tells_a_failed_verdict_and_exits_as_refused(failing: Path) -> None:
     told = call("certify", "refunds", "--run", OPEN, "--home", failing, "--json")
     assert told.code == 1
@@ -141,7 +166,7 @@ def test_certify_tells_a_failed_verdict_and_exits_as_refused(failing: Path) -> N
 def test_after_mending_the_run_goes_on_and_is_closed(shop: Path) -> None:
     mend(shop)
     done = call("run", "shop", "--until-caught-up", "--home", shop, "--json").document
-    assert [run["run_id"] for run in done["runs"]] == [OPEN]
+    assert ([run["run_id"] for run in done["runs"]], done["caught_up"]) == ([OPEN], True)
     assert done["totals"] == {"delivered": 3, "admitted": 3, "duplicate": 0, "quarantined": 0}
     again = answered("run", "shop", "--home", shop).document
     assert (again["runs"], again["caught_up"]) == ([], True)
