@@ -93,6 +93,7 @@ def produce(
 
     call = session(home, as_json=json)
     platform = call.open()
+    platform.feed(feed)  # a name that is none is told before anything is generated
     _one_supply(file=file, log=log, generator=generator)
     _goes_with("--plant", plant, "--generator", generator)
     _goes_with("--partition", partition, "--file", file)
@@ -108,8 +109,7 @@ def produce(
                 platform, feed, stream, file or Path(), key=key, partition=partition
             )
         if create:
-            counts = {name: partitions or len(s.partitions) or 1 for name, s in supplies.items()}
-            create_streams(platform, feed, counts)
+            create_streams(platform, feed, _counts(supplies, partitions))
         told = opened.enter_context(_progress(supplies))
         done = produce_records(platform, feed, supplies, rate=_per_second(rate), told=told)
     if target is not None:
@@ -134,6 +134,20 @@ def _one_supply(**given: object) -> None:
             found=" and ".join(f"--{name}" for name in named) or "none of them",
             remedy="Give exactly one: platform-assets produce --help",
         )
+
+
+def _counts(supplies: Mapping[str, Supply], partitions: int | None) -> dict[str, int]:
+    """Return how many partitions each new stream gets: as many as are told, but enough for a log."""
+    counts = {name: len(supply.partitions) or 1 for name, supply in supplies.items()}
+    most = max(counts.values(), default=1)
+    if partitions is not None and partitions < most:
+        raise Usage(
+            f"platform-assets produce --partitions {partitions}",
+            expected=f"{most} at least, because what is sent stands in so many",
+            found=str(partitions),
+            remedy="Leave --partitions out, or send a --file, whose records go where their keys say.",
+        )
+    return {name: partitions or count for name, count in counts.items()}
 
 
 def _goes_with(option: str, value: object, other: str, given: object) -> None:

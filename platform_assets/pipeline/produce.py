@@ -170,7 +170,7 @@ def _send(
 ) -> StreamLedger:
     with closing(platform.sink(declaration, stream)) as sink:
         try:
-            taken.renamed = _renamed(taken.named, sink, stream)
+            taken.renamed = _renamed(taken.named, _partitions(sink), stream)
             report = sink.send(taken)
         except PlatformError as error:  # nothing was sent
             report, taken.error = SendReport(), error
@@ -194,16 +194,30 @@ def _send(
     )
 
 
-def _renamed(named: tuple[str, ...], sink: StreamSink, stream: str) -> dict[str, str]:
+def _partitions(sink: StreamSink) -> list[str]:
+    """Return the partitions that a stream has.
+
+    Raises:
+        SourceChanged: there is no such stream.
+        SourceUnreachable: it did not answer.
+    """
+    try:
+        return sink.partitions()
+    except SourceChanged as error:
+        raise SourceChanged(
+            error.thing,
+            expected=error.expected,
+            found=error.findings or error.found,
+            remedy=f"Where it shall be made, add --create. {error.remedy}",
+        ) from error
+
+
+def _renamed(named: tuple[str, ...], there: list[str], stream: str) -> dict[str, str]:
     """Return what the stream calls the partitions that are named by number.
 
     Raises:
         SourceChanged: it does not have that many.
-        SourceUnreachable: it did not answer.
     """
-    if not named:
-        return {}
-    there = sink.partitions()
     known = {name: name for name in there} | {str(n): name for n, name in enumerate(there)}
     missing = [name for name in named if name not in known]
     if missing:

@@ -17,6 +17,7 @@ from platform_assets.examples.payments.plant import Plant
 from platform_assets.pipeline.sent_values import digest_of_values
 from platform_assets.ports.sinks import Outgoing
 from platform_assets_tests.cli.calls import call, too_wide
+from platform_assets_tests.servers.processes import free_ports
 from platform_assets_tests.shop import make_shop, redeclare
 
 if TYPE_CHECKING:
@@ -124,6 +125,19 @@ def test_a_stream_that_is_not_there_is_not_made_unless_it_is_asked_for(home: Pat
     assert len([p for p in (home / "live" / "orders").iterdir() if p.name.isdigit()]) == 3
 
 
+def test_a_cluster_that_does_not_answer_is_an_outage_where_a_topic_shall_be_made(
+    home: Path,
+) -> None:
+    (port,) = free_ports(1)
+    source = {"kind": "kafka", "bootstrap": [f"127.0.0.1:{port}"], "timeout_seconds": 2}
+    redeclare(home, lambda attributes: attributes.update(source=source))
+    file = ("--file", home / "events.ndjson")
+    told = call("produce", "shop", "orders", *file, "--create", "--home", home, "--json")
+    assert (told.code, told.document["error"]) == (3, "SourceUnreachable")
+    assert f"kafka at 127.0.0.1:{port}" in told.document["thing"]
+    assert "refused" in told.document["found"]
+
+
 def mistakes(home: Path) -> Iterator[tuple[tuple[Any, ...], str, str]]:
     file = ("--file", home / "events.ndjson")
     yield ("shop", "orders"), "Usage", "none of them"
@@ -131,6 +145,9 @@ def mistakes(home: Path) -> Iterator[tuple[tuple[Any, ...], str, str]]:
     yield ("shop", *file), "Usage", "orders, changes"
     yield ("shop", "order", *file), "UnknownThing", "orders, changes"
     yield ("shopp", "orders", *file), "UnknownThing", "shop"
+    yield ("shopp", "--generator", "payments", "--records", 10), "UnknownThing", "shop"
+    few = ("--create", "--partitions", 1)
+    yield ("shop", "--log", home / "live", *few), "Usage", "2 at least"
     yield ("shop", "orders", "--file", home / "nowhere"), "ConfigurationError", "no such file"
     yield ("shop", "--log", home / "nowhere"), "ConfigurationError", "no such folder"
     yield ("shop", "--log", home / "defs"), "ConfigurationError", "orders, changes"

@@ -367,3 +367,23 @@ def test_the_form_of_the_digest_does_not_change() -> None:
     assert digest_of_values([b"a", None, b"b", b"a"]) == (
         "sha256:737d485c3f0daf28a824efbd6c4958b14a388184a15aa219a85ae267f709e1cb"
     )
+
+
+class Missing(Forgetful):
+    """A stream that is not there."""
+
+    def partitions(self) -> list[str]:
+        raise SourceChanged("t", expected="a topic", found="none", remedy="Correct the name.")
+
+
+def test_where_a_stream_is_not_there_it_is_said_what_would_make_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Platform, "sink", lambda *_: Missing())
+    (home / "e.ndjson").write_bytes(b"x\n")
+    failure = produce(
+        Platform.open(home), "shop", {"orders": file_supply(home / "e.ndjson")}
+    ).failure()
+    assert isinstance(failure, SourceChanged)
+    assert "--create" in failure.remedy
+    assert "Correct the name." in failure.remedy

@@ -75,14 +75,24 @@ class KafkaSink:
             SourceUnreachable, SourceDenied: it could not be created.
         """
         seconds = float(self._source.timeout_seconds)
-        admin = AdminClient(librdkafka_settings(self._source, self._home))
+        troubles: list[KafkaError] = []
+        settings = {
+            **librdkafka_settings(self._source, self._home),
+            "error_cb": troubles.append,  # a time-out alone does not say what of
+        }
+        admin = AdminClient(settings)
         wanted = NewTopic(self._topic.name, partitions, replication_factor=-1)
         for done in admin.create_topics([wanted], request_timeout=seconds).values():
             try:
-                done.result(seconds)
+                done.result(seconds + _GRACE_SECONDS)  # librdkafka bounds the request itself
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise producer_error(self._where, error.args[0]) from error
+                admin.poll(0)
+                told: KafkaError = error.args[0]
+                if told.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                    continue
+                if told.code() == KafkaError._TIMED_OUT and troubles:  # noqa: SLF001 - the library's name
+                    told = _first_said(troubles)
+                raise producer_error(self._where, told) from error
 
     def send(self, records: Iterable[Outgoing]) -> SendReport:
         """Send records, in order within each key, and wait until the fate of each is known.
@@ -119,6 +129,12 @@ class KafkaSink:
                 producer.purge()  # what is left, if there is any, comes back as failed
                 producer.flush(_GRACE_SECONDS)
         return sending.report()
+
+
+def _first_said(troubles: list[KafkaError]) -> KafkaError:
+    """Return what was said first, other than that all brokers are down: that only follows from it."""
+    down = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - the library's name for a client-side code
+    return next((trouble for trouble in troubles if trouble.code() != down), troubles[0])
 
 
 def _settings(timeout_seconds: int) -> dict[str, Any]:
