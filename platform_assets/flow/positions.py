@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: What is left where a stream cannot be restored.
 NEW_FEED = "A feed goes on from where it stood; to start anew, declare a feed of another name."
+#: What is left where no window has read the partition yet.
+CORRECT_START = "Or correct `start` in the declaration: no window has read this partition yet."
 
 
 def known_of(predecessor: Mapping[str, Any] | None, stream: str) -> dict[str, Known]:
@@ -106,7 +108,7 @@ def _waiting(
         check_same(thing, identity_of(before), extent.identity)
         entry = Entry(position=span_of(before).end, origin=FROM_PREDECESSOR)
     start = entry.position.offset
-    _check_within(thing, start, extent)
+    _check_within(thing, start, extent, NEW_FEED if before else CORRECT_START)
     return Range(
         stream=stream.stream,
         partition=extent.partition,
@@ -177,20 +179,20 @@ def check_same(thing: str, pinned: Identity, now: Identity) -> None:
         )
 
 
-def _check_within(thing: str, start: int, extent: Extent) -> None:
+def _check_within(thing: str, start: int, extent: Extent, otherwise: str) -> None:
     if extent.end < start:
         raise OffsetTruncated(
             thing,
             expected=f"a source that reaches offset {start}",
             found=f"one that ends at {extent.end}",
-            remedy=f"Restore the records that were lost. {NEW_FEED}",
+            remedy=f"Restore the records that were lost. {otherwise}",
         )
     if start < extent.start:
         raise OffsetExpired(
             thing,
             expected=f"a source that still holds offset {start}",
             found=f"one that begins at {extent.start}",
-            remedy=f"Restore the expired records, and lengthen retention. {NEW_FEED}",
+            remedy=f"Restore the expired records, and lengthen retention. {otherwise}",
         )
 
 

@@ -82,7 +82,7 @@ def test_i01_a_new_partition_without_an_explicit_position_is_a_mistake() -> None
 def test_i01_an_explicit_position_outside_the_source_is_refused(
     position: int, refusal: type[Exception]
 ) -> None:
-    with pytest.raises(refusal):
+    with pytest.raises(refusal, match="correct `start`"):
         look(Extent("0", 40, 90), start={"0": position})
 
 
