@@ -23,6 +23,7 @@ from platform_assets.errors import (
     RunOpen,
     SourceDenied,
     SourceUnreachable,
+    UnknownThing,
 )
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.reading import open_product
@@ -98,6 +99,7 @@ def wait_ready(
         NotAnnounced: nothing that is true was announced in time; the error lists what was passed over.
         SourceUnreachable: the control topic could not be read until the time was over.
         DeclarationInvalid: the feed declares no `announce`.
+        UnknownThing: the feed declares no such product.
     """
     platform = home if isinstance(home, Platform) else Platform.open(home)
     target = platform.feed(feed).announce
@@ -108,6 +110,8 @@ def wait_ready(
             found="none, so that nothing is announced",
             remedy=f"Add it in {platform.home / platform.settings.defs}/{feed}/defs.yaml.",
         )
+    if product is not None:
+        _require_declared(platform, feed, product)
     wanted = _Wanted(feed, product, run)
     place = cursor if cursor is not None else ReadyCursor()
     deadline = platform.clock.monotonic() + timeout
@@ -122,6 +126,18 @@ def wait_ready(
             if left <= 0:
                 raise outage or _not_announced(wanted, target.topic, timeout, passed_over)
             platform.clock.sleep(min(left, _POLL_SECONDS))
+
+
+def _require_declared(platform: Platform, feed: str, product: str) -> None:
+    """Require that the gate can open such a product: nobody shall wait for a misspelled one."""
+    outputs = platform.feed(feed).outputs()
+    if product not in outputs:
+        raise UnknownThing(
+            f"product {product} of feed {feed}",
+            expected=f"one of {', '.join(outputs)}",
+            found=repr(product),
+            remedy="Use the name of a product or a consumer as declared: platform-assets feeds",
+        )
 
 
 def _read(source: StreamSource, place: ReadyCursor, platform: Platform) -> SourceUnreachable | None:

@@ -19,6 +19,7 @@ from platform_assets.errors import (
     PlatformError,
     SourceChanged,
     SourceUnreachable,
+    UnknownThing,
 )
 from platform_assets.flow.announcements import product_ready, run_closed
 from platform_assets.identifiers import RunId
@@ -114,6 +115,12 @@ def test_only_the_run_that_was_asked_for_is_returned(announced_shop: Path) -> No
     found = wait_ready(announced_shop, "shop", "orders", second, timeout=0)
     assert isinstance(found, CertifiedProduct)
     assert found.run == second
+
+
+def test_a_product_that_is_not_declared_is_not_waited_for(announced_shop: Path) -> None:
+    for run in (None, RUN, RunId("shop", 2)):
+        with pytest.raises(UnknownThing, match="orders, cancellations, refunds, turnover"):
+            wait_ready(announced_shop, "shop", "order", run, timeout=SECONDS)
 
 
 def test_a_cursor_gives_each_fact_once_in_order_and_may_be_kept(announced_shop: Path) -> None:
