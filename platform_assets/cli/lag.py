@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import typer
     from rich.console import Console
 
-_BAR = 24
+_BAR = 16  # beside the name of a shard it fits a terminal of 80 columns
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
