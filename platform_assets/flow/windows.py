@@ -128,8 +128,9 @@ def _share_bytes(window: Sequence[Range], max_bytes: int, limit_bytes: LimitByte
         if not whole:
             ends = [stops.get(index, end) for index, end in enumerate(ends)]
             break
-        remaining -= sum(_size_bound(window[index], share, limit_bytes) for index in whole)
         left = [index for index in left if index not in whole]
+        if left:  # for whom it matters what the others do not need
+            remaining -= sum(_size_bound(window[index], share, limit_bytes) for index in whole)
     return [part.until(end) for part, end in zip(window, ends, strict=True)]
 
 
