@@ -120,6 +120,11 @@ def test_what_follows_a_declared_position_waits_for_it() -> None:
         "A": ("position", "from:5/0"),
         "E": ("position", "from:4/0"),
     }
+    # B and C lie between two positions: they are read, and D waits for them.
+    assert begun(ALL, start={"A": "5", "D": "17", "E": "4"}) == {
+        "A": ("position", "from:5/0"),
+        "E": ("position", "from:4/0"),
+    }
     start = {"B": "5", "C": "6", "D": "17", "E": "4"}
     assert begun(ALL, start=start) == {
         "A": ("position", "passed over"),
