@@ -1,7 +1,7 @@
 """Histories of faults, drawn from a seed: what happens to which broker, when, and for how long.
 
-Times are fractions of an undisturbed landing, so that a history meets the landing on a slow machine and
-on a fast one. What a seed draws does not depend on the machine.
+Times are fractions of what a landing, or a look, takes undisturbed, so that a history meets it on
+a slow machine and on a fast one. What a seed draws does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Fault:
     """One thing that happens.
 
     Attributes:
-        at: when it begins, as a fraction of an undisturbed landing.
+        at: when it begins, as a fraction of what is met, undisturbed.
         act: what it is.
         broker: whom it meets; to a leader's move, who leads from then on.
         lasting: how long it lasts, in the unit of ``at``; 0 where it lasts no time.
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All faults of one landing."""
+    """All faults that one landing, or one look, is to meet."""
 
     seed: int
     kind: str
@@ -49,7 +49,7 @@ class History:
 def draw(kind: str, seed: int) -> History:
     """Return the history of a kind that a seed tells."""
     chance = random.Random(f"{kind} {seed}")  # noqa: S311 - a history, not a secret
-    if kind == "outage":  # nobody is reached until the landing has given up, or has ended before
+    if kind == "outage":  # nobody is reached until it was given up, or has ended before
         at = 0.0 if seed % 2 == 0 else chance.uniform(0.3, 0.9)
         act = chance.choice(("stall", "refuse"))
         faults = _everywhere(Fault(at, act, 0, lasting=1e9))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 
+from platform_assets_tests.adapters.kafka.known_logs import admin_of, wait_until_stable
 from platform_assets_tests.servers.kafka_topics import new_topic
 from platform_assets_tests.shop import SCHEMAS, order
 
@@ -70,10 +71,17 @@ def write_orders(bootstrap: Sequence[str], *, copies: int) -> tuple[str, int]:
     """Create the topic and fill it; return its name and how many records were committed."""
     topic = new_topic(bootstrap, "orders", partitions=PARTITIONS, copies=copies)
     ways = [("none", ""), ("lz4", "commit"), ("zstd", "abort"), ("gzip", "open")]
-    return topic, sum(
+    committed = sum(
         _write(bootstrap, topic, partition, codec, way)
         for partition, (codec, way) in enumerate(ways)
     )
+    ended = {"": 0, "commit": _BATCHES, "abort": _BATCHES, "open": _BATCHES - 1}
+    stable = {
+        partition: ended[way] * (RECORDS // _BATCHES + 1)  # each with its marker
+        for partition, (_, way) in enumerate(ways)
+    }
+    wait_until_stable(admin_of(bootstrap), topic, stable)
+    return topic, committed
 
 
 def _write(bootstrap: Sequence[str], topic: str, partition: int, codec: str, way: str) -> int:

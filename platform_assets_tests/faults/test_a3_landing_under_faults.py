@@ -62,7 +62,7 @@ def _landed(history: History, undisturbed: Undisturbed, home: Path) -> Told[dict
         history,
         undisturbed.cluster,
         undisturbed.topic,
-        undisturbed.seconds,
+        undisturbed.land_seconds,
         lambda: land(Platform.open(home), run, "orders"),
         lambda: not (home / "store" / layout.landing_receipt_path(run, "orders")).exists(),
     )

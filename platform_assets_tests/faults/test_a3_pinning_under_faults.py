@@ -44,7 +44,7 @@ def _pinned(history: History, undisturbed: Undisturbed, home: Path) -> Told[RunI
         history,
         undisturbed.cluster,
         undisturbed.topic,
-        undisturbed.seconds,
+        undisturbed.pin_seconds,
         lambda: pin(Platform.open(home), "shop"),
         lambda: not (home / "store" / "feeds").exists(),
     )
