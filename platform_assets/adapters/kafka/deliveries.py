@@ -111,10 +111,18 @@ class Deliveries:
                 producer.poll(_POLL_SECONDS)
             except KafkaException as error:
                 self._under_way.discard(number)
-                self._not_written(number, error.args[0])
+                self._not_written(number, self._cause(producer, error.args[0]))
                 return
             else:
                 return
+
+    def _cause(self, producer: Producer, error: KafkaError) -> KafkaError:
+        """Return what ended a producer; a later record is only told that something did."""
+        if error.code() != KafkaError._FATAL:  # noqa: SLF001 - the library's name for the code
+            return error
+        with self.ended_by_what_is_fatal():
+            producer.poll(_POLL_SECONDS)
+        return self._fatal or error
 
     def _told(self, number: int, error: KafkaError | None, message: Message) -> None:
         if error is None:  # 1

@@ -293,6 +293,43 @@ def test_connections_that_are_cut_again_and_again_double_nothing(own_kafka: Kafk
         assert [message.value() for message in messages] == expected
 
 
+def stranger_on(cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
+    """Declare a source with the password of the user ``stranger``."""
+    assert cluster.security is not None
+    monkeypatch.setenv("SINK_USER", "stranger")
+    monkeypatch.setenv("SINK_PASSWORD", cluster.security.passwords["stranger"])
+    return KafkaSource.model_validate(
+        {
+            "kind": "kafka",
+            "bootstrap": cluster.addresses("SASL_PLAINTEXT"),
+            "timeout_seconds": 20,
+            "sasl": {
+                "mechanism": "SCRAM-SHA-256",
+                "username": {"env": "SINK_USER"},
+                "password": {"env": "SINK_PASSWORD"},
+            },
+        }
+    )
+
+
+def test_a_record_that_comes_after_the_refusal_is_told_why_and_not_only_that_it_is_fatal(
+    kafka_secured: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_topic(kafka_secured.bootstrap, "forbidden")
+    allow(kafka_secured.bootstrap, "stranger", name, AclOperation.DESCRIBE)
+
+    def late() -> Iterator[Outgoing]:
+        time.sleep(3)  # by then the producer was refused its id, and nobody has asked it
+        yield Outgoing(b"x")
+
+    declared = stranger_on(kafka_secured, monkeypatch)
+    with (
+        closing(KafkaSink(declared, name, home=Path())) as sink,
+        pytest.raises(SourceDenied, match="AUTHORIZATION_FAILED"),
+    ):
+        sink.send(late())
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["nowhere", "elsewhere"])
 @pytest.mark.parametrize("rights", [[], [AclOperation.DESCRIBE]], ids=["nothing", "describe"])
 def test_a_client_that_may_not_write_is_told_so(
@@ -307,21 +344,8 @@ def test_a_client_that_may_not_write_is_told_so(
         allow(kafka_secured.bootstrap, "stranger", other, AclOperation.WRITE)
     if rights:
         allow(kafka_secured.bootstrap, "stranger", name, *rights)
+    declared = stranger_on(kafka_secured, monkeypatch)
     assert kafka_secured.security is not None
-    monkeypatch.setenv("SINK_USER", "stranger")
-    monkeypatch.setenv("SINK_PASSWORD", kafka_secured.security.passwords["stranger"])
-    declared = KafkaSource.model_validate(
-        {
-            "kind": "kafka",
-            "bootstrap": kafka_secured.addresses("SASL_PLAINTEXT"),
-            "timeout_seconds": 20,
-            "sasl": {
-                "mechanism": "SCRAM-SHA-256",
-                "username": {"env": "SINK_USER"},
-                "password": {"env": "SINK_PASSWORD"},
-            },
-        }
-    )
     with (
         closing(KafkaSink(declared, name, home=Path())) as sink,
         pytest.raises(SourceDenied) as told,
