@@ -13,6 +13,7 @@ usual has it grow. At most `WAITING` files wait to be stored.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 #: Keys and values of a part, in bytes, before compression. Headers are not counted.
 PART_BYTES = 32 * 1024**2
 PART_ROWS = 262_144
-WRITERS = 2
+#: One core is left to the reading.
+WRITERS = max(1, min(2, (os.cpu_count() or 1) - 1))
 WAITING = 8
 
 #: What the record that ends a part may have, before its memory has to grow.

@@ -191,10 +191,9 @@ def test_after_a_part_that_was_not_stored_none_is(
             raise OSError("no room")
         return {}
 
-    with LandingParts(tmp_path, store) as parts:
+    with LandingParts(tmp_path, store) as parts, pytest.raises(OSError, match="no room"):
         parts.add(batch([b"a"] * 6))
-        with pytest.raises(OSError, match="no room"):
-            parts.finish()
+        parts.finish()
 
     assert asked == [f"part-0000{n}.parquet" for n in range(3)]
 
