@@ -8,7 +8,8 @@ What null, NaN and emptiness mean:
 
 - not_null, null_fraction: null counts, NaN does not. No rows: PASS, there is no null among none.
 - range, allowed_values: null does not count; NaN is outside any range. No values: PASS.
-- freshness: null does not count. No values: FAIL, since there is nothing that could be fresh.
+- freshness: null does not count. No values: FAIL, since there is nothing that could be fresh; only no
+  rows PASS, where the check says that they may be none.
 
 A range on a float column compares with the double that the limit is read as, just as the data was; on
 integers and decimals the comparison is exact.
@@ -129,14 +130,15 @@ def freshness(check: FreshnessCheck, schema: pl.Schema, reference: dt.datetime) 
         raise TypeError(f"{check.column} is {kind}, not a timestamp")
     limit = dt.timedelta(seconds=check.max_age_seconds)
     expected = f"at most {counted(check.max_age_seconds, 'second')} before {rfc3339(reference)}"
+    if check.allow_empty:
+        expected += ", or no row"
 
     def conclude(seen: Mapping[str, Any]) -> CheckObservation:
         newest: dt.datetime | None = seen["newest"]
         if newest is None:
             observed = f"no value of {check.column} in {counted(seen['rows'], 'row')}"
-            return CheckObservation(
-                observed, expected, passed=False, figures={"rows": seen["rows"]}
-            )
+            passed = check.allow_empty is True and seen["rows"] == 0
+            return CheckObservation(observed, expected, passed, figures={"rows": seen["rows"]})
         age = reference - newest
         seconds = abs(age) // dt.timedelta(seconds=1)
         relation = "before" if age >= dt.timedelta(0) else "after"

@@ -90,11 +90,15 @@ class AllowedValuesCheck(_Check):
 
 
 class FreshnessCheck(_Check):
-    """The newest value of a timestamp column is at most so many seconds older than the pin."""
+    """The newest value of a timestamp column is at most so many seconds older than the pin.
+
+    ``allow_empty`` says that a product without rows is right: a window in which nothing of it came.
+    """
 
     check: Literal["freshness"]
     column: str
     max_age_seconds: Annotated[int, Field(gt=0, strict=True)]
+    allow_empty: bool | None = None  # undeclared, it is no part of the policy that is certified
 
 
 class NullFractionCheck(_Check):

@@ -202,6 +202,20 @@ FRESH: list[Case] = [
     ("freshness", [], {"column": "at", "max_age_seconds": 90}, "FAIL", "no value of at in 0 rows"),
     (
         "freshness",
+        [],
+        {"column": "at", "max_age_seconds": 90, "allow_empty": True},
+        "PASS",
+        "no value of at in 0 rows",
+    ),
+    (
+        "freshness",
+        with_values("at", None),
+        {"column": "at", "max_age_seconds": 90, "allow_empty": True},
+        "FAIL",
+        "no value of at in 1 row",
+    ),
+    (
+        "freshness",
         with_values("at", None),
         {"column": "at", "max_age_seconds": 90},
         "FAIL",
