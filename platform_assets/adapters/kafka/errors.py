@@ -167,8 +167,8 @@ def denied(where: Where, found: str) -> SourceDenied:
         str(where),
         expected=f"access for {principal(where.source)}",
         found=found,
-        remedy="Correct the credentials, or grant what a reader needs: READ, DESCRIBE and"
-        " DESCRIBE_CONFIGS on the topic.",
+        remedy="Correct the credentials, see whether the port in `bootstrap` is one for `sasl` as it is"
+        " declared, or grant what a reader needs: READ, DESCRIBE and DESCRIBE_CONFIGS on the topic.",
     )
 
 
@@ -178,8 +178,9 @@ def tls_refused(where: Where, found: str) -> SourceDenied:
         str(where),
         expected="a TLS connection in which both sides accept each other's certificate",
         found=found,
-        remedy="See `tls` of the source: `ca_file` has to hold the authority that signed the brokers'"
-        " certificates, and they have to be for the host names in `bootstrap`.",
+        remedy="See whether the port in `bootstrap` is one for TLS, and `tls` of the source: `ca_file`"
+        " has to hold the authority that signed the brokers' certificates, and they have to be for the"
+        " host names in `bootstrap`.",
     )
 
 

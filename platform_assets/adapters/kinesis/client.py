@@ -120,8 +120,8 @@ class KinesisClient:
                     raise told(error, thing, action) from error
                 pause = _pause(_FIRST_PAUSE_SECONDS[answer], tries)
                 if time.monotonic() + pause >= deadline:
-                    tried = f"{action}, {tries} times in {self.source.timeout_seconds} s"
-                    raise told(error, thing, tried) from error
+                    tried = f", {tries} times in {self.source.timeout_seconds} s"
+                    raise told(error, thing, action, tried) from error
             time.sleep(pause)
 
     def read(self, shard: str, iterator: str, limit: int) -> dict[str, Any]:

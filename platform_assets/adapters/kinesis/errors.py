@@ -189,14 +189,14 @@ _NO_ANSWER = _Words(
 )
 
 
-def told(error: Exception, thing: str, action: str) -> PlatformError:
-    """Return the platform's error for one that no repetition mends."""
+def told(error: Exception, thing: str, action: str, tried: str = "") -> PlatformError:
+    """Return the platform's error for one that no repetition mends, or that so many did not."""
     words = _WORDS.get(answer_of(error), _NO_ANSWER)
     if isinstance(error, ProfileNotFound):
         words = _NO_PROFILE
     return words.error(
         thing,
         expected=words.expected.format(action=action),
-        found=f"{described(error)}, asked for {action}",
+        found=f"{described(error)}, asked for {action}{tried}",
         remedy=words.remedy,
     )
