@@ -183,17 +183,21 @@ def test_after_a_part_that_was_not_stored_none_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(landing_parts, "PART_ROWS", 1)
+    added = threading.Event()
     asked: list[str] = []
 
     def store(part: PartFile) -> dict[str, object]:
+        assert added.wait(30)
         asked.append(part.name)
         if len(asked) == 3:
             raise OSError("no room")
         return {}
 
-    with LandingParts(tmp_path, store) as parts, pytest.raises(OSError, match="no room"):
+    with LandingParts(tmp_path, store) as parts:
         parts.add(batch([b"a"] * 6))
-        parts.finish()
+        added.set()
+        with pytest.raises(OSError, match="no room"):
+            parts.finish()
 
     assert asked == [f"part-0000{n}.parquet" for n in range(3)]
 
