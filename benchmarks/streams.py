@@ -1,11 +1,11 @@
 """Landing from a real Kafka broker, beside the client's own limit and beside a plain loop.
 
 Starts a broker, fills a topic of four partitions, and measures in processes of their own, in turns:
-the platform landing the pinned window, confluent-kafka consuming the same ranges with the same settings
-and doing nothing with the records, and a loop over kafka-python. Rates and CPU time are those of the
-reading itself, from connecting to the last record, or to the receipt; starting Python and importing
-are left out for all alike. Ratios are medians over the rounds of what was measured in the same round.
-The broker runs on the same machine, and its work counts against all alike.
+the platform landing the pinned window, its reading alone, confluent-kafka consuming the same ranges
+with the same settings and doing nothing with the records, and a loop over kafka-python. Rates and CPU
+time are those of the reading itself, from connecting to the last record, or to the receipt; starting
+Python and importing are left out for all alike. Ratios are medians over the rounds of what was measured
+in the same round. The broker runs on the same machine, and its work counts against all alike.
 
 Exits with 1 where a target is missed: 60 percent of the limit, 3 times the loop, and a peak of memory
 for the whole window that exceeds the one for a quarter of it by a tenth at most.
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 TITLES = {
     "landed": "landed: Parquet and receipt",
     "quarter": "landed, a quarter of the window",
+    "read": "read: to Arrow, not written",
     "limit": "limit: consume(), nothing done",
     "loop": "loop: kafka-python to Parquet",
 }
@@ -67,6 +68,7 @@ def contenders(
 
     return {
         "landed": lambda: expect(landed(given.records), given.records),
+        "read": lambda: expect(measure("kafka_read", topic_range), given.records),
         "limit": lambda: expect(measure("kafka_consume", topic_range), given.records),
         "loop": loop,
         "quarter": lambda: expect(landed(given.records // 4), given.records // 4),
@@ -89,10 +91,10 @@ def rate(run: Measurement) -> float:
     return run.records / run.steps["read"]
 
 
-def ratio(runs: Runs, peer: str) -> float:
-    """How many times the peer's records per second are landed: the median over the rounds."""
+def ratio(runs: Runs, peer: str, ours: str = "landed") -> float:
+    """How many times the peer's records per second are handled: the median over the rounds."""
     return statistics.median(
-        rate(ours) / rate(theirs) for ours, theirs in zip(runs["landed"], runs[peer], strict=True)
+        rate(run) / rate(other) for run, other in zip(runs[ours], runs[peer], strict=True)
     )
 
 
@@ -115,7 +117,7 @@ def rows_of(runs: Runs) -> list[list[str]]:
             f"{median(measured, rate):,.0f}",
             f"{median(measured, lambda run: 1e6 * run.steps['read CPU'] / run.records):.2f}",
             f"{memory(measured):,.0f}",
-            f"{ratio(runs, name):.2f}x" if name in {"limit", "loop"} else "",
+            f"{ratio(runs, name):.2f}x" if name in {"read", "limit", "loop"} else "",
         ]
         for name, measured in runs.items()
     ]
@@ -124,6 +126,8 @@ def rows_of(runs: Runs) -> list[list[str]]:
 def remarks(runs: Runs) -> list[str]:
     """Return what stands beneath the table."""
     said = [f"- {'reached' if good else 'MISSED'}: {words}" for words, good in verdicts(runs)]
+    reading = ratio(runs, "limit", ours="read")
+    said.append(f"- reading alone, with every check of the range, has {reading:.0%} of the limit")
     pinned = median(runs["landed"], lambda run: run.steps["pin"])
     said.append(f"- pinning the window before, its bytes measured by batch headers: {pinned:.1f} s")
     if (busy := disturbance(runs)) > TOO_BUSY:
