@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from platform_assets.declarations.functions import use_home
 from platform_assets.errors import SourceUnreachable
 from platform_assets.flow.anchors import verify_chain
 from platform_assets.identifiers import RunId
@@ -168,6 +169,7 @@ def _turns(home: Path, barrier: Barrier) -> None:
 def test_processes_that_pin_at_once_pin_no_more_than_one_alone(home: Path) -> None:
     redeclare(home, "max_open_runs: 2", "max_open_runs: 5")
     orders(home, 1, 40)
+    use_home(home)  # the processes inherit the Python path, and with it what other tests left there
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
     processes = [context.Process(target=_turns, args=(home, barrier)) for _ in range(3)]
