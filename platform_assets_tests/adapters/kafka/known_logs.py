@@ -69,13 +69,16 @@ class Writer:
         settings: dict[str, object] = {
             "bootstrap.servers": ",".join(bootstrap),
             "compression.type": compression,
-            "linger.ms": 500,  # what is written together is one batch; flushing does not wait
+            "linger.ms": 30_000,  # what is written together is one batch; flushing does not wait
             "log_level": 0,
         }
         if transactions:
             settings["transactional.id"] = uuid.uuid4().hex
             settings["transaction.timeout.ms"] = 600_000
         self._producer = Producer(settings)
+        self._producer.list_topics(
+            topic, SECONDS
+        )  # a batch is not cut while the topic is looked up
         self._admin = admin_of(bootstrap)
         self._topic = topic
         self._ledger = ledger
