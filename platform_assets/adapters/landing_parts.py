@@ -143,15 +143,16 @@ class LandingParts:
     def _write(self, number: int, rows: PartRows) -> PartFile:
         name = f"part-{number:05d}.parquet"
         path = self._folder / name
+        count = rows.rows
         try:
-            written = _write_parquet(rows, path)
+            _write_parquet(rows, path)
         finally:
             rows.clear()
             self._free.put(rows)
-        return PartFile(name, path, path.stat().st_size, sha256_file(path), written)
+        return PartFile(name, path, path.stat().st_size, sha256_file(path), count)
 
 
-def _write_parquet(rows: PartRows, path: Path) -> int:
+def _write_parquet(rows: PartRows, path: Path) -> None:
     pq.write_table(
         rows.table(),
         path,
@@ -163,7 +164,6 @@ def _write_parquet(rows: PartRows, path: Path) -> int:
         write_statistics=["partition", "offset"],
         version="2.6",
     )
-    return rows.rows
 
 
 def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:

@@ -23,11 +23,11 @@ from platform_assets.errors import (
     RunOpen,
     SourceDenied,
     SourceUnreachable,
-    UnknownThing,
 )
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.ready_cursor import ReadyCursor
+from platform_assets.pipeline.standing import declared_output
 from platform_assets.pipeline.state import sealed_run
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def wait_ready(
             remedy=f"Add it in {platform.home / platform.settings.defs}/{feed}/defs.yaml.",
         )
     if product is not None:
-        _require_declared(platform, feed, product)
+        declared_output(platform, feed, product)  # nobody shall wait for a misspelled one
     wanted = _Wanted(feed, product, run)
     place = cursor if cursor is not None else ReadyCursor()
     deadline = platform.clock.monotonic() + timeout
@@ -126,18 +126,6 @@ def wait_ready(
             if left <= 0:
                 raise outage or _not_announced(wanted, target.topic, timeout, passed_over)
             platform.clock.sleep(min(left, _POLL_SECONDS))
-
-
-def _require_declared(platform: Platform, feed: str, product: str) -> None:
-    """Require that the gate can open such a product: nobody shall wait for a misspelled one."""
-    outputs = platform.feed(feed).outputs()
-    if product not in outputs:
-        raise UnknownThing(
-            f"product {product} of feed {feed}",
-            expected=f"one of {', '.join(outputs)}",
-            found=repr(product),
-            remedy="Use the name of a product or a consumer as declared: platform-assets feeds",
-        )
 
 
 def _read(source: StreamSource, place: ReadyCursor, platform: Platform) -> SourceUnreachable | None:

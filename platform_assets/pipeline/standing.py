@@ -22,6 +22,7 @@ from platform_assets.pipeline.state import sealed_bundle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from platform_assets.declarations import ConsumerDeclaration, ProductDeclaration
     from platform_assets.pipeline.platform import Platform
 
 
@@ -104,15 +105,26 @@ def declared_policy(platform: Platform, run: RunId, product: str) -> dict[str, A
     Raises:
         UnknownThing: the feed declares no such product.
     """
-    outputs = platform.feed(run.feed).outputs()
+    return policy_of(product, declared_output(platform, run.feed, product).checks)
+
+
+def declared_output(
+    platform: Platform, feed: str, product: str
+) -> ProductDeclaration | ConsumerDeclaration:
+    """Return what a feed declares under the name of a product or a consumer.
+
+    Raises:
+        UnknownThing: the feed declares neither under that name.
+    """
+    outputs = platform.feed(feed).outputs()
     if product not in outputs:
         raise UnknownThing(
-            f"product {product} of feed {run.feed}",
+            f"product {product} of feed {feed}",
             expected=f"one of {', '.join(outputs)}",
             found=repr(product),
             remedy="List what the feed declares: platform-assets feeds",
         )
-    return policy_of(product, outputs[product].checks)
+    return outputs[product]
 
 
 def _certificate(
