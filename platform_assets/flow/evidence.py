@@ -5,7 +5,8 @@ requirement, the policy of every product, the totals, and two lists of files: th
 closure wrote beside them, and the data. The seal names the digest of ``bundle.json``, and everything
 else hangs on it. All of it follows from the run's records, so that a verifier can build it again.
 
-Paths in an exported bundle are those of the store; only the seal and the bundle stand at its root.
+Paths in an exported bundle are those of the store; only the files of `ROOT_FILES` and, where there is
+one, of `OPTIONAL_ROOT_FILES` stand at its root.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 SEAL_FILE = "seal.json"
 BUNDLE_FILE = "bundle.json"
+#: What stands at the root of every exported bundle.
+ROOT_FILES = (SEAL_FILE, BUNDLE_FILE)
+#: What stands at the root where there is such a thing; each has its own check in `verification`.
+OPTIONAL_ROOT_FILES: tuple[str, ...] = ()
 FileEntry = dict[str, Any]
 
 

@@ -25,7 +25,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from platform_assets.canonical import digest_bytes
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import PlatformError, VerificationFailed
-from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE
+from platform_assets.flow.evidence import (
+    BUNDLE_FILE,
+    OPTIONAL_ROOT_FILES,
+    ROOT_FILES,
+    SEAL_FILE,
+)
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, SignedStatement, open_statement
 from platform_assets.flow.verification_of_records import record_findings
 
@@ -176,9 +181,10 @@ def _listed(
     """Compare the files with the lists and return the bytes of the records that are as listed."""
     entries = [*evidence["records"], *(evidence["data"] if with_data else ())]
     listed = {entry["path"]: entry for entry in entries}
-    if len(listed) != len(entries) or {SEAL_FILE, BUNDLE_FILE} & set(listed):
+    roots = {*ROOT_FILES, *OPTIONAL_ROOT_FILES}
+    if len(listed) != len(entries) or roots & set(listed):
         findings.append(Finding(BUNDLE_FILE, "lists a file twice, or itself"))
-    unlisted = sorted(paths - set(listed) - {SEAL_FILE, BUNDLE_FILE})
+    unlisted = sorted(paths - set(listed) - roots)
     findings += [Finding(path, "is not listed in the evidence") for path in unlisted]
     found = files.fingerprints(sorted(paths & set(listed)))
     sound = {}
