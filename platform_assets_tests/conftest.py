@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "platform_assets_tests.servers.fixtures",
     "platform_assets_tests.servers.kinesis",
+    "platform_assets_tests.servers.s3",
     "platform_assets_tests.servers.worker_groups",
 ]
 
 #: Marker of the tests -> what they need.
-SERVERS = {"browser": "chromium", "kafka": "kafka", "kinesis": "kinesis"}
+SERVERS = {"browser": "chromium", "kafka": "kafka", "kinesis": "kinesis", "s3": "s3"}
 
 
 def pytest_terminal_summary(
@@ -71,7 +72,7 @@ def _version(program: str, reporter: pytest.TerminalReporter) -> str:
     }
     if seen:  # what the servers said of themselves when they were used
         return ", ".join(sorted(seen))
-    if program == "kafka":
+    if program in ("kafka", "s3"):
         return "none was used"
     if program == "kinesis":
         from platform_assets_tests.servers import kinesis  # noqa: PLC0415 - the plugin comes first
