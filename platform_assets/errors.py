@@ -293,6 +293,10 @@ class PartUnlisted(GateRefusal):
     """The generation's folder holds a file that the manifest does not list."""
 
 
+class ProductRemoved(GateRefusal):
+    """The product's parts were deleted by a teardown, which left a signed record."""
+
+
 class PartNotRegular(GateRefusal):
     """A part is a link or something else than a regular file inside the store."""
 
@@ -334,6 +338,18 @@ class ClaimHeld(UnknownOutcome):
 
 class ClosureUnknown(UnknownOutcome):
     """The store did not say whether the seal was written. Look again; delete nothing."""
+
+
+class SecretFound(Refusal):
+    """What would leave the platform, or last for ever, holds a secret value."""
+
+
+class DataRemoved(Refusal):
+    """Data that was asked for was deleted by a teardown, which left a signed record."""
+
+
+class RemovalDenied(Refusal):
+    """The store does not let a part be deleted, for example under an object lock."""
 
 
 # --- announcements -------------------------------------------------------------------------------
