@@ -3,7 +3,8 @@
 A feed names its streams, the events in them with their contracts, the products made of the events
 with their checks, and the consumers that read certified products. The configuration digest covers all
 of it but the checks, which belong to the policy that each certificate names, and but what changes no
-run: how often the sensor looks, how many runs may be open, and where they are announced.
+run: how often the sensor looks, how many runs may be open, where they are announced, and how long
+their data is kept.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import ByteSize, Field, model_validator
 from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.declarations.model import Declaration, Name
 from platform_assets.declarations.references import check_references
+from platform_assets.declarations.retention import RetentionDeclaration
 from platform_assets.declarations.rules import FUNCTION, TOPIC
 from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
 from platform_assets.declarations.starts import Start  # noqa: TC001 - read at run time
@@ -22,6 +24,7 @@ from platform_assets.declarations.starts import Start  # noqa: TC001 - read at r
 #: What the configuration of a run leaves out, besides the checks.
 _CHANGES_NO_RUN: dict[str, Any] = {
     "announce": True,
+    "retention": True,
     "window": {"max_open_runs", "look_every_seconds"},
 }
 
@@ -130,6 +133,7 @@ class FeedDeclaration(Declaration):
     products: Annotated[dict[Name, ProductDeclaration], Field(min_length=1)]
     consumers: dict[Name, ConsumerDeclaration] = Field(default_factory=dict)
     announce: AnnounceDeclaration | None = None
+    retention: RetentionDeclaration = RetentionDeclaration()
 
     def source_of(self, stream: str) -> SourceDeclaration:
         """Return the stream's own source, or the feed's."""

@@ -13,6 +13,7 @@ TOPIC = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
 ENDPOINT = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?/?$"
+AGE = r"^[0-9]{1,5}[hdw]$"
 
 #: Form -> how it is said after "should be".
 RULES = MappingProxyType(
@@ -23,6 +24,7 @@ RULES = MappingProxyType(
         TOPIC: "a name of A-Z, a-z, 0-9, -, _ and ., not beginning with a point",
         VARIABLE: "the name of an environment variable",
         REGION: "the name of an AWS region, for example eu-central-1",
+        AGE: "a number of hours, days or weeks, for example 30d",
         ENDPOINT: "an address as https://host:port, without a user, a password or a path",
     }
 )
