@@ -50,7 +50,7 @@ class Settings(Declaration):
     secrets: Annotated[
         tuple[str, ...], Field(description="Environment variables whose values no record may hold.")
     ] = ()
-    claim_ttl_seconds: Annotated[int, Field(gt=0, strict=True)] = 30
+    claim_ttl_seconds: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = 30
     revision: Annotated[str | None, Field(description="Source revision of the deployed code.")] = (
         None
     )

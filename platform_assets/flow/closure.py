@@ -10,7 +10,8 @@ It needs only create-only writes and reads, deletes nothing, and never compares 
    there that is not VOID, the run is closed and that seal is adopted. Then claim the next epoch.
 7. Seal: create ``<epoch>.seal`` with the signed statement. It is the one linearisation point.
 
-(5, requirements; 6, evidence; 8, the log: see `requirements`, `evidence` and `closure_log`.)
+(5, requirements; 6, evidence; 8, the log: see `requirements`, `evidence` and `closure_log`. The order
+of all of them is `closing`.)
 
 An epoch's seal is created once, and the next epoch is claimed only after the one before was seen to be
 VOID: so of all seals of a run at most one is not VOID, under any interleaving of closers, crashes,
@@ -122,6 +123,7 @@ class Sealed:
     """The run is closed by my seal."""
 
     epoch: int
+    seal: bytes
 
 
 def claim(
@@ -186,7 +188,7 @@ def seal(
     """Create the run's seal (step 7), unless the epoch was ended by another."""
     standing = yield from settle(closure.seal_path(held.epoch), envelope)
     if standing == envelope:
-        return Sealed(held.epoch)
+        return Sealed(held.epoch, envelope)
     return _settled(closure, held.epoch, standing)
 
 

@@ -1,6 +1,6 @@
 """Closing a run: claim it, judge every requirement, write the evidence, seal it.
 
-The steps are those of `platform_assets.flow.closure`:
+The steps are those of `platform_assets.flow.closure`, in the order of `platform_assets.flow.closing`:
 
 1 to 4. Claim the run, or adopt the seal that stands.
 5. Judge every requirement, over the run's records and over the stored parts; all are reported.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import rfc3339
 from platform_assets.errors import ClaimHeld, ClosureRefused, ClosureUnknown
+from platform_assets.flow.closing import closing
 from platform_assets.flow.closure import (
     AlreadyClosed,
     Closer,
@@ -28,9 +29,6 @@ from platform_assets.flow.closure import (
     Patience,
     Sealed,
     Unknown,
-    claim,
-    release,
-    seal,
 )
 from platform_assets.flow.closure_log import Closed, Logged, append
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
@@ -44,9 +42,11 @@ from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.state import SealedRun, closure_of, open_seal, sealed_run
 
 if TYPE_CHECKING:
+    from platform_assets.flow.closing import Ended
     from platform_assets.flow.closure import ClosureOf
     from platform_assets.flow.requirements import Requirement
     from platform_assets.flow.run_records import RunRecords
+    from platform_assets.flow.steps import Steps
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -70,12 +70,13 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
     if standing is not None:
         return _closed(platform, run, standing, already=True)
     closure = closure_of(platform, run)
-    held = perform(
-        claim(closure, _closer(platform), _patience(platform)), platform.store, platform.clock
+    steps = closing(
+        closure,
+        _closer(platform),
+        _patience(platform),
+        lambda held: _prepared(platform, run, closure, held),
     )
-    if not isinstance(held, Held):  # 1 to 4
-        return _settled(platform, run, held)
-    return _close_held(platform, run, closure, held)
+    return _settled(platform, run, perform(steps, platform.store, platform.clock))  # 1 to 7
 
 
 def mend_log(platform: Platform, run: RunId) -> None:
@@ -84,21 +85,16 @@ def mend_log(platform: Platform, run: RunId) -> None:
         close(platform, run)
 
 
-def _close_held(platform: Platform, run: RunId, closure: ClosureOf, held: Held) -> dict[str, Any]:
-    ttl = float(platform.settings.claim_ttl_seconds)
+def _prepared(
+    platform: Platform, run: RunId, closure: ClosureOf, held: Held
+) -> Steps[bytes | AlreadyClosed | Lost]:
+    """Prepare the seal while a heartbeat shows life, and return it, or how the claim was lost."""
+    yield from ()  # its acts are no steps of the protocol: whatever they leave, the seal decides
+    ttl = platform.settings.claim_ttl_seconds
     with Heartbeat(platform.store, platform.clock, closure, held, ttl_seconds=ttl) as heart:
-        try:
-            envelope = _prepare(platform, run, held)
-        except Exception:
-            perform(release(closure, held), platform.store, platform.clock)
-            raise
-    if isinstance(heart.outcome, AlreadyClosed | Lost):
-        return _settled(platform, run, heart.outcome)
-    sealed = perform(seal(closure, held, envelope), platform.store, platform.clock)  # 7
-    if not isinstance(sealed, Sealed):
-        return _settled(platform, run, sealed)
-    found = AlreadyClosed(sealed.epoch, envelope)
-    return _closed(platform, run, open_seal(platform, run, found), already=False)
+        envelope = _prepare(platform, run, held)
+    lost = heart.outcome
+    return lost if isinstance(lost, AlreadyClosed | Lost) else envelope
 
 
 def _prepare(platform: Platform, run: RunId, held: Held) -> bytes:
@@ -152,11 +148,12 @@ def _closed(platform: Platform, run: RunId, sealed: SealedRun, *, already: bool)
     }
 
 
-def _settled(
-    platform: Platform, run: RunId, outcome: AlreadyClosed | Lost | Unknown
-) -> dict[str, Any]:
-    """Adopt a seal that stands, or say that the outcome is not known here."""
+def _settled(platform: Platform, run: RunId, outcome: Ended) -> dict[str, Any]:
+    """Enter a sealed run into the log, adopt a seal that stands, or say that nothing is known."""
     match outcome:
+        case Sealed(epoch, seal):
+            sealed = open_seal(platform, run, AlreadyClosed(epoch, seal))
+            return _closed(platform, run, sealed, already=False)
         case AlreadyClosed():
             return _closed(platform, run, open_seal(platform, run, outcome), already=True)
         case Lost(epoch, owner):
@@ -196,7 +193,7 @@ def _closer(platform: Platform) -> Closer:
 
 
 def _patience(platform: Platform) -> Patience:
-    ttl = float(platform.settings.claim_ttl_seconds)
+    ttl = platform.settings.claim_ttl_seconds
     return Patience(
         ttl_seconds=ttl, poll_seconds=_POLL_SECONDS, give_up_seconds=ttl * _TTLS_TO_WAIT
     )

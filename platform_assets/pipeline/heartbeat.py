@@ -1,8 +1,9 @@
 """Showing life while the evidence of a run is made.
 
 A closer that works for longer than the TTL without a beat is taken for dead and barred. A heartbeat
-beats in a thread of its own until it is stopped, or until the store says that the claim is lost. It
-decides nothing: the seal does, and a closer that was barred meanwhile finds that out when it seals.
+beats in a thread of its own until it is stopped, or until the store says that the claim is lost. A
+beat that fails is tried again at the next one's time. It decides nothing: the seal does, and a closer
+that was barred meanwhile finds that out when it seals.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
+from platform_assets.errors import PlatformError
 from platform_assets.flow.closure import AlreadyClosed, ClosureOf, Held, Lost, Unknown, beat
 from platform_assets.flow.steps import perform
 
@@ -57,7 +59,10 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._every):
-            self._outcome = perform(beat(self._closure, self._held), self._store, self._clock)
+            try:
+                self._outcome = perform(beat(self._closure, self._held), self._store, self._clock)
+            except PlatformError:  # denied, or the like: the closer's own work meets it and says so
+                continue
             if isinstance(self._outcome, Held):
                 self._held = self._outcome
             elif not isinstance(self._outcome, Unknown):

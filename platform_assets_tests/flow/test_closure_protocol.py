@@ -162,7 +162,9 @@ def test_a_second_closer_is_told_who_holds_the_claim_and_later_adopts_the_seal()
     assert held == Held(1, ALICE.nonce)
     hurried = Patience(ttl_seconds=30, poll_seconds=1, give_up_seconds=3)
     assert perform(protocol.claim(CLOSURE, BOB, hurried), store, clock) == Lost(1, "alice")
-    assert perform(protocol.seal(CLOSURE, held, seal_of(held)), store, clock) == Sealed(1)
+    assert perform(protocol.seal(CLOSURE, held, seal_of(held)), store, clock) == Sealed(
+        1, seal_of(held)
+    )
     adopted = perform(protocol.claim(CLOSURE, BOB, hurried), store, clock)
     assert adopted == AlreadyClosed(1, seal_of(held))
     assert perform(protocol.find_seal(CLOSURE), store, clock) == adopted
@@ -183,7 +185,7 @@ def test_a_closer_that_shows_life_is_not_replaced_and_one_that_stops_is() -> Non
     for _ in range(4):
         stopped.act(0)
     stopped.run_to_end(stopped.start())
-    assert stopped.closers[1].outcome == Sealed(2)
+    assert stopped.closers[1].outcome == Sealed(2, seal_of(Held(2, f"{1:032x}")))
     assert stopped.closers[1].clock.seconds <= PATIENCE.ttl_seconds + PATIENCE.poll_seconds
     stopped.run_to_end(0)
     assert stopped.closers[0].outcome == Lost(1, f"{1:032x}")
