@@ -50,9 +50,14 @@ class Attacker:
         path.unlink(missing_ok=True)
         path.write_bytes(data)
 
+    def signed(self, product: str = "orders") -> dict[str, Any]:
+        """Return the certificate as it stands: a sigstore bundle."""
+        bundle: dict[str, Any] = json.loads(self.certificate(product).read_bytes())
+        return bundle
+
     def statement(self, product: str = "orders") -> dict[str, Any]:
-        envelope = json.loads(self.certificate(product).read_bytes())
-        statement: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))
+        payload = self.signed(product)["dsseEnvelope"]["payload"]
+        statement: dict[str, Any] = json.loads(base64.b64decode(payload))
         return statement
 
     def certify_as(

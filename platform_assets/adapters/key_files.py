@@ -17,7 +17,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -58,7 +58,7 @@ class KeySigner:
         begin = pem.find(b"-----BEGIN")
         try:
             key = serialization.load_pem_private_key(pem[max(begin, 0) :], password=None)
-        except (ValueError, TypeError) as error:  # TypeError: the key is encrypted
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
             raise _unusable(thing, str(error)) from error
         if not _accepted(key):
             raise _unusable(thing, f"a {type(key).__name__}")
@@ -240,7 +240,7 @@ def _read(path: Path) -> bytes:
 def _load_public(pem: bytes, thing: str) -> PublicKey:
     try:
         key = serialization.load_pem_public_key(pem)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SettingsInvalid(
             thing,
             expected=_ACCEPTED.replace("key", "public key"),

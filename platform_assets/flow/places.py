@@ -30,8 +30,8 @@ _PLACES = {
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PLACES.items()}
 
-#: Kinds whose files are DSSE envelopes, with the field that their path numbers. A seal may also be a
-#: plain VOID record.
+#: Kinds whose files are signed (see `envelope`), with the field that their path numbers. A seal may
+#: also be a plain VOID record.
 SIGNED = {
     "certificate": "generation",
     "bundle": "epoch",

@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from platform_assets.flow.envelope import unverified_payload
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,7 +58,7 @@ def _spellings(value: str) -> Iterable[bytes]:
 
 def _payload(data: bytes) -> Iterable[bytes]:
     try:
-        payload = json.loads(data)["payload"]
-        return [base64.b64decode(payload)]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        payload = unverified_payload(json.loads(data))
+    except (ValueError, RecursionError):
         return []
+    return [payload] if payload is not None else []

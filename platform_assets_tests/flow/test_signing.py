@@ -47,20 +47,30 @@ def opened(data: bytes, kind: str = KIND) -> Any:
 
 
 def changed(change: Callable[[dict[str, Any]], Any]) -> bytes:
-    envelope = json.loads(SIGNED)
-    change(envelope)
-    return canonical_bytes(envelope)
+    """Change the envelope in the signed file."""
+    return rewrapped(lambda bundle: change(bundle["dsseEnvelope"]))
+
+
+def rewrapped(change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """Change the signed file around the envelope."""
+    bundle = json.loads(SIGNED)
+    change(bundle)
+    return canonical_bytes(bundle)
+
+
+def envelope_of(data: bytes) -> Any:
+    return json.loads(data)["dsseEnvelope"]
 
 
 def resigned(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Sign any bytes as any type with a key that is trusted."""
     signature = ALICE.sign(pre_authentication_encoding(payload_type, payload))
-    return canonical_bytes(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": payload_type,
-            "signatures": [{"keyid": ALICE.keyid, "sig": base64.b64encode(signature).decode()}],
-        }
+    return changed(
+        lambda envelope: envelope.update(
+            payload=base64.b64encode(payload).decode(),
+            payloadType=payload_type,
+            signatures=[{"keyid": ALICE.keyid, "sig": base64.b64encode(signature).decode()}],
+        )
     )
 
 
@@ -86,7 +96,7 @@ def test_another_implementation_verifies_what_was_signed(signer: KeySigner) -> N
     )
 
     key = SSlibKey.from_crypto(load_pem_public_key(signer.public_key_pem), keyid=signer.keyid)
-    envelope = Envelope.from_dict(json.loads(sign_statement(signer, STATEMENT)))
+    envelope = Envelope.from_dict(envelope_of(sign_statement(signer, STATEMENT)))
     envelope.verify([key], 1)
 
 
@@ -127,24 +137,46 @@ def test_an_unknown_key_is_untrusted_even_where_its_signature_is_right() -> None
         opened(sign_statement(MALLORY, STATEMENT))
 
 
-def test_a_good_signature_excuses_no_bad_or_unknown_one_beside_it() -> None:
-    unknown = json.loads(sign_statement(MALLORY, STATEMENT))["signatures"]
-    with pytest.raises(SignerUntrusted):
-        opened(changed(lambda e: e["signatures"].extend(unknown)))
-    bad = [{"keyid": CAROL.keyid, "sig": json.loads(SIGNED)["signatures"][0]["sig"]}]
-    with pytest.raises(SignatureInvalid):
-        opened(changed(lambda e: e["signatures"].extend(bad)))
-    with pytest.raises(CertificateInvalid):
-        opened(changed(lambda e: e["signatures"].extend(e["signatures"])))
-    both = json.loads(sign_statement(CAROL, STATEMENT))["signatures"]
-    assert opened(changed(lambda e: e["signatures"].extend(both))).keyids == (
-        ALICE.keyid,
-        CAROL.keyid,
-    )
+def test_a_second_signature_is_refused_whoever_made_it() -> None:
+    for signer in (MALLORY, CAROL, ALICE):
+        added = envelope_of(sign_statement(signer, STATEMENT))["signatures"]
+        with pytest.raises(CertificateInvalid, match="exactly one signature"):
+            opened(changed(lambda e, added=added: e["signatures"].extend(added)))
+        with pytest.raises(GateRefusal):
+            opened(changed(lambda e, added=added: e.update(signatures=[*added, *e["signatures"]])))
+
+
+def test_a_hint_of_another_key_than_the_one_that_signed_is_refused() -> None:
+    for hint in (CAROL.keyid, MALLORY.keyid, "", ALICE.keyid.upper(), None):
+        with pytest.raises(CertificateInvalid, match="hint"):
+            opened(
+                rewrapped(
+                    lambda b, hint=hint: b["verificationMaterial"]["publicKey"].update(hint=hint)
+                )
+            )
+
+
+def test_the_envelope_alone_or_in_a_bundle_of_another_form_is_refused() -> None:
+    old = "application/vnd.dev.sigstore.bundle+json;version=0.3"
+    for data in (
+        canonical_bytes(envelope_of(SIGNED)),
+        rewrapped(lambda b: b.update(mediaType=old)),
+        rewrapped(lambda b: b["verificationMaterial"].pop("tlogEntries")),
+        rewrapped(lambda b: b["verificationMaterial"].update(tlogEntries=[{}])),
+        rewrapped(lambda b: b["verificationMaterial"].update(tlogEntries=None)),
+        rewrapped(lambda b: b["verificationMaterial"].update(certificate={"rawBytes": "AA=="})),
+        rewrapped(lambda b: b["verificationMaterial"]["publicKey"].update(rawBytes="AA==")),
+        rewrapped(lambda b: b.pop("verificationMaterial")),
+        rewrapped(lambda b: b.update(messageSignature={})),
+        rewrapped(lambda b: b.update(dsseEnvelope=[b["dsseEnvelope"]])),
+        rewrapped(lambda b: b.update(extra=1)),
+    ):
+        with pytest.raises(CertificateInvalid):
+            opened(data)
 
 
 def test_a_trusted_keyid_over_a_foreign_signature_is_invalid() -> None:
-    foreign = json.loads(sign_statement(MALLORY, STATEMENT))["signatures"][0]["sig"]
+    foreign = envelope_of(sign_statement(MALLORY, STATEMENT))["signatures"][0]["sig"]
     with pytest.raises(SignatureInvalid):
         opened(changed(lambda e: e["signatures"][0].update(sig=foreign)))
 
@@ -153,7 +185,7 @@ def test_a_payload_signed_as_another_type_is_refused() -> None:
     with pytest.raises(CertificateInvalid, match="payload type"):
         opened(resigned(STATEMENT.payload(), "application/json"))
     relabelled = json.loads(resigned(STATEMENT.payload(), "application/json"))
-    relabelled["payloadType"] = PAYLOAD_TYPE
+    relabelled["dsseEnvelope"]["payloadType"] = PAYLOAD_TYPE
     with pytest.raises(SignatureInvalid):
         opened(canonical_bytes(relabelled))
 
@@ -164,7 +196,7 @@ def test_a_statement_of_another_predicate_type_is_refused() -> None:
 
 
 def test_base64_that_decodes_to_the_same_bytes_in_another_form_is_refused() -> None:
-    envelope = json.loads(SIGNED)
+    envelope = envelope_of(SIGNED)
     text = envelope["signatures"][0]["sig"]
     assert text.endswith("==")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -181,10 +213,16 @@ def test_base64_that_decodes_to_the_same_bytes_in_another_form_is_refused() -> N
 
 
 def test_a_key_that_stands_twice_in_the_json_is_refused() -> None:
-    twice = SIGNED[:-1] + b',"payloadType":"application/vnd.in-toto+json"}'
-    assert json.loads(twice) == json.loads(SIGNED)
-    with pytest.raises(CertificateInvalid):
-        opened(twice)
+    media_type = b'"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"'
+    payload_type = b'"payloadType":"application/vnd.in-toto+json"'
+    for twice in (
+        SIGNED[:-1] + b"," + media_type + b"}",
+        SIGNED.replace(payload_type, payload_type + b"," + payload_type),
+    ):
+        assert json.loads(twice) == json.loads(SIGNED)
+        assert twice != SIGNED
+        with pytest.raises(CertificateInvalid):
+            opened(twice)
     inner = STATEMENT.payload()[:-1] + b',"predicateType":"%s"}' % KIND.encode()
     with pytest.raises(CertificateInvalid):
         opened(resigned(inner))
@@ -244,5 +282,6 @@ def test_a_statement_about_nothing_cannot_be_signed() -> None:
 
 def test_what_an_envelope_claims_is_told_without_proof_or_not_at_all() -> None:
     assert unverified_predicate(json.loads(SIGNED)) == STATEMENT.predicate
-    for value in ({}, {"payload": 1}, {"payload": "!"}, {"payload": "e30="}):
-        assert unverified_predicate(value) == {}
+    for envelope in ({}, [], {"payload": 1}, {"payload": "!"}, {"payload": "e30="}):
+        assert unverified_predicate({"dsseEnvelope": envelope}) == {}
+    assert unverified_predicate(envelope_of(SIGNED)) == {}

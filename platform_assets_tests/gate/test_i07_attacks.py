@@ -287,19 +287,23 @@ def test_i07_unknown_key(attacker: Attacker) -> None:
 
 def test_i07_unknown_key_under_a_trusted_name(attacker: Attacker) -> None:
     own = signer_from_file(attacker.home / "attacker.pem")
-    trusted = json.loads(attacker.certificate().read_bytes())["signatures"][0]["keyid"]
+    trusted = attacker.signed()["dsseEnvelope"]["signatures"][0]["keyid"]
     attacker.certify_as(lambda _: None, signer=own)
-    envelope = json.loads(attacker.certificate().read_bytes())
-    envelope["signatures"][0]["keyid"] = trusted
-    attacker.overwrite(attacker.certificate(), canonical_bytes(envelope))
+    bundle = attacker.signed()
+    bundle["dsseEnvelope"]["signatures"][0]["keyid"] = trusted
+    attacker.overwrite(attacker.certificate(), canonical_bytes(bundle))
+    with pytest.raises(errors.CertificateInvalid, match="hint"):
+        attacker.read()
+    bundle["verificationMaterial"]["publicKey"]["hint"] = trusted
+    attacker.overwrite(attacker.certificate(), canonical_bytes(bundle))
     with pytest.raises(errors.SignatureInvalid):
         attacker.read()
 
 
 def test_i07_signature_stripped(attacker: Attacker) -> None:
-    envelope = json.loads(attacker.certificate().read_bytes())
-    envelope["signatures"] = []
-    attacker.overwrite(attacker.certificate(), canonical_bytes(envelope))
+    bundle = attacker.signed()
+    bundle["dsseEnvelope"]["signatures"] = []
+    attacker.overwrite(attacker.certificate(), canonical_bytes(bundle))
     with pytest.raises(errors.SignatureMissing):
         attacker.read()
 

@@ -6,7 +6,6 @@ are parsed out of the text, files are moved away where it says so), and then clo
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -45,8 +44,9 @@ def _link(attacker: Attacker) -> None:
 
 
 def _strip_signature(attacker: Attacker) -> None:
-    envelope = json.loads(attacker.certificate().read_bytes())
-    attacker.overwrite(attacker.certificate(), canonical_bytes({**envelope, "signatures": []}))
+    bundle = attacker.signed()
+    bundle["dsseEnvelope"]["signatures"] = []
+    attacker.overwrite(attacker.certificate(), canonical_bytes(bundle))
 
 
 def _fail(attacker: Attacker) -> None:
