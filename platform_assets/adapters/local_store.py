@@ -20,7 +20,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_assets.adapters.local_folders import FOLDER_FLAGS, Folders, opened_file, taken
+from platform_assets.adapters.local_folders import (
+    FOLDER_FLAGS,
+    Folders,
+    opened_file,
+    sync_folder,
+    taken,
+)
 from platform_assets.adapters.object_paths import check_object_path, check_prefix
 from platform_assets.errors import (
     DependencyUnreachable,
@@ -31,7 +37,7 @@ from platform_assets.errors import (
 from platform_assets.ports.store import ObjectStat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _INCOMING = ".incoming"
 _OBJECT_MODE = 0o444
@@ -54,6 +60,11 @@ class LocalStore:
         """Use the directory, which is made when the first object is."""
         self._root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow links
         self._folders = Folders(self._root)
+
+    @property
+    def identity(self) -> str:
+        """The directory."""
+        return str(self._root)
 
     def create(self, path: str, data: bytes) -> None:
         """Write a new object, durable when this returns.
@@ -105,6 +116,18 @@ class LocalStore:
         with self._open(path) as file, os.fdopen(os.dup(file), "rb") as stream:
             return stream.read()
 
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return path -> bytes of those objects that are there.
+
+        Raises:
+            PartNotRegular: a path is a link, leads through one, or is no regular file.
+        """
+        found = {}
+        for path in paths:
+            with suppress(ObjectMissing):
+                found[path] = self.read(path)
+        return found
+
     def stat(self, path: str) -> ObjectStat:
         """Return size and version of an object; the version names inode, times and size.
 
@@ -144,6 +167,12 @@ class LocalStore:
         """
         self.stat(path)
         return self._root / path
+
+    def make_durable(self, prefix: str) -> None:
+        """Sync the folders of every object below a folder."""
+        for folder in {path.rpartition("/")[0] for path in self.list(prefix)}:
+            with self._refusing_reads(folder or prefix):
+                sync_folder(self._root / folder)
 
     @contextmanager
     def _open(self, path: str) -> Iterator[int]:

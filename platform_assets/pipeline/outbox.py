@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from platform_assets.adapters.local_folders import sync_folder
 from platform_assets.errors import CertificateRevoked, GateRefusal, PlatformError
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
 from platform_assets.flow.gate import decide
@@ -138,7 +137,4 @@ def _first_unsettled(platform: Platform, feed: str) -> int:
 
 def _make_durable(platform: Platform, folders: Iterable[str]) -> None:
     for folder in folders:
-        for parent in {
-            platform.store.local_path(path).parent for path in platform.store.list(folder)
-        }:
-            sync_folder(parent)
+        platform.store.make_durable(folder)

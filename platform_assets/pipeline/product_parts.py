@@ -2,7 +2,8 @@
 
 A folder of a generation holds its claim, its manifest, the parts that the manifest lists, and nothing
 else. That a part has its recorded hash may be remembered within the process under the identity of the
-stored object (inode and times, or object version); a strict reading hashes it again.
+stored object (inode and times, or object version) and of the local file that was hashed, which in front
+of an object store is a copy; a strict reading hashes it again.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _verified_part(
             if found.sealed
             else f"Build it again, which puts the part back: {found.command('materialize')}",
         ) from error
-    remembered = (str(local), stat.version)
+    remembered = (f"{platform.store.identity} {path}", f"{stat.version} {_file_version(local)}")
     if strict or stat.size != part["size"] or _verified.get(remembered) != part["sha256"]:
         sha256 = sha256_file(local)
         if (stat.size, sha256) != (part["size"], part["sha256"]):
@@ -85,3 +86,8 @@ def _verified_part(
             )
         _verified[remembered] = sha256
     return local
+
+
+def _file_version(local: Path) -> str:
+    found = local.stat()
+    return f"{found.st_ino}:{found.st_mtime_ns}:{found.st_size}"

@@ -98,8 +98,7 @@ def _closed_through(platform: Platform, feed: str) -> int:
 
 
 def _log_of(platform: Platform, feed: str) -> str:
-    first = layout.anchors_path(RunId(feed, 1))
-    return str(platform.store.local_path(first)) if platform.store.exists(first) else ""
+    return f"{platform.store.identity} {layout.feed_log(feed)}"
 
 
 def _anchors_version(platform: Platform, run: RunId) -> str | None:

@@ -107,7 +107,7 @@ def open_seal(platform: Platform, run: RunId, found: AlreadyClosed) -> SealedRun
     trust = platform.trust
     try:
         version = platform.store.stat(path).version
-        key = (str(platform.store.local_path(path)), version, found.seal, trust.keyids())
+        key = (f"{platform.store.identity} {path}", version, found.seal, trust.keyids())
         remembered = _verified.get(key)
         data = platform.store.read(path) if remembered is None else b""
     except ObjectMissing as error:

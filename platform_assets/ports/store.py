@@ -3,6 +3,9 @@
 A path is relative, with forward slashes, and never climbs. An object, once created, does not change.
 Creation is atomic: an object is either absent or whole, also after a crash, and among racing creators
 exactly one succeeds. There is no delete and no overwrite.
+
+An answer that is cut short or altered on its way is an error, never data. An error of the store is
+never taken for "nothing is there".
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -28,7 +32,12 @@ class ObjectStat:
 
 
 class Store(Protocol):
-    """Create-only object storage."""
+    """Create-only object storage. Threads may share one."""
+
+    @property
+    def identity(self) -> str:
+        """Name the store for memories within a process: of one name, the same objects."""
+        ...
 
     def create(self, path: str, data: bytes) -> None:
         """Write a new object, durable when this returns.
@@ -58,6 +67,10 @@ class Store(Protocol):
         """
         ...
 
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return path -> bytes of those objects that are there, read as fast as the store allows."""
+        ...
+
     def stat(self, path: str) -> ObjectStat:
         """Return size and version of an object.
 
@@ -78,8 +91,18 @@ class Store(Protocol):
     def local_path(self, path: str) -> Path:
         """Return a local file with the object's bytes, for engines that read files.
 
+        It stays while this process lives, and nobody may write to it. Where it is a copy, it is a whole
+        one; whoever relies on its bytes compares their hash.
+
         Raises:
             ObjectMissing: nothing is there.
             PartNotRegular: the path is a link or no regular file.
+        """
+        ...
+
+    def make_durable(self, prefix: str) -> None:
+        """Make every object below a folder survive a power loss, whoever created it.
+
+        What this process created is durable already; what another one did may be visible sooner.
         """
         ...

@@ -223,7 +223,7 @@ def test_what_is_announced_was_made_durable_before(
         events.append("sent")
         return send(self, records)
 
-    monkeypatch.setattr("platform_assets.pipeline.outbox.sync_folder", synced)
+    monkeypatch.setattr("platform_assets.adapters.local_store.sync_folder", synced)
     monkeypatch.setattr(FileLogSink, "send", sent)
     announce(platform, "shop")
     before = events[: events.index("sent")]

@@ -6,6 +6,7 @@ what happens to that one operation. Every operation is kept in ``history`` for c
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from platform_assets.errors import AlreadyExists, ObjectMissing, StoreUnwritable
 from platform_assets.ports.store import ObjectStat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Fault(Enum):
@@ -41,6 +42,10 @@ class SimulatedStore:
         self.late: list[tuple[str, bytes]] = []
         self.faults = faults or (lambda _act, _path: Fault.NONE)
         self._folder: Path | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"simulated {id(self)}"
 
     def create(self, path: str, data: bytes) -> None:
         check_object_path(path)
@@ -77,6 +82,13 @@ class SimulatedStore:
             raise ObjectMissing(path, expected="an object", found="nothing", remedy="Write it.")
         return self.objects[path]
 
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        found = {}
+        for path in paths:
+            with suppress(ObjectMissing):
+                found[path] = self.read(path)
+        return found
+
     def stat(self, path: str) -> ObjectStat:
         check_object_path(path)
         if path not in self.objects:
@@ -101,6 +113,9 @@ class SimulatedStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
         return target
+
+    def make_durable(self, prefix: str) -> None:
+        check_prefix(prefix)
 
     def deliver_late(self) -> None:
         """Let the delayed writes arrive, in their order."""
