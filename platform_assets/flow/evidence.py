@@ -15,6 +15,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
+from platform_assets.flow.foreign import consulted_manifests
 from platform_assets.flow.requirements import unmet
 from platform_assets.flow.requirements_of_counts import gap_length
 from platform_assets.flow.requirements_of_proofs import permit_of
@@ -31,7 +32,8 @@ BUNDLE_FILE = "bundle.json"
 #: What stands at the root of every exported bundle.
 ROOT_FILES = (SEAL_FILE, BUNDLE_FILE)
 #: What stands at the root where there is such a thing; each has its own check in `verification`.
-OPTIONAL_ROOT_FILES: tuple[str, ...] = ()
+TEARDOWN_FILE = "teardown.json"
+OPTIONAL_ROOT_FILES: tuple[str, ...] = (TEARDOWN_FILE,)
 FileEntry = dict[str, Any]
 
 
@@ -121,7 +123,11 @@ def totals(records: RunRecords) -> dict[str, int]:
 
 
 def data_files(records: RunRecords) -> list[FileEntry]:
-    """Return every file of data that the run's receipts and newest manifests name, by path."""
+    """Return every file of data that a replay of the run needs, by path.
+
+    That is what the run's receipts and newest manifests name, and the parts of every product of other
+    runs that the run consulted: whoever holds all of it needs no other run's export.
+    """
     folder = f"runs/{records.run}"
     parts = [part for d in records.own("landing") for part in d.value["parts"]]
     for document in records.own("admission"):
@@ -129,8 +135,8 @@ def data_files(records: RunRecords) -> list[FileEntry]:
         tables = (*admission["events"].values(), admission["duplicates"], admission["quarantine"])
         parts += [part for table in tables for part in table["parts"]]
     files = {f"{folder}/{part['path']}": part for part in parts}
-    for product in records.outputs():
-        manifest = records.manifest(product)
+    own = [records.manifest(product) for product in records.outputs()]
+    for manifest in (*own, *consulted_manifests(records)):
         if manifest is not None and not manifest.problem:
             generation = manifest.path.rpartition("/")[0]
             files |= {f"{generation}/{part['name']}": part for part in manifest.value["parts"]}

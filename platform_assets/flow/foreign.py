@@ -2,22 +2,26 @@
 
 A run may refer to products of other runs: a consumer read them, a check consulted them, deduplication
 counted their identities. Each such run has to be closed: a seal that verifies names its evidence, and
-the evidence names the very manifest and certificate that were used.
+the evidence names the very manifest and certificate that were used. The gate opens each such product
+from the records that stand here, so that a replay needs nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.contracts.records import check_record
-from platform_assets.errors import GateRefusal, RecordInvalid
+from platform_assets.errors import GateRefusal, InvalidName, RecordInvalid
+from platform_assets.flow.gate import Found, Sealed, decide
+from platform_assets.flow.places import Place
 from platform_assets.flow.signing import (
     CLOSURE,
     EVIDENCE,
     open_statement,
     unverified_predicate,
 )
+from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,15 +73,18 @@ def foreign_problems(records: RunRecords) -> dict[str, list[str]]:
     used: dict[str, list[Reference]] = {}
     for reference in references(parsed, own):
         used.setdefault(reference.run_id, []).append(reference)
-    problems = {}
+    problems: dict[str, list[str]] = {}
+    named: set[str] = set()
     for run_id, of_run in used.items():
         evidence = sealed_evidence(parsed, run_id, records.trust)
-        problems[run_id] = (
-            [evidence]
-            if isinstance(evidence, str)
-            else [problem for each in of_run for problem in _used_otherwise(each, evidence)]
-        )
-    named = {d for of_run in used.values() for r in of_run for d in astuple(r)[2:]}
+        if isinstance(evidence, str):
+            problems[run_id] = [evidence]
+            continue
+        problems[run_id] = [p for each in of_run for p in _used_otherwise(each, evidence)]
+        for product in sorted({each.product for each in of_run}):
+            entry = evidence["products"].get(product, {})
+            named |= {str(entry.get("manifest_digest")), str(entry.get("certificate_digest"))}
+            problems[run_id] += _gate_problems(records, run_id, product, entry)
     for document in parsed.values():
         place = document.place
         if place is not None and place.run_id not in ("", own):
@@ -86,7 +93,85 @@ def foreign_problems(records: RunRecords) -> dict[str, list[str]]:
                 found.append(f"{document.path} belongs to a run that nothing refers to")
             elif place.kind in ("certificate", "manifest") and document.digest not in named:
                 found.append(f"{document.path} is not what was used")
+    for run_id, path in _unused_anchors(records, set(used)):
+        problems.setdefault(run_id, []).append(f"{path}: nothing refers to these anchors")
     return problems
+
+
+def consulted_manifests(records: RunRecords) -> list[Document]:
+    """Return the manifests of other runs' products that the run consulted, by path.
+
+    A run of which the records do not prove the closure has none; the requirements say so.
+    """
+    parsed, found = records.parsed, {}
+    for run_id, products in _products_of(references(parsed, str(records.run))).items():
+        evidence = sealed_evidence(parsed, run_id, records.trust)
+        if isinstance(evidence, str):
+            continue
+        for product in products & set(evidence["products"]):
+            generation = evidence["products"][product]["generation"]
+            manifest = records.sound(Place("manifest", run_id, product, generation))
+            if manifest is not None:
+                found[manifest.path] = manifest
+    return [found[path] for path in sorted(found)]
+
+
+def claimed_products(bundle: Document) -> Mapping[str, Any]:
+    """Return what evidence claims of its products, before it is verified; nothing where it is none."""
+    products = unverified_predicate(bundle.value).get("products") if bundle.value else None
+    return products if isinstance(products, dict) else {}
+
+
+def _products_of(used: list[Reference]) -> dict[str, set[str]]:
+    products: dict[str, set[str]] = {}
+    for reference in used:
+        products.setdefault(reference.run_id, set()).add(reference.product)
+    return products
+
+
+def _gate_problems(
+    records: RunRecords, run_id: str, product: str, entry: Mapping[str, Any]
+) -> list[str]:
+    """Return why the gate would not open a product of another run from these records."""
+    if not entry:
+        return []  # it was not closed with such a product, which is reported already
+    anchors, before = (records.at(Place("anchors", name=f, number=n)) for f, n in _chain(run_id))
+    manifest = records.at(Place("manifest", run_id, product, entry["generation"]))
+    certificates = [
+        d.data for d in records.parsed.values() if d.digest == entry["certificate_digest"]
+    ]
+    sealed = Sealed(
+        entry["generation"], entry["manifest_digest"], entry["certificate_digest"], entry["policy"]
+    )
+    try:
+        found = Found(
+            run=RunId.parse(run_id),
+            product=product,
+            generation=entry["generation"],
+            anchors=anchors.data if anchors else None,
+            predecessor=before.data if before else None,
+            successor=None,
+            manifest=manifest.data if manifest else None,
+            certificate=certificates[0] if certificates else None,
+            revocations=(),  # what was revoked afterwards was certified when it was used
+            policy=entry["policy"],
+            sealed=sealed,
+        )
+        decide(found, records.trust)
+    except (GateRefusal, InvalidName) as refusal:
+        return [f"{product}: {refusal.code}: {refusal.found}"]
+    return []
+
+
+def _unused_anchors(records: RunRecords, used: set[str]) -> list[tuple[str, str]]:
+    known = {link for run_id in (str(records.run), *used) for link in _chain(run_id)}
+    return [
+        (f"{place.name}-{place.number:08d}", document.path)
+        for document in records.parsed.values()
+        if (place := document.place) is not None
+        and place.kind == "anchors"
+        and (place.name, place.number) not in known
+    ]
 
 
 def _used_otherwise(reference: Reference, evidence: Mapping[str, Any]) -> list[str]:
@@ -133,3 +218,9 @@ def _unverified_certificate(document: Document) -> Mapping[str, Any]:
         return dict(check_record(claimed, document.path))
     except RecordInvalid:
         return {}
+
+
+def _chain(run_id: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return feed and sequence of a run's anchors, and of those before them."""
+    feed, _, sequence = run_id.rpartition("-")
+    return (feed, int(sequence)), (feed, int(sequence) - 1)

@@ -2,26 +2,26 @@
 
 1. The run's anchors and those before them. 2. The configuration. 3. Every record in the run's folder,
 of whatever generation; no data. 4. Claims and VOID seals up to the epoch under which the run is closed.
-5. Of other runs that it refers to: seal, evidence, and the certificates and manifests that were used.
+5. Of other runs that it refers to: anchors and those before them, seals, evidence, and the certificates
+and manifests that were used; so the gate opens from these records alone what the run consulted.
 6. Revocations of its products.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
 from platform_assets.errors import ObjectMissing
-from platform_assets.flow.foreign import references
+from platform_assets.flow.foreign import claimed_products, references
 from platform_assets.flow.places import Place, place_of
 from platform_assets.flow.run_records import parse_document
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from platform_assets.flow.foreign import Reference
     from platform_assets.ports.store import Store
 
 _BESIDE_CLOSURE = {
@@ -65,29 +65,34 @@ def _belongs(place: Place, epoch: int) -> bool:
 
 def _foreign(store: Store, run: RunId, documents: dict[str, bytes]) -> dict[str, bytes]:
     parsed = {path: parse_document(path, data) for path, data in documents.items()}
-    found: dict[str, bytes] = {}
+    used: dict[str, set[str]] = {}
     for reference in references(parsed, str(run)):
-        other = RunId.parse(reference.run_id)
+        used.setdefault(reference.run_id, set()).add(reference.product)
+    found: dict[str, bytes] = {}
+    for run_id, products in used.items():
+        other = RunId.parse(run_id)
+        chain = (other, other.predecessor)
+        found |= _read(store, (layout.anchors_path(each) for each in chain if each is not None))
         seals = _read(store, _of_kind(store, layout.closure_folder(other), "seal"))
-        signed = {
-            p: data for p, data in seals.items() if not parse_document(p, data).value.get("record")
-        }
-        epochs = [place.number for path in signed if (place := place_of(path)) is not None]
-        found |= signed
-        found |= _read(store, (f"{layout.evidence_folder(other, e)}/bundle.json" for e in epochs))
-        found |= _used(store, other, reference)
+        parsed_seals = [parse_document(path, data) for path, data in seals.items()]
+        signed = [d.place.number for d in parsed_seals if d.place and not d.value.get("record")]
+        bundles = _read(store, (f"{layout.evidence_folder(other, e)}/bundle.json" for e in signed))
+        found |= seals | bundles
+        for path, data in bundles.items():
+            closed_with = claimed_products(parse_document(path, data))
+            for product in sorted(products & set(closed_with)):
+                found |= _used(store, other, product, closed_with[product])
     return found
 
 
-def _used(store: Store, other: RunId, reference: Reference) -> dict[str, bytes]:
-    if not reference.certificate_digest:
-        return {}  # deduplication counted identities; the evidence of that run names the manifest
-    certificates = f"{layout.run_folder(other)}/certificates/{reference.product}"
+def _used(
+    store: Store, other: RunId, product: str, closed_with: Mapping[str, Any]
+) -> dict[str, bytes]:
     paths = [
-        *_of_kind(store, certificates, "certificate"),
-        *_of_kind(store, layout.product_folder(other, reference.product), "manifest"),
+        *_of_kind(store, f"{layout.run_folder(other)}/certificates/{product}", "certificate"),
+        *_of_kind(store, layout.product_folder(other, product), "manifest"),
     ]
-    digests = {reference.certificate_digest, reference.manifest_digest}
+    digests = {closed_with.get("certificate_digest"), closed_with.get("manifest_digest")}
     return {p: data for p, data in _read(store, paths).items() if digest_bytes(data) in digests}
 
 
