@@ -305,6 +305,22 @@ class ScopeViolation(GateRefusal):
     """A consumer asked for a product outside its run and not of a closed run."""
 
 
+class KeyMissing(GateRefusal):
+    """A wrapping key is not here, so that nothing can be decrypted with it."""
+
+
+class KeyDenied(GateRefusal):
+    """The key service does not let this process use a wrapping key for this purpose."""
+
+
+class KeyInvalid(GateRefusal):
+    """A wrapped key does not open: it was changed, moved, or wrapped by another key."""
+
+
+class KeyServiceUnreachable(DependencyUnreachable):
+    """The key service did not answer."""
+
+
 # --- certification, consumption and closure ------------------------------------------------------
 
 
@@ -376,3 +392,15 @@ class EvidenceInconsistent(Refusal):
 
 class BundleUnreadable(Refusal):
     """What was given is not an evidence bundle or an archive of one."""
+
+
+class CheckpointInvalid(Refusal):
+    """What was given is no checkpoint of the closure log, or no known key of the log signed it."""
+
+
+class CheckpointUnconnected(Refusal):
+    """Nothing that was given shows how a checkpoint and the evidence belong to one log."""
+
+
+class LogInconsistent(Refusal):
+    """The closure log was cut, rewritten or forked; the error lists everything that is wrong."""

@@ -34,6 +34,13 @@ class KeySettings(Declaration):
         str | None,
         Field(description="Environment variable that holds the PEM; wins over the file."),
     ] = None
+    wrap_staging: Annotated[
+        str,
+        Field(description="Wraps keys of strict products for who builds them: file or aws-kms:ID."),
+    ] = "keys/staging.key"
+    wrap_release: Annotated[
+        str, Field(description="Wraps keys that a PASS certificate releases: file or aws-kms:ID.")
+    ] = "keys/release.key"
     trusted: Annotated[str, Field(description="Folder of trusted public keys, *.pem.")] = (
         "keys/trusted"
     )

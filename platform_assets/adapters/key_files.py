@@ -1,6 +1,6 @@
 """Signing keys and trusted keys as PEM files.
 
-Ed25519 and ECDSA P-256 keys are accepted; the `cryptography` library does the cryptography. A key's id
+ECDSA P-256 and Ed25519 keys are accepted; the `cryptography` library does the cryptography. A key's id
 is the SHA-256 (hex) of its public key's DER encoding. A private key that others may read is refused. A
 key that was made on first use carries a marker line and is a development key: it proves that nothing
 changed since the run, not who ran it, and every report says so.
@@ -17,26 +17,32 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 from platform_assets.adapters.local_folders import sync_folder
+from platform_assets.adapters.signatures import (
+    is_private,
+    is_public,
+    new_private_key,
+    sign,
+    verifies,
+)
 from platform_assets.errors import SettingsInvalid, SignerUntrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
-PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey
+    from platform_assets.adapters.signatures import PrivateKey, PublicKey
 
 _MARKER = b"platform-assets development key: made on first use, not for production\n"
 _PEM = serialization.Encoding.PEM
-_ECDSA = ec.ECDSA(hashes.SHA256())
-_ACCEPTED = "an Ed25519 or ECDSA P-256 key in PEM"
-_REMEDY = "Make a key: openssl genpkey -algorithm ed25519 -out signing.pem; chmod 600 signing.pem."
+_ACCEPTED = "an ECDSA P-256 or Ed25519 key in PEM"
+_REMEDY = (
+    "Make a key: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out signing.pem; "
+    "chmod 600 signing.pem."
+)
 
 
 class KeySigner:
@@ -60,9 +66,8 @@ class KeySigner:
             key = serialization.load_pem_private_key(pem[max(begin, 0) :], password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
             raise _unusable(thing, str(error)) from error
-        if not _accepted(key):
-            raise _unusable(thing, f"a {type(key).__name__}")
-        assert isinstance(key, (Ed25519PrivateKey, ec.EllipticCurvePrivateKey))
+        if not is_private(key):
+            raise _unusable(thing, _kind(key))
         return cls(key, development=pem.startswith(_MARKER))
 
     @property
@@ -81,10 +86,8 @@ class KeySigner:
         return self._development
 
     def sign(self, data: bytes) -> bytes:
-        """Return the raw signature: 64 bytes for Ed25519, DER for ECDSA over SHA-256."""
-        if isinstance(self._key, Ed25519PrivateKey):
-            return self._key.sign(data)
-        return self._key.sign(data, _ECDSA)
+        """Return the signature: 64 bytes for Ed25519, DER for ECDSA over SHA-256."""
+        return sign(self._key, data)
 
 
 class KeyTrust:
@@ -117,15 +120,7 @@ class KeyTrust:
         Raises:
             SignerUntrusted: the key is not trusted.
         """
-        key = self._key(keyid)
-        try:
-            if isinstance(key, Ed25519PublicKey):
-                key.verify(signature, data)
-            else:
-                key.verify(signature, data, _ECDSA)
-        except InvalidSignature:
-            return False
-        return True
+        return verifies(self._key(keyid), data, signature)
 
     def _key(self, keyid: str) -> PublicKey:
         key = self._keys.get(keyid)
@@ -151,8 +146,8 @@ class FileTrust(KeyTrust):
         super().__init__((str(path), _read(path)) for path in sorted(directory.glob("*.pem")))
 
 
-def signer_from_file(path: Path, *, make: bool = True) -> KeySigner:
-    """Read the signing key; where there is none, make a development key.
+def signer_from_file(path: Path, *, make: bool = True, ed25519: bool = False) -> KeySigner:
+    """Read the signing key; where there is none, make a development key, ECDSA P-256 or Ed25519.
 
     Raises:
         SettingsInvalid: the file is unusable, others may read it, or it is absent and not to be made.
@@ -161,7 +156,7 @@ def signer_from_file(path: Path, *, make: bool = True) -> KeySigner:
         if not make:
             raise _unusable(str(path), "no file")
         with suppress(FileExistsError):  # another process made one at the same moment
-            _make_development_key(path)
+            _make_development_key(path, new_private_key(ed25519=ed25519))
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsInvalid(
@@ -190,7 +185,7 @@ def trust_key(public_key_pem: bytes, directory: Path) -> Path:
     path = directory / f"{keyid_of(public_key_pem)}.pem"
     directory.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        _create(path, public_key_pem, 0o644)
+        create_key_file(path, public_key_pem, 0o644)
     return path
 
 
@@ -207,15 +202,13 @@ def keyid_of(public_key_pem: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def _make_development_key(path: Path) -> None:
+def _make_development_key(path: Path, key: PrivateKey) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    _create(path, _MARKER + pem, 0o600)
+    pem = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    create_key_file(path, _MARKER + pem, 0o600)
 
 
-def _create(path: Path, data: bytes, mode: int) -> None:
+def create_key_file(path: Path, data: bytes, mode: int) -> None:
     """Create a whole file or none, durable; FileExistsError where another one stands."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -247,16 +240,14 @@ def _load_public(pem: bytes, thing: str) -> PublicKey:
             found="a private key" if b"PRIVATE KEY" in pem else str(error),
             remedy="Write the public key only: openssl pkey -in signing.pem -pubout -out trusted.pem.",
         ) from error
-    if not _accepted(key):
-        raise _unusable(thing, f"a {type(key).__name__}")
-    assert isinstance(key, (Ed25519PublicKey, ec.EllipticCurvePublicKey))
+    if not is_public(key):
+        raise _unusable(thing, _kind(key))
     return key
 
 
-def _accepted(key: object) -> bool:
-    if isinstance(key, (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)):
-        return isinstance(key.curve, ec.SECP256R1)
-    return isinstance(key, (Ed25519PrivateKey, Ed25519PublicKey))
+def _kind(key: object) -> str:
+    curve = getattr(key, "curve", None)
+    return f"a {type(key).__name__}" + (f" of the curve {curve.name}" if curve else "")
 
 
 def _public_pem(key: PublicKey) -> bytes:

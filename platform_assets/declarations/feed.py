@@ -30,6 +30,10 @@ _CHANGES_NO_RUN: dict[str, Any] = {
 
 Checks = Annotated[tuple[CheckDeclaration, ...], Field(min_length=1)]
 Contract = Annotated[str, Field(description="A JSON Schema file, relative to schemas/events.")]
+Strict = Annotated[
+    bool,
+    Field(strict=True, description="Encrypt the parts; only a PASS certificate releases the key."),
+]
 
 
 class EventDeclaration(Declaration):
@@ -98,6 +102,7 @@ class ProductDeclaration(Declaration):
     event: Name
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
     part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
+    strict: Strict = False
     checks: Checks
 
 
@@ -117,6 +122,7 @@ class ConsumerDeclaration(Declaration):
     key: Annotated[tuple[str, ...], Field(min_length=1)]
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
     part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
+    strict: Strict = False
     parameters: dict[str, str | int | bool] = Field(default_factory=dict)
     checks: Checks
 
@@ -159,6 +165,11 @@ class FeedDeclaration(Declaration):
     def outputs(self) -> dict[str, ProductDeclaration | ConsumerDeclaration]:
         """Return everything that is certified: the products, then the consumers in order."""
         return {**self.products, **self.consumers}
+
+    @property
+    def strict(self) -> bool:
+        """Whether a product is strict, so that what it is made of is encrypted too."""
+        return any(product.strict for product in self.products.values())
 
     def configuration(self) -> dict[str, Any]:
         """Return what the configuration digest covers, as record values.

@@ -3,8 +3,8 @@
 Every stream is read once, from a place that its source knows, and nothing is announced into a stream
 that the feed reads. Every event becomes a product and every product is made of an event. A consumer,
 and a check, refer only to what is declared before them, so that there is an order in which to make
-everything. What names nothing, or two things, is a mistake at the place where it stands; all of them
-are reported.
+everything. Rows of a strict product stand in no other product in the clear. What names nothing, or two
+things, is a mistake at the place where it stands; all of them are reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ def check_references(feed: FeedDeclaration) -> None:
     Raises:
         ValidationError: names refer to nothing, or are given twice; every mistake with its location.
     """
-    problems = [*_streams(feed), *_events(feed), *_consumers(feed), *_checks(feed)]
+    problems = [
+        *_streams(feed),
+        *_events(feed),
+        *_consumers(feed),
+        *_checks(feed),
+        *_strictness(feed),
+    ]
     if problems:
         raise ValidationError.from_exception_data(
             "feed",
@@ -127,6 +133,21 @@ def _checks(feed: FeedDeclaration) -> Iterator[Problem]:
                 if isinstance(check, ReferentialCheck) and check.product not in known:
                     yield (*at, "product"), _unknown(feed, check.product, known)
             known.append(name)
+
+
+def _strictness(feed: FeedDeclaration) -> Iterator[Problem]:
+    strict = {product.event: name for name, product in feed.products.items() if product.strict}
+    for name, product in feed.products.items():
+        if not product.strict and product.event in strict:
+            text = f"holds the rows of {strict[product.event]}, which is strict; make it strict too"
+            yield ("products", name, "event"), text
+    outputs = feed.outputs()
+    for name, consumer in feed.consumers.items():
+        for index, given in enumerate(consumer.reads):
+            read = outputs.get(given.product)
+            if read is not None and read.strict and not consumer.strict:
+                text = f"{given.product} is strict; make what reads it strict too"
+                yield ("consumers", name, "reads", index, "product"), text
 
 
 def _unknown(feed: FeedDeclaration, name: str, known: list[str]) -> str:
