@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import shlex
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -23,7 +26,7 @@ from platform_assets.errors import SettingsInvalid, SignerUntrusted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from platform_assets.adapters.key_files import PrivateKey
+    from platform_assets.adapters.signatures import PrivateKey
 
 
 def private_pem(key: PrivateKey | rsa.RSAPrivateKey, password: bytes | None = None) -> bytes:
@@ -43,9 +46,31 @@ def test_a_development_key_is_made_once_private_and_says_what_it_is(tmp_path: Pa
     assert made.development
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert b"BEGIN PUBLIC KEY" in made.public_key_pem
+    loaded = serialization.load_pem_public_key(made.public_key_pem)
+    assert isinstance(loaded, ec.EllipticCurvePublicKey)
+    assert isinstance(loaded.curve, ec.SECP256R1)
     again = signer_from_file(path)
     assert (again.keyid, again.development) == (made.keyid, True)
     assert [p.name for p in path.parent.iterdir()] == ["signing.pem"]
+
+
+def test_a_development_key_can_be_of_the_other_kind(tmp_path: Path) -> None:
+    made = signer_from_file(tmp_path / "log.pem", ed25519=True)
+    loaded = serialization.load_pem_public_key(made.public_key_pem)
+    assert isinstance(loaded, ed25519.Ed25519PublicKey)
+    assert made.development
+
+
+def test_the_key_that_a_remedy_tells_to_make_is_accepted(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        signer_from_file(tmp_path / "signing.pem", make=False)
+    make, chmod = refused.value.remedy.removeprefix("Make a key: ").removesuffix(".").split("; ")
+    for command in (make, chmod, "openssl pkey -in signing.pem -pubout -out trusted.pem"):
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True, timeout=60)
+    signer = signer_from_file(tmp_path / "signing.pem")
+    assert not signer.development
+    assert keyid_of((tmp_path / "trusted.pem").read_bytes()) == signer.keyid
 
 
 def test_processes_that_start_together_end_with_one_development_key(tmp_path: Path) -> None:
@@ -134,6 +159,19 @@ def test_the_directory_of_trusted_keys_is_all_that_is_trusted(tmp_path: Path) ->
         FileTrust(trusted).verify("0" * 64, b"", b"")
     with pytest.raises(SignerUntrusted):
         KeyTrust([]).verify(signer.keyid, b"", signer.sign(b""))
+
+
+def test_a_public_key_of_an_algorithm_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    made = signer_from_file(tmp_path / "signing.pem")
+    der = serialization.load_pem_public_key(made.public_key_pem).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    other = der.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0271"))
+    assert other != der
+    text = base64.b64encode(other).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode()
+    with pytest.raises(SettingsInvalid):
+        KeyTrust([("x", pem)])
 
 
 def test_a_private_key_among_the_trusted_ones_is_refused(tmp_path: Path) -> None:
