@@ -10,6 +10,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from platform_assets.cli import tables
 from platform_assets.cli.names import check_target, known_run, writing
 from platform_assets.cli.session import HomeOption, JsonOption, RunArgument, Session, session
 from platform_assets.errors import ConfigurationError, InvalidName, RunOpen
@@ -105,7 +106,8 @@ def report(
 
     call = session(home, as_json=json)
     platform = call.open()
-    path = run_summary(platform, known_run(platform, run))["report"]
+    summary = run_summary(platform, known_run(platform, run))
+    path, removed = summary["report"], summary["removed"]
     if path is None:
         raise RunOpen(
             f"report of {run}",
@@ -117,10 +119,12 @@ def report(
 
     def text(console: Console) -> None:
         console.print(path, soft_wrap=True, markup=False, highlight=False)
+        if removed:
+            console.print(Text(tables.torn_down(removed)), soft_wrap=True)
         if show and not opened:
             console.print("No browser could be started here. Open that file in one.")
 
-    call.answer({"run_id": run, "report": path, "opened": opened}, text)
+    call.answer({"run_id": run, "report": path, "removed": removed, "opened": opened}, text)
 
 
 def _verification(call: Session, target: str, key: Path | None) -> Verification:
@@ -163,6 +167,8 @@ def show_verification(console: Console, result: Verification) -> None:
     if facts:
         data = facts["data"] if isinstance(facts["data"], str) else f"{facts['data']} files"
         console.print(Text(f"  records: {facts['records']} files; data: {data}"))
+        for removed in facts["removed"]:
+            console.print(Text(f"  {tables.torn_down(removed)}"), soft_wrap=True)
         console.print(Text(f"  bundle {facts['bundle_digest']}"), soft_wrap=True)
         for key in facts["signed_by"]:
             console.print(Text(f"  signed by {key}"), soft_wrap=True)

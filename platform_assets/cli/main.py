@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from platform_assets import __version__
-from platform_assets.cli import announcements, evidence, feeds, lag, products, runs, setup, streams
+from platform_assets.cli import (
+    announcements,
+    evidence,
+    feeds,
+    lag,
+    products,
+    runs,
+    setup,
+    streams,
+    teardown,
+)
 from platform_assets.cli.failures import error_of, report_error
 from platform_assets.cli.session import Given, HomeOption, JsonOption, ReaderGone, given
 from platform_assets.errors import PlatformError, UnknownOutcome
@@ -29,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (setup, feeds, lag, streams, runs, products, announcements, evidence):
+for module in (setup, feeds, lag, streams, runs, products, announcements, evidence, teardown):
     module.register(app)
 
 

@@ -30,7 +30,11 @@ def runs(summaries: Sequence[dict[str, Any]]) -> Table:
     )
     for run in summaries:
         counts = (f"{run[name]:,}" for name in _COUNTS)
-        grid.add_row(run["run_id"], coloured(run["state"]), *counts)
+        state = coloured(run["state"])
+        grid.add_row(run["run_id"], state.append(" *") if run.get("removed") else state, *counts)
+    if any(run.get("removed") for run in summaries):
+        grid.caption = "* data deleted by a teardown; show RUN tells what"
+        grid.caption_justify = "left"
     return grid
 
 
@@ -54,10 +58,24 @@ def details(console: Console, run: dict[str, Any]) -> None:
     for consumer, record in run["consumptions"].items():
         read = ", ".join(f"{i['product']} of {i['run_id']}" for i in record["inputs"])
         console.print(Text(f"{consumer} read {read}"))
+    if run["removed"]:
+        console.print(Text(torn_down(run["removed"])), soft_wrap=True)
     console.print(Text(f"pinned at {run['pinned_at']}"))
     if run["report"]:
         console.print(Text(f"evidence: {run['bundle_digest']}"), soft_wrap=True)
         console.print(Text(f"report: {run['report']}"), soft_wrap=True)
+
+
+def torn_down(removed: dict[str, Any]) -> str:
+    """Return in one line what a teardown deleted."""
+    if removed["state"] not in ("BEGUN", "DONE"):
+        return f"the record of its teardown does not verify: {removed['state']}"
+    of = f" of {removed['run_id']}" if "run_id" in removed else ""
+    words = "deleted" if removed["state"] == "DONE" else "begun, to be finished by the next call:"
+    return (
+        f"teardown {removed['teardown']}{of}: {words} {removed['files']} files, "
+        f"{removed['bytes']:,} bytes, {removed['at']}"
+    )
 
 
 def anchors(streams: Sequence[dict[str, Any]]) -> Table:

@@ -6,7 +6,7 @@ It reports every finding, not the first, and a bundle is good only when there is
 2. The seal is one canonical, signed statement and names this bundle's digest, run, epoch and nonce.
 3. The bundle is one canonical, signed statement.
 4. Every listed file is there with its size and SHA-256, and no other file is; of the data either all
-   or nothing is there.
+   or nothing is there, but for parts that a signed teardown deleted.
 5. Every record is canonical, valid for its schema, and of the run, name and number that its path says.
 6. Every requirement, judged again from the records, comes to the same words: anchors and their chain,
    landing and admission arithmetic, certificates, manifests, consumption, scope, claim.
@@ -30,8 +30,10 @@ from platform_assets.flow.evidence import (
     OPTIONAL_ROOT_FILES,
     ROOT_FILES,
     SEAL_FILE,
+    TEARDOWN_FILE,
 )
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, SignedStatement, open_statement
+from platform_assets.flow.teardown_proof import TornDown, torn_down
 from platform_assets.flow.verification_of_records import record_findings
 
 if TYPE_CHECKING:
@@ -100,8 +102,17 @@ class Verification:
         return self
 
 
-def verify(files: BundleFiles, trust: Trust, *, self_asserted: bool) -> Verification:
-    """Verify a bundle under the trusted keys; ``self_asserted`` says that they came with it."""
+def verify(
+    files: BundleFiles, trust: Trust, *, self_asserted: bool, needs_data: bool = False
+) -> Verification:
+    """Verify a bundle under the trusted keys.
+
+    Args:
+        files: the files of the bundle.
+        trust: the keys whose signatures count.
+        self_asserted: whether those keys came with the bundle.
+        needs_data: whether the data has to be there, as it has in the store of the run.
+    """
     findings = [Finding(where, problem) for where, problem in files.problems()]  # 1
     paths = set(files.paths())
     seal, found = _opened(files, "seal", trust)  # 2
@@ -113,8 +124,11 @@ def verify(files: BundleFiles, trust: Trust, *, self_asserted: bool) -> Verifica
     evidence = bundle.predicate
     if seal is not None:
         findings += _seal_findings(seal, evidence, digest_bytes(files.read(BUNDLE_FILE)))
-    with_data = any(entry["path"] in paths for entry in evidence["data"])
-    sound = _listed(files, paths, evidence, findings, with_data=with_data)  # 4
+    with_data = needs_data or any(entry["path"] in paths for entry in evidence["data"])
+    statements = files.read(TEARDOWN_FILE) if TEARDOWN_FILE in paths else None
+    removed = torn_down(statements, evidence, digest_bytes(files.read(BUNDLE_FILE)), trust)
+    findings += [Finding(*found) for found in removed.problems]
+    sound = _listed(files, paths, evidence, findings, removed, with_data=with_data)  # 4
     documents = {
         entry["path"]: sound[entry["path"]]
         for entry in evidence["records"]
@@ -132,7 +146,10 @@ def verify(files: BundleFiles, trust: Trust, *, self_asserted: bool) -> Verifica
             "keys": "self-asserted" if self_asserted else "given",
             "totals": evidence["totals"],
             "records": len(evidence["records"]),
-            "data": len(evidence["data"]) if with_data else "not included",
+            "data": sum(e["path"] in paths for e in evidence["data"])
+            if with_data
+            else "not included",
+            "removed": removed.facts(),
         },
     )
 
@@ -175,6 +192,7 @@ def _listed(
     paths: set[str],
     evidence: Mapping[str, Any],
     findings: list[Finding],
+    removed: TornDown,
     *,
     with_data: bool,
 ) -> dict[str, bytes]:
@@ -191,8 +209,12 @@ def _listed(
     records = {entry["path"] for entry in evidence["records"]}
     for path, entry in listed.items():
         expected = (entry["size"], entry["sha256"])
+        contradiction = removed.contradicts(path) if path in found else ""
         if path not in found:
-            findings.append(Finding(path, "absent"))
+            if not removed.explains(entry):
+                findings.append(Finding(path, "absent"))
+        elif contradiction:
+            findings.append(Finding(path, contradiction))
         elif found[path] != expected:
             words = "{} bytes, sha256 {}"
             problem = f"expected {words.format(*expected)}, found {words.format(*found[path])}"

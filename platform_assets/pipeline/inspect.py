@@ -12,6 +12,7 @@ from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.records import parse_record, read_record
 from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import sealed_run
+from platform_assets.pipeline.teardown_records import removed_of
 
 if TYPE_CHECKING:
     from platform_assets.flow.gate import Found
@@ -36,6 +37,7 @@ def run_summary(platform: Platform, run: RunId) -> dict[str, Any]:
         **{name: sum(receipt[name] for receipt in receipts.values()) for name in _COUNTS},
         "bundle_digest": sealed.bundle_digest if sealed else None,
         "report": report_path(platform, run, sealed.epoch) if sealed else None,
+        "removed": removed_of(platform, run) if sealed else None,
     }
 
 

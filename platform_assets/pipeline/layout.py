@@ -113,3 +113,18 @@ def announcement_path(run: RunId, event_id: str) -> str:
 def announced_path(run: RunId) -> str:
     """Return the path of the record that nothing up to this run is left to be announced."""
     return f"announced/{check_name(run.feed, 'feed')}/{run.sequence:08d}.json"
+
+
+def teardown_folder(run: RunId) -> str:
+    """Return the folder of a run's teardowns, outside the run because a closed run does not change."""
+    return f"teardowns/{run}"
+
+
+def teardown_path(run: RunId, number: int, *, done: bool) -> str:
+    """Return the path of the statement with which a teardown begins, or is done."""
+    return f"{teardown_folder(run)}/{number:04d}{'.done' if done else ''}.json"
+
+
+def supersession_path(run: RunId) -> str:
+    """Return the path of the signed record that a later run corrects this one, outside the run."""
+    return f"supersessions/{run}/0001.json"

@@ -11,7 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import CertificateRevoked, GateRefusal, PlatformError
+from platform_assets.errors import (
+    CertificateRevoked,
+    GateRefusal,
+    PlatformError,
+    ProductRemoved,
+)
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
 from platform_assets.flow.gate import decide
 from platform_assets.identifiers import RunId
@@ -71,7 +76,7 @@ def _look(platform: Platform, run: RunId, outbox: Outbox) -> None:
     for product in products:
         try:
             ready = _ready(platform, run, product)
-        except CertificateRevoked:
+        except (CertificateRevoked, ProductRemoved):
             continue
         except GateRefusal as error:
             whole = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.duckdb_catalogue import publish_views
-from platform_assets.errors import CertificateRevoked
+from platform_assets.errors import CertificateRevoked, ProductRemoved
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.state import is_closed
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def publish(platform: Platform, feed: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Make DuckDB views over the products of all closed runs of a feed, and return their names.
 
-    Each product is opened through the gate first. A revoked one is left out, which takes it from the
-    readers at the next publication; any other refusal stops the publication.
+    Each product is opened through the gate first. One that is revoked, or that a teardown deleted, is
+    left out, which takes it from the readers at the next publication; any other refusal stops it.
 
     Raises:
         GateRefusal: a product of a closed run may not be read, for another reason than revocation.
@@ -35,6 +35,6 @@ def publish(platform: Platform, feed: str, connection: duckdb.DuckDBPyConnection
             if product in platform.run_configuration(run).declaration.outputs():
                 try:
                     listed[product][str(run)] = open_product(platform, run, product).paths
-                except CertificateRevoked:
+                except (CertificateRevoked, ProductRemoved):
                     continue
     return publish_views(connection, feed, listed)

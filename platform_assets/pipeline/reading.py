@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.parts import read_parts
 from platform_assets.contracts.columns import Column, column_from_json
+from platform_assets.errors import PartMissing
 from platform_assets.flow.gate import Permit, decide
 from platform_assets.pipeline.product_parts import verified_product_parts
 from platform_assets.pipeline.standing import collect
+from platform_assets.pipeline.teardown_records import refused_for_teardown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,5 +128,8 @@ def open_product(
     """
     found = collect(platform, run, product)
     permit = decide(found, platform.trust)
-    paths = verified_product_parts(platform, found, permit, strict=strict)  # 7
+    try:
+        paths = verified_product_parts(platform, found, permit, strict=strict)  # 7
+    except PartMissing as error:
+        raise refused_for_teardown(platform, error, run) from error
     return CertifiedProduct(permit, paths, made_by=_GATE)  # 8

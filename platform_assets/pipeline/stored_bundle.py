@@ -13,10 +13,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from platform_assets.adapters.archive import export_bundle, open_bundle
 from platform_assets.adapters.parts import sha256_file
-from platform_assets.errors import RunOpen
-from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE
+from platform_assets.errors import DataRemoved, RunOpen
+from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE, TEARDOWN_FILE
 from platform_assets.flow.verification import verify
 from platform_assets.pipeline.state import sealed_run
+from platform_assets.pipeline.teardown_records import packed_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,6 +48,9 @@ class StoredBundle:
             )
         self._store = platform.store
         self._own = {SEAL_FILE: sealed.seal, BUNDLE_FILE: sealed.bundle_bytes}
+        removed = packed_statements(platform, run, sealed.bundle)
+        if removed is not None:
+            self._own[TEARDOWN_FILE] = removed
         listed = [*sealed.bundle["records"], *(sealed.bundle["data"] if with_data else ())]
         self._listed = [entry["path"] for entry in listed]
 
@@ -89,7 +93,7 @@ def verify_run(platform: Platform, run: RunId, trust: Trust | None = None) -> Ve
         GateRefusal, EvidenceInconsistent: its seal does not verify at all.
     """
     files = StoredBundle(platform, run, with_data=True)
-    return verify(files, trust or platform.trust, self_asserted=False)
+    return verify(files, trust or platform.trust, self_asserted=False, needs_data=True)
 
 
 def export_run(
@@ -100,8 +104,17 @@ def export_run(
     Raises:
         RunOpen: the run is open.
         AlreadyExists: something stands at the target.
+        DataRemoved: the data is asked for, and a teardown deleted some of it.
     """
     files = StoredBundle(platform, run, with_data=with_data)
+    if with_data and TEARDOWN_FILE in files.paths():
+        raise DataRemoved(
+            f"export of {run} with data",
+            expected="every part of the run, and of the runs that it consulted",
+            found="parts that a teardown deleted; its signed record is in the evidence",
+            remedy=f"Export the evidence alone: platform-assets export {run} --out FILE.tar. It tells "
+            "what was deleted.",
+        )
     export_bundle(files, files.paths(), out)
     exported = open_bundle(out).paths()
     size = sum(

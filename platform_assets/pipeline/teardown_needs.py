@@ -1,0 +1,66 @@
+"""What of a closed run other runs may still read, so that a teardown keeps it.
+
+A run counts the identities of earlier runs within the dedupe horizon, a consumer reads the history that
+it declares, and a check may consult products of earlier runs. That holds for every open run and for the
+next window, which may be pinned at any moment. What is not announced yet is needed as well, because a
+product is announced only after it could be opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_assets.declarations.checks import ReferentialCheck
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.corrections import newest_closed
+from platform_assets.pipeline.horizon import earlier_chains
+from platform_assets.pipeline.run import open_runs, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from platform_assets.declarations import FeedDeclaration
+    from platform_assets.pipeline.platform import Platform
+
+
+def needed_products(platform: Platform, feed: str) -> dict[RunId, dict[str, str]]:
+    """Return, by run, which of its products are needed and by whom."""
+    needed: dict[RunId, dict[str, str]] = {}
+    for reader, who, declaration in _readers(platform, feed):
+        for product, reach, why in reaches(declaration):
+            for chain in earlier_chains(platform, reader, reach):
+                run = newest_closed(platform, chain)  # what was corrected counts no longer
+                if run is not None:
+                    needed.setdefault(run, {}).setdefault(product, f"{who} needs it: {why}")
+    return needed
+
+
+def unannounced(platform: Platform, run: RunId) -> bool:
+    """Tell whether something of a closed run may be left to be announced."""
+    announces = platform.feed(run.feed).announce is not None
+    return announces and not platform.store.exists(layout.announced_path(run))
+
+
+def reaches(declaration: FeedDeclaration) -> Iterator[tuple[str, int, str]]:
+    """Return product, number of earlier runs, and reason, for everything that a run reads of others."""
+    for product in declaration.products:
+        horizon = declaration.dedupe.horizon_runs
+        yield product, horizon, f"the dedupe horizon of {horizon} runs"
+    for name, consumer in declaration.consumers.items():
+        for read in consumer.reads:
+            yield read.product, read.history_runs, f"{read.history_runs} runs of history for {name}"
+    for name, output in declaration.outputs().items():
+        for check in output.checks:
+            if isinstance(check, ReferentialCheck):
+                why = f"{check.history_runs} runs of history for a check of {name}"
+                yield check.product, check.history_runs, why
+
+
+def _readers(platform: Platform, feed: str) -> Iterator[tuple[RunId, str, FeedDeclaration]]:
+    for run in open_runs(platform, feed):
+        yield run, f"{run}, which is open,", platform.run_configuration(run).declaration
+    pinned = runs(platform, feed)
+    if pinned:
+        following = RunId(feed, pinned[-1].sequence + 1)
+        yield following, f"{following}, the next window,", platform.feed(feed)
