@@ -93,6 +93,14 @@ class StoreUnwritable(DependencyUnreachable):
     """The store cannot take an object now, for example a full disk; nothing was written."""
 
 
+class StoreDenied(DependencyUnreachable):
+    """An object store does not let this client in, or does not allow it what it asked for."""
+
+
+class AnswerAltered(DependencyUnreachable):
+    """An object store's answer is not what was stored: it was cut short or altered on its way."""
+
+
 # --- names, declarations, schemas ----------------------------------------------------------------
 
 
@@ -334,6 +342,10 @@ class GenerationConflict(Refusal):
 
 class RunSealed(Refusal):
     """The run is closed and does not change. A correction is a new run."""
+
+
+class RunSuperseded(Refusal):
+    """The run is corrected already; of each window only the newest run can be corrected."""
 
 
 class RunOpen(Refusal):

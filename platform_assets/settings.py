@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -41,15 +41,56 @@ class KeySettings(Declaration):
     wrap_release: Annotated[
         str, Field(description="Wraps keys that a PASS certificate releases: file or aws-kms:ID.")
     ] = "keys/release.key"
+    log: Annotated[
+        str, Field(description="PEM file of the closure log's Ed25519 key; made if absent.")
+    ] = "keys/log.pem"
+    log_env: Annotated[
+        str | None,
+        Field(description="Environment variable that holds the log's key; wins over the file."),
+    ] = None
     trusted: Annotated[str, Field(description="Folder of trusted public keys, *.pem.")] = (
         "keys/trusted"
     )
 
 
+class ObjectStoreSettings(Declaration):
+    """How an object store is reached; its credentials come from the provider's usual chain."""
+
+    endpoint: Annotated[
+        str | None, Field(description="Address of a store that is not the provider's own.")
+    ] = None
+    allow_http: Annotated[
+        bool, Field(strict=True, description="Whether the endpoint may be without TLS.")
+    ] = False
+    region: Annotated[str | None, Field(description="S3: the bucket's region.")] = None
+    profile: Annotated[str | None, Field(description="S3: profile of the AWS configuration.")] = (
+        None
+    )
+    account: Annotated[str | None, Field(description="Azure: name of the storage account.")] = None
+    timeout_seconds: Annotated[
+        int, Field(gt=0, strict=True, description="How long an answer may take, tries included.")
+    ] = 30
+    cache_bytes: Annotated[
+        int, Field(ge=0, strict=True, description="How much of local copies is kept in scratch.")
+    ] = 10 * 2**30
+    lock_days: Annotated[
+        int | None,
+        Field(gt=0, strict=True, description="S3 object lock: how long records cannot be deleted."),
+    ] = None
+    lock_mode: Annotated[
+        Literal["GOVERNANCE", "COMPLIANCE"],
+        Field(description="S3 object lock: whether a privileged user may shorten it."),
+    ] = "GOVERNANCE"
+
+
 class Settings(Declaration):
     """All settings, each with a default that works on one machine."""
 
-    store: str = "store"
+    store: Annotated[
+        str,
+        Field(description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/…"),
+    ] = "store"
+    object_store: ObjectStoreSettings = ObjectStoreSettings()
     scratch: str = "scratch"
     defs: str = "defs"
     schemas: str = "schemas/events"
@@ -57,6 +98,14 @@ class Settings(Declaration):
     secrets: Annotated[
         tuple[str, ...], Field(description="Environment variables whose values no record may hold.")
     ] = ()
+    log_origin: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[!-*,-~]+$",
+            max_length=200,
+            description="Name of the closure log, like a URL without scheme; made if absent.",
+        ),
+    ] = None
     claim_ttl_seconds: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = 30
     revision: Annotated[str | None, Field(description="Source revision of the deployed code.")] = (
         None
@@ -65,8 +114,8 @@ class Settings(Declaration):
 
     def secret_values(self) -> frozenset[str]:
         """Return the values that must not reach any record."""
-        named = [*self.secrets, *([self.keys.signing_env] if self.keys.signing_env else [])]
-        return frozenset(value for name in named if (value := os.environ.get(name)))
+        named = [*self.secrets, self.keys.signing_env, self.keys.log_env]
+        return frozenset(value for name in named if name and (value := os.environ.get(name)))
 
 
 def home_directory(given: Path | None) -> Path:

@@ -1,11 +1,15 @@
-"""The append-only log of closures: ``log/<index, 10 digits>.json``, each naming the one before.
+"""The append-only log of closures, a transparency log: ``log/<index, 10 digits>.json``, from 1.
 
-A sealed run is in the log exactly once. An entry is created at the first free index, so of two
-appenders one gets it; the other reads what it lost to, and goes on only if that is another run. A copy
-of the entry beside the run's seal says where it stands, so that whoever looks later need not search.
+A sealed run is in the log exactly once. An entry carries the tree (see `merkle`) of all entries before
+it, so it commits to every one of them, and appending reads the last entry only. An entry is created at
+the first free index: of two appenders one gets it; the other reads what it lost to and goes on. Then
+the log's key signs the checkpoint of the tree that ends with the entry, ``log/checkpoints/<size>.<key
+id>``, and last a copy beside the run's seal says where the run stands, so that nobody has to search.
 
-The seal, not the log, closes a run: a crash between the two is mended by whoever looks next, with the
-same procedure. Indices have no holes, because an entry is created only after the one before was read.
+The seal, not the log, closes a run: a crash on the way is mended by whoever looks next, with the same
+procedure. Indices have no holes, because an entry is created only after the one before was read.
+
+A log that is not what its own checkpoints say is not continued: nothing is signed over damage.
 """
 
 from __future__ import annotations
@@ -13,14 +17,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.canonical import canonical_bytes, digest_bytes, parse_canonical
-from platform_assets.errors import RecordNotCanonical
+from platform_assets.canonical import canonical_bytes, parse_canonical
+from platform_assets.contracts.records import check_record
+from platform_assets.errors import RecordInvalid, RecordNotCanonical
+from platform_assets.flow.merkle import Tree, leaf_hash
 from platform_assets.flow.steps import UNCLEAR, Unclear, look, settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from platform_assets.flow.checkpoint import LogKey, LogSigner
     from platform_assets.flow.steps import Steps
+
+LOG_FOLDER = "log"
+ORIGIN_PATH = "log/origin.json"
+CHECKPOINTS_FOLDER = "log/checkpoints"
+_HASH = "sha256:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +49,48 @@ class Closed:
         """The path of the run's own copy of its log entry."""
         return f"{self.closure_folder}/log.json"
 
-    def entry(self, index: int, before: bytes | None) -> bytes:
-        """Return the canonical bytes of the run's entry after the entry ``before``."""
+    def entry(self, before: Tree) -> bytes:
+        """Return the canonical bytes of the run's entry behind the tree ``before``."""
         return canonical_bytes(
             {
                 "record": "closure_log",
                 "version": 1,
                 "run_id": self.run_id,
                 "config_digest": self.config_digest,
-                "index": index,
+                "index": before.size + 1,
                 "bundle_digest": self.bundle_digest,
-                "predecessor": None if before is None else digest_bytes(before),
+                "tree": {
+                    "root": _HASH + before.root.hex(),
+                    "frontier": [_HASH + each.hex() for each in before.frontier],
+                },
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the log, read; ``before`` is the tree that it continues."""
+
+    data: bytes
+    run_id: str
+    config_digest: str
+    bundle_digest: str
+    before: Tree
+
+    @property
+    def index(self) -> int:
+        """Where it stands, from 1: the size of the tree that ends with it."""
+        return self.before.size + 1
+
+    @property
+    def leaf(self) -> bytes:
+        """The hash of the entry in the tree."""
+        return leaf_hash(self.data)
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that ends with it."""
+        return self.before.with_leaf(self.leaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +101,42 @@ class Logged:
     entry: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The log cannot be continued; it says what stands there."""
+
+    problem: str
+
+
 def log_path(index: int) -> str:
     """Return the path of an entry; the first index is 1."""
-    return f"log/{index:010d}.json"
+    return f"{LOG_FOLDER}/{index:010d}.json"
+
+
+def checkpoint_path(size: int, key: LogKey) -> str:
+    """Return the path of the checkpoint of a tree, signed by that key."""
+    return f"{CHECKPOINTS_FOLDER}/{size:010d}.{key.keyid.hex()}"
+
+
+def read_entry(data: bytes, index: int) -> Entry:
+    """Read the entry that stands at an index.
+
+    Raises:
+        RecordNotCanonical, RecordInvalid: it is no entry, or one of another index, or its tree is not
+            one.
+    """
+    path = log_path(index)
+    record = check_record(parse_canonical(data, path), path)
+    if (record["record"], record.get("index")) != ("closure_log", index):
+        raise _invalid(path, f"entry {index} of the log", f"{record['record']} {record}"[:200])
+    frontier = tuple(bytes.fromhex(each.removeprefix(_HASH)) for each in record["tree"]["frontier"])
+    try:
+        before = Tree(index - 1, frontier)
+    except ValueError as error:
+        raise _invalid(path, f"the tree of {index - 1} entries", str(error)) from error
+    if record["tree"]["root"] != _HASH + before.root.hex():
+        raise _invalid(path, f"root {_HASH}{before.root.hex()}", record["tree"]["root"])
+    return Entry(data, record["run_id"], record["config_digest"], record["bundle_digest"], before)
 
 
 def log_length() -> Steps[int | Unclear]:
@@ -84,78 +158,161 @@ def log_length() -> Steps[int | Unclear]:
     return low
 
 
-def append(closed: Closed, *, after: int = 0) -> Steps[Logged | Unclear]:
+def append(closed: Closed, log: LogSigner, *, after: int = 0) -> Steps[Logged | Damaged | Unclear]:
     """Bring a sealed run into the log, once, whoever calls and however often.
 
     1. The run's own copy says that it is there. 2. Else look through the entries that may hold it:
-    those behind ``after``, the log's length before the run was sealed, if the caller knows it. 3. Else
-    append at the first free index. 4. Leave the copy.
+    those behind ``after``, the log's length when the run's evidence was written. 3. Else append at the
+    first free index. 4. Sign the checkpoint. 5. Leave the copy.
     """
     copy = yield from look(closed.copy_path)  # 1
     if isinstance(copy, Unclear):
         return UNCLEAR
     if copy is not None:
-        return Logged(_fields(copy).get("index", 0), copy)
-    logged = yield from _find(closed, after)  # 2
-    if isinstance(logged, int):
-        logged = yield from _append_at(closed, logged)  # 3
-    if isinstance(logged, Unclear):
+        return Logged(_index_of(copy), copy)
+    entry = yield from _find(closed, after)  # 2
+    if isinstance(entry, int):
+        entry = yield from _append_behind(closed, log, entry)  # 3
+    if not isinstance(entry, Entry):
+        return entry
+    problem = yield from sign_tree(entry.tree, log)  # 4
+    if problem is not None:
+        return problem
+    standing = yield from settle(closed.copy_path, entry.data)  # 5
+    return UNCLEAR if isinstance(standing, Unclear) else Logged(entry.index, entry.data)
+
+
+def sign_tree(tree: Tree, log: LogSigner) -> Steps[Damaged | Unclear | None]:
+    """Leave the signed checkpoint of a tree, unless it stands; None where it then does.
+
+    A checkpoint of that size over another tree is damage: one of the two was rewritten.
+    """
+    path = checkpoint_path(tree.size, log.key)
+    standing = yield from look(path)
+    expected = log.checkpoint(tree)
+    if standing is None:
+        standing = yield from settle(path, expected)
+    if isinstance(standing, Unclear):
         return UNCLEAR
-    standing = yield from settle(closed.copy_path, logged.entry)  # 4
-    return UNCLEAR if isinstance(standing, Unclear) else logged
+    if standing != expected:
+        return Damaged(f"the checkpoint {path} is not that of the first {tree.size} entries")
+    return None
 
 
 def log_problems(entries: Sequence[bytes]) -> list[str]:
     """Return what is wrong with the log, given all its entries in order; none if it is sound."""
     problems = []
     seen: dict[str, int] = {}
+    tree = Tree()
     for index, data in enumerate(entries, start=1):
-        entry = _fields(data)
-        run_id = str(entry.get("run_id"))
-        before = digest_bytes(entries[index - 2]) if index > 1 else None
-        if entry.get("index") != index:
-            problems.append(f"entry {index} is not canonical or says index {entry.get('index')}")
-        if entry.get("predecessor") != before:
-            problems.append(f"entry {index} names another predecessor than {before}")
-        if run_id in seen:
-            problems.append(f"entry {index} repeats {run_id} of entry {seen[run_id]}")
-        seen.setdefault(run_id, index)
+        try:
+            entry = read_entry(data, index)
+        except (RecordInvalid, RecordNotCanonical) as error:
+            problems.append(f"entry {index}: expected {error.expected}, found {error.found}")
+        else:
+            if entry.before != tree:
+                problems.append(f"entry {index} continues another log than the entries before it")
+            if entry.run_id in seen:
+                problems.append(
+                    f"entry {index} repeats {entry.run_id} of entry {seen[entry.run_id]}"
+                )
+            seen.setdefault(entry.run_id, index)
+        tree = tree.with_leaf(leaf_hash(data))
     return problems
 
 
-def _find(closed: Closed, after: int) -> Steps[Logged | int | Unclear]:
+def _find(closed: Closed, after: int) -> Steps[Entry | int | Damaged | Unclear]:
     """Return the run's entry, or the log's length where it has none."""
     length = yield from log_length()
     if isinstance(length, Unclear):
         return UNCLEAR
+    if length < after:
+        return Damaged(
+            f"the log ends with entry {length}; it had {after} before the run was closed"
+        )
     for index in range(length, after, -1):
-        entry = yield from look(log_path(index))
-        if entry is None or isinstance(entry, Unclear):
-            return UNCLEAR
-        if _fields(entry).get("run_id") == closed.run_id:
-            return Logged(index, entry)
+        entry = yield from _entry(index)
+        if not isinstance(entry, Entry):
+            return entry
+        if entry.run_id == closed.run_id:
+            if entry.bundle_digest == closed.bundle_digest:
+                return entry
+            return Damaged(f"entry {index} names {closed.run_id} with other evidence")
     return length
 
 
-def _append_at(closed: Closed, length: int) -> Steps[Logged | Unclear]:
-    last = (yield from look(log_path(length))) if length else None
-    if isinstance(last, Unclear) or (length and last is None):
-        return UNCLEAR
-    before = last
+def _append_behind(closed: Closed, log: LogSigner, length: int) -> Steps[Entry | Damaged | Unclear]:
+    tree = Tree()
+    if length:
+        last = yield from _entry(length)
+        if not isinstance(last, Entry):
+            return last
+        tree = last.tree
     while True:
-        length += 1
-        mine = closed.entry(length, before)
-        standing = yield from settle(log_path(length), mine)
+        problem = yield from _problem_at_the_end(tree, log)
+        if problem is not None:
+            return problem
+        index, mine = tree.size + 1, closed.entry(tree)
+        standing = yield from settle(log_path(index), mine)
         if isinstance(standing, Unclear):
             return UNCLEAR
+        entry = _read(standing, index)
+        if not isinstance(entry, Entry):
+            return entry
+        if entry.before != tree:
+            return Damaged(f"entry {index} continues another log than the entries before it")
         if standing == mine:  # by whoever: a run's entry at an index has one form
-            return Logged(length, mine)
-        before = standing
+            return entry
+        tree = entry.tree
 
 
-def _fields(data: bytes) -> dict[str, Any]:
+def _problem_at_the_end(tree: Tree, log: LogSigner) -> Steps[Damaged | Unclear | None]:
+    """Say why nothing may be appended behind a tree; None where it may.
+
+    Its checkpoint is signed where the closer of its last entry did not come to it. A checkpoint beyond,
+    without an entry, shows that entries were removed.
+    """
+    if tree.size:
+        problem = yield from sign_tree(tree, log)
+        if problem is not None:
+            return problem
+    path = checkpoint_path(tree.size + 1, log.key)
+    beyond = yield from look(path)
+    if isinstance(beyond, bytes):
+        beyond = yield from look(log_path(tree.size + 1))
+        if beyond is None:
+            return Damaged(f"{path} stands, and entry {tree.size + 1} is not there any more")
+    return UNCLEAR if isinstance(beyond, Unclear) else None
+
+
+def _entry(index: int) -> Steps[Entry | Damaged | Unclear]:
+    data = yield from look(log_path(index))
+    if isinstance(data, Unclear):
+        return UNCLEAR
+    return Damaged(f"entry {index} is not there") if data is None else _read(data, index)
+
+
+def _read(data: bytes, index: int) -> Entry | Damaged:
     try:
-        value = parse_canonical(data, "log entry")
+        return read_entry(data, index)
+    except (RecordInvalid, RecordNotCanonical) as error:
+        return Damaged(f"entry {index}: expected {error.expected}, found {error.found}")
+
+
+def _index_of(copy: bytes) -> int:
+    """Return the index that a run's copy names, 0 where it is no entry; who verifies finds that."""
+    try:
+        record: Any = parse_canonical(copy, "copy of a log entry")
     except RecordNotCanonical:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return 0
+    index = record.get("index") if isinstance(record, dict) else None
+    return index if isinstance(index, int) else 0
+
+
+def _invalid(path: str, expected: str, found: str) -> RecordInvalid:
+    return RecordInvalid(
+        path,
+        expected=expected,
+        found=found,
+        remedy="The log was changed. Restore it from a copy; see platform-assets checkpoint.",
+    )

@@ -45,6 +45,7 @@ def bundle_predicate(
     closed_at: str,
     code: Mapping[str, Any],
     keys: Sequence[str],
+    log: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the evidence of a run whose requirements are all satisfied.
 
@@ -55,6 +56,8 @@ def bundle_predicate(
         closed_at: the moment of the closure, RFC 3339.
         code: the identity of the code that closes.
         keys: the ids of all keys whose signatures the evidence holds.
+        log: the closure log that the run is to enter: its ``origin``, the ``key`` that signs its
+            checkpoints, and its ``size`` when the evidence was written, before the run's entry.
 
     Raises:
         RuntimeError: a requirement is not satisfied or was not evaluated.
@@ -84,6 +87,7 @@ def bundle_predicate(
         "data": data_files(records),
         "code": dict(code),
         "keys": sorted(keys),
+        "log": dict(log),
     }
 
 

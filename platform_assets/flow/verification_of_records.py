@@ -97,6 +97,7 @@ def _judged_again(
         closed_at=evidence["closed_at"],
         code=evidence["code"],
         keys=evidence["keys"],
+        log=evidence["log"],
     )
     for key, value in rebuilt.items():
         if evidence[key] != value:

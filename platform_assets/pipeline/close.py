@@ -6,7 +6,8 @@ The steps are those of `platform_assets.flow.closure`, in the order of `platform
 5. Judge every requirement, over the run's records and over the stored parts; all are reported.
 6. Write report, provenance, public keys and the signed bundle under the claim's epoch.
 7. Create the seal: the one act that closes the run.
-8. Append to the log of closures; whoever looks next does it if this one cannot.
+8. Append to the log of closures, and record beside a run that this one corrects that it is superseded;
+   whoever looks next does it if this one cannot.
 
 A closure that is refused or fails gives its claim up, so that the next attempt need not wait.
 """
@@ -30,16 +31,18 @@ from platform_assets.flow.closure import (
     Sealed,
     Unknown,
 )
-from platform_assets.flow.closure_log import Closed, Logged, append
+from platform_assets.flow.closure_log import Damaged, Logged
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
 from platform_assets.flow.requirements import evaluate, unmet
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.closure_log import enter, log_of_evidence
 from platform_assets.pipeline.evidence import run_records, stored_problems, write_evidence
 from platform_assets.pipeline.heartbeat import Heartbeat
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.state import SealedRun, closure_of, open_seal, sealed_run
+from platform_assets.pipeline.supersession import record_supersession
 
 if TYPE_CHECKING:
     from platform_assets.flow.closing import Ended
@@ -59,7 +62,8 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
 
     Returns:
         ``run_id``, ``verdict`` (CLOSED), ``epoch``, ``bundle_digest``, ``report`` (a local file),
-        ``already_closed`` (whether it was closed before).
+        ``log_index`` (None where the log could not take it now), ``log_problem`` (what is wrong with
+        the log, if anything), ``already_closed`` (whether it was closed before).
 
     Raises:
         ClosureRefused: requirements are not met; the error lists all of them.
@@ -120,6 +124,7 @@ def _evidence(
         closed_at=closed_at,
         code=platform.code(),
         keys=written.keyids,
+        log=log_of_evidence(platform),
     )
     bundle = sign_statement(platform.signer, bundle_statement(predicate, records))
     folder = layout.evidence_folder(run, records.epoch)
@@ -129,13 +134,8 @@ def _evidence(
 
 
 def _closed(platform: Platform, run: RunId, sealed: SealedRun, *, already: bool) -> dict[str, Any]:
-    closed = Closed(
-        run_id=str(run),
-        config_digest=sealed.bundle["config_digest"],
-        bundle_digest=sealed.bundle_digest,
-        closure_folder=layout.closure_folder(run),
-    )
-    logged = perform(append(closed), platform.store, platform.clock)  # 8
+    logged = enter(platform, run, sealed)  # 8
+    record_supersession(platform, run, sealed)
     report = f"{layout.evidence_folder(run, sealed.epoch)}/report.html"
     return {
         "run_id": str(run),
@@ -143,6 +143,7 @@ def _closed(platform: Platform, run: RunId, sealed: SealedRun, *, already: bool)
         "epoch": sealed.epoch,
         "bundle_digest": sealed.bundle_digest,
         "log_index": logged.index if isinstance(logged, Logged) else None,
+        "log_problem": logged.problem if isinstance(logged, Damaged) else None,
         "report": str(platform.store.local_path(report)),
         "already_closed": already,
     }

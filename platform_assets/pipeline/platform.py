@@ -19,6 +19,7 @@ from platform_assets.adapters.key_files import (
     trust_key,
 )
 from platform_assets.adapters.local_store import LocalStore
+from platform_assets.adapters.log_key import log_signer
 from platform_assets.adapters.streams import open_sink, open_source
 from platform_assets.canonical import digest
 from platform_assets.contracts.registry import Contract, ContractRegistry
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.identifiers import RunId
-    from platform_assets.ports.signer import Signer, Trust
+    from platform_assets.ports.signer import NoteSigner, Signer, Trust
     from platform_assets.ports.sinks import StreamSink
     from platform_assets.ports.store import Store
     from platform_assets.ports.streams import StreamSource
@@ -108,6 +109,12 @@ class Platform:
         if signer.development:
             trust_key(signer.public_key_pem, self.home / keys.trusted)
         return signer
+
+    @cached_property
+    def log_key(self) -> NoteSigner:
+        """The key that signs the closure log's checkpoints; a development key is made on first use."""
+        keys = self.settings.keys
+        return log_signer(self.home / keys.log, keys.log_env)
 
     @property
     def trust(self) -> Trust:

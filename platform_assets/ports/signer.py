@@ -50,3 +50,21 @@ class Trust(Protocol):
             SignerUntrusted: the key is not trusted.
         """
         ...
+
+
+class NoteSigner(Protocol):
+    """Signs the closure log's checkpoints with one Ed25519 key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The public key, 32 bytes (RFC 8032)."""
+        ...
+
+    @property
+    def development(self) -> bool:
+        """True for a key that was made on first use."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature over the bytes, 64 bytes; the same for the same bytes."""
+        ...

@@ -29,11 +29,13 @@ from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.run_documents import gather
 from platform_assets.ports.clock import SystemClock
+from platform_assets_tests.simulators.log_key import log_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+LOG = log_in_memory()
 NOW = "2026-01-01T00:00:00.000000Z"
 FEED = "payments"
 RUN = RunId(FEED, 2)
@@ -330,7 +332,13 @@ class ClosedFeed:
             written[path] = sign_statement(self.signer, provenance_of(records, product))
         written[f"{layout.evidence_folder(run, held.epoch)}/report.html"] = b"<p>report</p>"
         predicate = bundle_predicate(
-            records, evaluate(records), written, closed_at=NOW, code=CODE, keys=[keyid]
+            records,
+            evaluate(records),
+            written,
+            closed_at=NOW,
+            code=CODE,
+            keys=[keyid],
+            log={"origin": LOG.origin, "key": str(LOG.key), "size": run.sequence - 1},
         )
         check_record(predicate, "bundle")
         bundle = sign_statement(self.signer, bundle_statement(predicate, records))
