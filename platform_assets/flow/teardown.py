@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from platform_assets.flow.evidence import FileEntry
 
 TEARDOWN = "urn:platform-assets:teardown:v1"
-_HASHED = "that {} parts still have their recorded SHA-256"
+_HASHED = "that the parts of {} still have their recorded SHA-256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from platform_assets.orchestration.sensors import (
     offsets_sensor,
     ready_to_close_sensor,
 )
+from platform_assets.orchestration.teardown import teardown_jobs
 
 
 class _OneMistakeAtATime(GenerateJsonSchema):
@@ -95,7 +96,7 @@ def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
             lag_asset(names),
         ],
         asset_checks=feed_certifiers(names, feed),
-        jobs=feed_jobs(names, feed),
+        jobs=[*feed_jobs(names, feed), *teardown_jobs(names, feed)],
         sensors=[
             offsets_sensor(names, feed),
             ready_to_close_sensor(names),

@@ -94,8 +94,8 @@ def refused_for_teardown(platform: Platform, error: PartMissing, run: RunId) -> 
         expected=error.expected,
         found=f"nothing; teardown {record['number']} of {run}, begun at {record['begun_at']}, "
         "deleted it by the feed's retention",
-        remedy=f"Its records still verify: platform-assets verify {run}. Restore the parts from an "
-        "export with data that was made before, or read a run that is kept.",
+        remedy=f"Its records still verify: platform-assets verify {run}. Read a run that is kept, or "
+        "an export with data that was made before.",
     )
 
 
