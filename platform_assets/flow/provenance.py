@@ -1,13 +1,16 @@
 """How a product came to be, as SLSA provenance v1.
 
 The subjects are the manifest and its parts; the resolved dependencies are everything that went in, each
-by digest: the anchors, the configuration with its contracts, the landing and admission receipts, or the
-certificates of the products that a consumer read. The builder is the identity of the code.
+by digest: the anchors, the configuration with its contracts, the landing and admission receipts and
+every landed part, or the certificates of the products that a consumer read, whose own provenance leads
+on. The builder is the identity of the code. No times are given: a manifest holds none, so that a build
+that is done again converges on the standing one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from platform_assets.flow.signing import PROVENANCE, Statement, Subject
 
@@ -49,13 +52,14 @@ def provenance_of(records: RunRecords, product: str) -> Statement:
                 },
                 "internalParameters": {"producer": manifest["producer"]},
                 "resolvedDependencies": [
-                    *map(_dependency, (anchors, configuration, *_receipts(records, manifest))),
+                    *map(_dependency, (anchors, configuration)),
+                    *_landed(records, manifest),
                     *_read(manifest),
                 ],
             },
             "runDetails": {
                 "builder": {
-                    "id": _builder_id(manifest["code"]),
+                    "id": builder_id(manifest["code"]),
                     "version": {
                         "platform-assets": manifest["code"]["package"],
                         **manifest["code"]["engines"],
@@ -67,12 +71,18 @@ def provenance_of(records: RunRecords, product: str) -> Statement:
     )
 
 
-def _receipts(records: RunRecords, manifest: Mapping[str, Any]) -> Iterable[Document]:
+def _landed(records: RunRecords, manifest: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for given in manifest["inputs"]:
+        if given["kind"] != "admission":
+            continue
         for kind in ("landing", "admission"):
-            receipt = records.receipt(kind, given["name"]) if given["kind"] == "admission" else None
+            receipt = records.receipt(kind, given["name"])
             if receipt is not None:
-                yield receipt
+                yield _dependency(receipt)
+        landing = records.receipt("landing", given["name"])
+        for part in landing.value["parts"] if landing is not None else ():
+            path = f"runs/{records.run}/{part['path']}"
+            yield {"name": path, "digest": {"sha256": part["sha256"]}}
 
 
 def _read(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -91,6 +101,7 @@ def _hex(digest: str) -> dict[str, str]:
     return {"sha256": digest.removeprefix("sha256:")}
 
 
-def _builder_id(code: Mapping[str, Any]) -> str:
+def builder_id(code: Mapping[str, Any]) -> str:
+    """Return the URI of the code that built, the most exact identity that there is."""
     identity = code["image"] or code["revision"] or code["package"]
-    return f"urn:platform-assets:builder:{identity}"
+    return f"urn:platform-assets:builder:{quote(identity, safe=':/@+')}"

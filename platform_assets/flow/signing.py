@@ -3,13 +3,15 @@
 The signature covers the payload type and the payload in the pre-authentication encoding of DSSE v1, so
 neither can be exchanged. A signed file has exactly one byte form (see `envelope`), and its payload is
 itself canonical. It carries one signature, which has to be by a trusted key and verify; the hint that
-leads the tools of others to the public key has to name the key that signed.
+leads the tools of others to the public key has to name the key that signed: by its id, but in a model
+signature by the SHA-256 of its PEM, which that format's tool compares.
 
 What is signed says what it is: a statement of another predicate type is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,7 @@ __all__ = [
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 EVIDENCE = "urn:platform-assets:evidence:v1"
 CLOSURE = "urn:platform-assets:closure:v1"
 REVOCATION = "urn:platform-assets:revocation:v1"
@@ -108,7 +111,8 @@ def sign_statement(signer: Signer, statement: Statement) -> bytes:
     """Return the signed file of the statement, in its one byte form."""
     payload = statement.payload()
     signature = signer.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
-    return wrap(Envelope(payload, signer.keyid, signature, hint=signer.keyid))
+    hint = _hint(statement.predicate_type, signer.keyid, signer.public_key_pem)
+    return wrap(Envelope(payload, signer.keyid, signature, hint))
 
 
 def open_statement(
@@ -116,8 +120,8 @@ def open_statement(
 ) -> SignedStatement:
     """Verify a signed file and return its statement. ``thing`` names it in refusals.
 
-    Steps: 1. the file has its one form, with one signature; 2. the hint names the key that signed;
-    3. it is a trusted key; 4. the signature verifies over the payload; 5. the payload is a canonical
+    Steps: 1. the file has its one form, with one signature; 2. that is by a trusted key; 3. the hint
+    names this key; 4. the signature verifies over the payload; 5. the payload is a canonical
     statement of the expected predicate type.
 
     Raises:
@@ -127,17 +131,23 @@ def open_statement(
         SignatureInvalid: the signature does not verify.
     """
     envelope = unwrap(data, thing)  # 1
-    if envelope.hint != envelope.keyid:  # 2
-        raise invalid(thing, f"a hint of the key that signed, {envelope.keyid}", envelope.hint)
-    if envelope.keyid not in trust.keyids():  # 3
+    if envelope.keyid not in trust.keyids():  # 2
         raise SignerUntrusted(
             thing,
             expected=f"a signature by a trusted key ({len(trust.keyids())} are trusted)",
             found=f"one by {envelope.keyid}",
             remedy="If you know the signer, put its public key into keys/trusted.",
         )
+    hint = _hint(predicate_type, envelope.keyid, trust.public_key_pem(envelope.keyid))
+    if envelope.hint != hint:  # 3
+        raise invalid(thing, f"{hint}, the hint of the key that signed", envelope.hint)
     _verify(trust, envelope, thing)  # 4
     return _statement(envelope.payload, thing, predicate_type, (envelope.keyid,))  # 5
+
+
+def _hint(predicate_type: str, keyid: str, public_key_pem: bytes) -> str:
+    by_pem = predicate_type == MODEL_SIGNATURE
+    return hashlib.sha256(public_key_pem).hexdigest() if by_pem else keyid
 
 
 def _verify(trust: Trust, envelope: Envelope, thing: str) -> None:

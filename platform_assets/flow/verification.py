@@ -11,7 +11,8 @@ It reports every finding, not the first, and a bundle is good only when there is
 6. Every requirement, judged again from the records, comes to the same words: anchors and their chain,
    landing and admission arithmetic, certificates, manifests, consumption, scope, claim.
 7. The evidence, built again from the records, is the evidence.
-8. The provenance of every product is signed and says what the records say.
+8. Provenance and model signature of every product are signed and say what the records say.
+9. The log of closures holds the run: its entry names this bundle, and a signed checkpoint covers it.
 
 The verifier trusts the keys that it is given. With the bundle's own keys it proves only that the bundle
 is whole and consistent, and the result says that the key is self-asserted.
@@ -27,6 +28,8 @@ from platform_assets.contracts.records import check_record
 from platform_assets.errors import PlatformError, VerificationFailed
 from platform_assets.flow.evidence import (
     BUNDLE_FILE,
+    LOG_ENTRY_FILE,
+    LOG_PROOF_FILE,
     OPTIONAL_ROOT_FILES,
     ROOT_FILES,
     SEAL_FILE,
@@ -34,11 +37,13 @@ from platform_assets.flow.evidence import (
 )
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, SignedStatement, open_statement
 from platform_assets.flow.teardown_proof import TornDown, torn_down
+from platform_assets.flow.verification_of_log import PlaceInLog, place_in_log
 from platform_assets.flow.verification_of_records import record_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from platform_assets.flow.checkpoint import LogKey
     from platform_assets.ports.signer import Trust
 
 
@@ -80,6 +85,7 @@ class Verification:
     run_id: str
     findings: tuple[Finding, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    place: PlaceInLog | None = None
 
     @property
     def ok(self) -> bool:
@@ -103,7 +109,12 @@ class Verification:
 
 
 def verify(
-    files: BundleFiles, trust: Trust, *, self_asserted: bool, needs_data: bool = False
+    files: BundleFiles,
+    trust: Trust,
+    *,
+    self_asserted: bool,
+    needs_data: bool = False,
+    log_keys: Sequence[LogKey] = (),
 ) -> Verification:
     """Verify a bundle under the trusted keys.
 
@@ -112,6 +123,7 @@ def verify(
         trust: the keys whose signatures count.
         self_asserted: whether those keys came with the bundle.
         needs_data: whether the data has to be there, as it has in the store of the run.
+        log_keys: keys of the log that count besides the one that the evidence names.
     """
     findings = [Finding(where, problem) for where, problem in files.problems()]  # 1
     paths = set(files.paths())
@@ -135,6 +147,9 @@ def verify(
         if entry["path"] in sound
     }
     findings += [Finding(*found) for found in record_findings(bundle, documents, trust)]  # 5 to 8
+    of_log = {path: files.read(path) for path in (LOG_ENTRY_FILE, LOG_PROOF_FILE) if path in paths}
+    place = place_in_log(of_log, evidence, digest_bytes(files.read(BUNDLE_FILE)), log_keys)  # 9
+    findings += [Finding(*found) for found in place.problems]
     return Verification(
         evidence["run_id"],
         tuple(findings),
@@ -150,7 +165,9 @@ def verify(
             if with_data
             else "not included",
             "removed": removed.facts(),
+            "log": place.facts(),
         },
+        place,
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import PlatformError
+from platform_assets.flow.attestations import attestations, evidence_folder
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement
-from platform_assets.flow.provenance import provenance_of
 from platform_assets.flow.requirements import evaluate, unmet
 from platform_assets.flow.run_records import RunRecords
-from platform_assets.flow.signing import PROVENANCE, open_statement
+from platform_assets.flow.signing import open_statement
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def record_findings(
     return [
         *((d.path, d.problem) for d in records.parsed.values() if d.problem),  # 5
         *_judged(lambda: _judged_again(records, bundle, written)),  # 6, 7
-        *_judged(lambda: _provenance(records, folder, written)),  # 8
+        *_judged(lambda: _attested(records, written)),  # 8
         *_keys(bundle, folder, written),
     ]
 
@@ -65,21 +65,6 @@ def _judged(judge: Callable[[], Iterable[Found]]) -> Iterable[Found]:
         yield from judge()
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         yield _BUNDLE, f"its records cannot be judged: {type(error).__name__}: {error}"
-
-
-def evidence_folder(run_id: str, epoch: int) -> str:
-    """Return the folder of what the closure wrote beside the records."""
-    return f"runs/{run_id}/evidence/{epoch:04d}/"
-
-
-def key_path(run_id: str, epoch: int, keyid: str) -> str:
-    """Return the path of a public key in the evidence."""
-    return f"{evidence_folder(run_id, epoch)}keys/{keyid}.pem"
-
-
-def provenance_path(run_id: str, epoch: int, product: str) -> str:
-    """Return the path of a product's signed provenance in the evidence."""
-    return f"{evidence_folder(run_id, epoch)}provenance/{product}.json"
 
 
 def _judged_again(
@@ -121,21 +106,20 @@ def _requirements(
             )
 
 
-def _provenance(records: RunRecords, folder: str, written: Mapping[str, bytes]) -> Iterable[Found]:
-    expected = {f"{folder}provenance/{product}.json": product for product in records.outputs()}
-    for path in sorted(set(expected) - set(written)):
-        yield path, "absent: the product has no provenance"
-    for path, product in expected.items():
-        if path in written:
-            try:
-                said = open_statement(
-                    written[path], records.trust, thing=path, predicate_type=PROVENANCE
-                )
-            except PlatformError as error:
-                yield path, f"{error.code}: expected {error.expected}, found {error.found}"
-                continue
-            if said.payload() != provenance_of(records, product).payload():
-                yield path, "is not what the records say"
+def _attested(records: RunRecords, written: Mapping[str, bytes]) -> Iterable[Found]:
+    for path, expected in attestations(records).items():
+        if path not in written:
+            yield path, "absent: the closure signs one for every product"
+            continue
+        try:
+            said = open_statement(
+                written[path], records.trust, thing=path, predicate_type=expected.predicate_type
+            )
+        except PlatformError as error:
+            yield path, f"{error.code}: expected {error.expected}, found {error.found}"
+            continue
+        if said.payload() != expected.payload():
+            yield path, "is not what the records say"
 
 
 def _keys(bundle: SignedStatement, folder: str, written: Mapping[str, bytes]) -> Iterable[Found]:

@@ -12,14 +12,13 @@ from platform_assets.errors import (
     LandingInconsistent,
     PlatformError,
 )
+from platform_assets.flow.attestations import attestations, key_path
 from platform_assets.flow.places import Place
 from platform_assets.flow.policy import policy_of
-from platform_assets.flow.provenance import provenance_of
 from platform_assets.flow.requirements import Requirement
 from platform_assets.flow.requirements_of_proofs import permit_of
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
-from platform_assets.flow.verification_of_records import key_path, provenance_path
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import verified_paths
 from platform_assets.pipeline.reading import open_product
@@ -117,14 +116,12 @@ def write_evidence(
     requirements: Sequence[Requirement],
     closed_at: str,
 ) -> Written:
-    """Write report, provenance and public keys under the claim's epoch, and return them."""
+    """Write report, provenance, model signatures and public keys under the epoch; return them."""
     folder = layout.evidence_folder(run, records.epoch)
     signer = platform.signer
     keys = _public_keys(platform)
     files = {key_path(str(run), records.epoch, keyid): pem for keyid, pem in keys.items()}
-    for product in records.outputs():
-        statement = provenance_of(records, product)
-        path = provenance_path(str(run), records.epoch, product)
+    for path, statement in attestations(records).items():
         files[path] = sign_statement(signer, statement)
     files[f"{folder}/report.html"] = _report(platform, run, records, requirements, closed_at)
     for path, data in files.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from platform_assets.flow.attestations import evidence_folder
 from platform_assets.flow.places import Place, place_of
-from platform_assets.flow.verification_of_records import evidence_folder
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 

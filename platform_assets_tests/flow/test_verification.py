@@ -17,16 +17,18 @@ from platform_assets.errors import (
     PlatformError,
     VerificationFailed,
 )
+from platform_assets.flow.attestations import model_signature_path, provenance_path
 from platform_assets.flow.evidence import file_entry, seal_statement
 from platform_assets.flow.signing import (
     CLOSURE,
     EVIDENCE,
+    MODEL_SIGNATURE,
+    PROVENANCE,
     Statement,
     open_statement,
     sign_statement,
 )
 from platform_assets.flow.verification import Verification, verify
-from platform_assets.flow.verification_of_records import provenance_path
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.verify import verify_bundle
 from platform_assets_tests.simulators.closed_run import (
@@ -230,8 +232,11 @@ def test_a_seal_that_says_other_than_its_bundle_is_found(feed: ClosedFeed, key: 
     assert set(problems(bundle, feed)) == {"seal.json"}
 
 
-def test_provenance_that_says_other_than_its_records_is_found(feed: ClosedFeed) -> None:
-    told, true = (provenance_path(str(RUN), 1, name) for name in ("auths", "scores"))
+@pytest.mark.parametrize("path_of", [provenance_path, model_signature_path])
+def test_an_attestation_that_says_other_than_its_records_is_found(
+    feed: ClosedFeed, path_of: Callable[[str, int, str], str]
+) -> None:
+    told, true = (path_of(str(RUN), 1, name) for name in ("auths", "scores"))
     other = feed.bundle(RUN).files[true]
 
     def listed(predicate: dict[str, Any]) -> None:
@@ -243,6 +248,41 @@ def test_provenance_that_says_other_than_its_records_is_found(feed: ClosedFeed) 
     bundle = resealed(feed, listed)
     bundle.files[told] = other
     assert problems(bundle, feed) == {told: "is not what the records say"}
+
+
+@pytest.mark.parametrize("path_of", [provenance_path, model_signature_path])
+def test_an_attestation_that_was_never_signed_is_found(
+    feed: ClosedFeed, path_of: Callable[[str, int, str], str]
+) -> None:
+    path = path_of(str(RUN), 1, "auths")
+
+    def unlisted(predicate: dict[str, Any]) -> None:
+        predicate["records"] = [e for e in predicate["records"] if e["path"] != path]
+
+    bundle = resealed(feed, unlisted)
+    del bundle.files[path]
+    assert set(problems(bundle, feed)) == {path}
+
+
+@pytest.mark.parametrize("path_of", [provenance_path, model_signature_path])
+def test_an_attestation_by_a_key_that_is_not_trusted_is_found(
+    feed: ClosedFeed, path_of: Callable[[str, int, str], str]
+) -> None:
+    path = path_of(str(RUN), 1, "auths")
+    held = feed.bundle(RUN)
+    predicate_type = PROVENANCE if path_of is provenance_path else MODEL_SIGNATURE
+    true = open_statement(held.files[path], feed.trust, thing="x", predicate_type=predicate_type)
+    other = sign_statement(new_signer(), true)
+
+    def listed(predicate: dict[str, Any]) -> None:
+        predicate["records"] = [
+            file_entry(path, other) if entry["path"] == path else entry
+            for entry in predicate["records"]
+        ]
+
+    bundle = resealed(feed, listed)
+    bundle.files[path] = other
+    assert problems(bundle, feed)[path].startswith("SignerUntrusted")
 
 
 def test_a_configuration_that_no_home_would_write_is_a_finding_and_never_an_error(

@@ -17,14 +17,15 @@ from platform_assets.adapters.key_files import KeySigner, KeyTrust
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.canonical import canonical_bytes, digest, digest_bytes
 from platform_assets.contracts.records import check_record
+from platform_assets.flow.attestations import attestations, key_path
+from platform_assets.flow.checkpoint import LogSigner, write_inclusion
 from platform_assets.flow.closure import Closer, ClosureOf, Held, Patience, claim, seal
+from platform_assets.flow.closure_log import Closed, Entry, Logged, append, read_entry
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
-from platform_assets.flow.provenance import provenance_of
 from platform_assets.flow.requirements import evaluate
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import TEST_RESULT, Statement, Subject, sign_statement
 from platform_assets.flow.steps import perform
-from platform_assets.flow.verification_of_records import key_path, provenance_path
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.run_documents import gather
@@ -327,9 +328,8 @@ class ClosedFeed:
         records = self.records(run, held)
         keyid = self.signer.keyid
         written = {key_path(str(run), held.epoch, keyid): self.signer.public_key_pem}
-        for product in records.outputs():
-            path = provenance_path(str(run), held.epoch, product)
-            written[path] = sign_statement(self.signer, provenance_of(records, product))
+        for path, statement in attestations(records).items():
+            written[path] = sign_statement(self.signer, statement)
         written[f"{layout.evidence_folder(run, held.epoch)}/report.html"] = b"<p>report</p>"
         predicate = bundle_predicate(
             records,
@@ -349,6 +349,10 @@ class ClosedFeed:
         check_record(sealed.predicate, "seal")
         envelope = sign_statement(self.signer, sealed)
         perform(seal(self.closure(run), held, envelope), self.store, SystemClock())
+        closed = Closed(str(run), CONFIG, digest_bytes(bundle), layout.closure_folder(run))
+        logged = perform(append(closed, LOG), self.store, SystemClock())
+        assert isinstance(logged, Logged)
+        self.logged = read_entry(logged.entry)
         self.predicate = predicate
 
     def bundle(self, run: RunId, *, with_data: bool = True) -> MemoryBundle:
@@ -358,6 +362,7 @@ class ClosedFeed:
         files["seal.json"] = self.store.read(self.closure(run).seal_path(epoch))
         folder = layout.evidence_folder(run, epoch)
         files["bundle.json"] = self.store.read(f"{folder}/bundle.json")
+        files |= log_files(self.logged)
         return MemoryBundle(files)
 
     # --- records and parts -----------------------------------------------------------------------
@@ -383,6 +388,14 @@ class ClosedFeed:
 
     def table(self, run: RunId, path: str, rows: int) -> dict[str, Any]:
         return {"rows": rows, "parts": [self.part(run, path, rows)]}
+
+
+def log_files(entry: Entry, log: LogSigner = LOG) -> dict[str, bytes]:
+    """The two files of an export that show an entry's place in the log."""
+    proof = write_inclusion(
+        entry.index - 1, entry.before.proof_of_next(), log.checkpoint(entry.tree)
+    )
+    return {"log-entry.json": entry.data, "inclusion.tlog-proof": proof}
 
 
 def closed_feed(root: Path) -> ClosedFeed:
