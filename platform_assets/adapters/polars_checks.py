@@ -36,9 +36,9 @@ class CheckContext:
     """What checks look at.
 
     ``paths`` and ``parts`` are the parts in order and as the manifest lists them; ``expected_rows`` is
-    what the admission receipts say; ``reference_time`` is when the run was pinned. ``referenced`` gives
-    one column of another certified product: (product, column, history runs) -> frame of that column.
-    ``load_function`` finds a user's ``module:function``.
+    what the admission receipts say; ``reference_time`` is when the window was pinned. ``referenced``
+    gives one column of another certified product: (product, column, history runs) -> frame of that
+    column. ``load_function`` finds a user's ``module:function``.
     """
 
     paths: Sequence[Path]

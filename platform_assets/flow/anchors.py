@@ -1,12 +1,11 @@
 """Anchors: which offsets a run processes, recorded before anything is read.
 
-The feed's log is a chain. Every record names the digest of the one before it, and every partition that
-stands in a record stands in all later ones, starting where it ended, with an empty range where nothing
-was new; only one that has ended for good may leave. A partition enters after its parents have ended. So
-one record tells the whole position of its feed, and a link needs only two neighbours to be verified: no
-offset is skipped and none is counted twice across runs.
+The feed's log is a chain. Every record names the digest of the one before it, and each partition goes
+on where it stood (see `continuity`). So one record tells the whole position of its feed, and a link
+needs only two neighbours to be verified: no offset is skipped and none is counted twice across runs.
 
-A partition that the log does not know yet has an origin that says why it starts where it does.
+A partition that the log does not know yet has an origin that says why it starts where it does. A
+correction (see `corrections`) stands in the log like any record, and leaves the position as it was.
 """
 
 from __future__ import annotations
@@ -16,7 +15,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest, rfc3339
-from platform_assets.errors import ChainBroken
+from platform_assets.flow.continuity import (
+    FROM_PREDECESSOR,
+    broken,
+    carried_on,
+    continuation_problems,
+    is_correction,
+    last_correction,
+    partitions_of,
+    position_of,
+)
 from platform_assets.identifiers import RunId
 from platform_assets.ports.positions import NOBODY, Identity, Position, Span
 
@@ -26,7 +34,18 @@ if TYPE_CHECKING:
 
     from platform_assets.ports.positions import Extent, Start
 
-FROM_PREDECESSOR = "predecessor"
+__all__ = [
+    "FROM_PREDECESSOR",
+    "Range",
+    "StreamSeen",
+    "anchors_record",
+    "continuation_problems",
+    "identity_of",
+    "partitions_of",
+    "span_of",
+    "verify_chain",
+    "verify_link",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +158,16 @@ def anchors_record(
             }
             for stream in seen
         ],
+        **names_correction(predecessor),
     }
     verify_link(predecessor, record)
     return record
+
+
+def names_correction(predecessor: Mapping[str, Any] | None) -> dict[str, int]:
+    """Return what a record says of the newest correction before it; nothing where there is none."""
+    newest = last_correction(predecessor)
+    return {} if newest is None else {"last_correction": newest}
 
 
 def verify_chain(records: Sequence[Mapping[str, Any]]) -> None:
@@ -151,7 +177,7 @@ def verify_chain(records: Sequence[Mapping[str, Any]]) -> None:
         ChainBroken: the log is empty, or two neighbours do not link.
     """
     if not records:
-        raise _broken("a feed's log", "at least the first anchors", "none")
+        raise broken("a feed's log", "at least the first anchors", "none")
     for predecessor, record in pairwise((None, *records)):
         assert record is not None
         verify_link(predecessor, record)
@@ -161,91 +187,51 @@ def verify_link(predecessor: Mapping[str, Any] | None, record: Mapping[str, Any]
     """Verify that anchors follow their direct predecessor, or are the first of their feed.
 
     Raises:
-        ChainBroken: sequence, feed, digest, a partition or an offset does not continue.
+        ChainBroken: sequence, feed, digest, a partition or an offset does not continue, or a correction
+            moves where the feed stands.
     """
     thing = f"anchors {record['run_id']}"
     if predecessor is not None and record["feed"] != predecessor["feed"]:
-        raise _broken(thing, f"feed {predecessor['feed']}", record["feed"])
+        raise broken(thing, f"feed {predecessor['feed']}", record["feed"])
     sequence = predecessor["sequence"] + 1 if predecessor else 1
     if record["sequence"] != sequence or record["run_id"] != str(RunId(record["feed"], sequence)):
-        raise _broken(thing, f"sequence {sequence}", f"{record['sequence']}, {record['run_id']}")
+        raise broken(thing, f"sequence {sequence}", f"{record['sequence']}, {record['run_id']}")
     named = digest(predecessor) if predecessor else None
     if record["predecessor"] != named:
-        raise _broken(thing, f"predecessor {named}", f"{record['predecessor']}")
-    before = partitions_of(predecessor) if predecessor else {}
+        raise broken(thing, f"predecessor {named}", f"{record['predecessor']}")
+    newest = last_correction(predecessor)
+    if record.get("last_correction") != newest:
+        raise broken(thing, f"the last correction {newest}", f"{record.get('last_correction')}")
+    if is_correction(record):
+        _verify_carried(thing, predecessor, record)
+    else:
+        _verify_continued(thing, predecessor, record)
+
+
+def _verify_carried(
+    thing: str, predecessor: Mapping[str, Any] | None, record: Mapping[str, Any]
+) -> None:
+    """A correction leaves its feed where it stood, and corrects a run before it."""
+    named = RunId.parse(record["supersedes"]["run_id"])
+    if predecessor is None or named.feed != record["feed"] or named.sequence >= record["sequence"]:
+        raise broken(thing, "a correction of a run before it", f"one of {named}")
+    if record["resumes"] != carried_on(predecessor):
+        raise broken(thing, "the feed's position carried on unchanged", "another position")
+
+
+def _verify_continued(
+    thing: str, predecessor: Mapping[str, Any] | None, record: Mapping[str, Any]
+) -> None:
+    before = position_of(predecessor) if predecessor else {}
     after = partitions_of(record)
     for key in before.keys() - after.keys():
         if not before[key].get("ended"):
-            raise _broken(thing, f"stream {key[0]}, partition {key[1]}", "no such partition")
+            raise broken(thing, f"stream {key[0]}, partition {key[1]}", "no such partition")
     for key, part in after.items():
         problems = continuation_problems(key[0], part, before)
         if problems:
             name = f"{thing}, stream {key[0]}, partition {key[1]}"
-            raise _broken(name, "a partition that goes on from the anchors before", problems)
-
-
-def partitions_of(record: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the partitions of anchors by stream and name, each with its stream's kind.
-
-    Raises:
-        ChainBroken: a partition stands there twice.
-    """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for stream in record["streams"]:
-        for part in stream["partitions"]:
-            key = (stream["stream"], part["partition"])
-            if key in found:
-                raise _broken(f"anchors {record['run_id']}", "each partition once", f"{key} twice")
-            found[key] = {**part, "kind": stream["kind"]}
-    return found
-
-
-def continuation_problems(
-    stream: str,
-    part: Mapping[str, Any],
-    before: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> list[str]:
-    """Return everything in which a pinned partition does not go on from the anchors before it.
-
-    Args:
-        stream: the partition's stream.
-        part: the partition as pinned, with its stream's kind.
-        before: every partition of the anchors before, as `partitions_of` returns them.
-    """
-    problems = []
-    start, end = int(part["start"]), int(part["end"])
-    names = (part.get("native_start", ""), part.get("native_end", ""))
-    if start > end or (start == end and names[0] != names[1]):
-        problems.append(f"has the range [{start}, {end}) {' to '.join(names)}".rstrip())
-    reached = before.get((stream, part["partition"]))
-    if (part["origin"] == FROM_PREDECESSOR) != (reached is not None):
-        problems.append(f"has the origin {part['origin']}")
-    if reached is None:
-        return problems + _parents_going_on(stream, part, before)
-    if start != int(reached["end"]) or names[0] != reached.get("native_end", ""):
-        found = f"{reached['end']} {reached.get('native_end', '')}".rstrip()
-        problems.append(f"starts at {f'{start} {names[0]}'.rstrip()}, where {found} was reached")
-    if reached.get("ended") and (not part.get("ended") or start != end):
-        problems.append("goes on, and had ended")
-    problems += [
-        f"has the {name} {part.get(name, '')!r}, {reached.get(name, '')!r} was pinned before"
-        for name in ("kind", "cluster", "incarnation")
-        if part.get(name, "") != reached.get(name, "")
-    ]
-    return problems
-
-
-def _parents_going_on(
-    stream: str,
-    part: Mapping[str, Any],
-    before: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> list[str]:
-    """Everything of its parents has to be taken before a partition enters."""
-    return [
-        f"enters before its parent {name} has ended"
-        for name in part.get("parents", ())
-        if not before.get((stream, name), {"ended": True}).get("ended")
-    ]
+            raise broken(name, "a partition that goes on from the anchors before", problems)
 
 
 def span_of(part: Mapping[str, Any]) -> Span:
@@ -261,12 +247,3 @@ def span_of(part: Mapping[str, Any]) -> Span:
 def identity_of(part: Mapping[str, Any]) -> Identity:
     """Return what a pinned partition was."""
     return Identity(part.get("cluster", ""), part["incarnation"])
-
-
-def _broken(thing: str, expected: str, found: str | list[str]) -> ChainBroken:
-    return ChainBroken(
-        thing,
-        expected=expected,
-        found=found,
-        remedy="The feed's log was changed after it was written; restore it from a copy.",
-    )

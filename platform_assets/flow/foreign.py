@@ -4,6 +4,8 @@ A run may refer to products of other runs: a consumer read them, a check consult
 counted their identities. Each such run has to be closed: a seal that verifies names its evidence, and
 the evidence names the very manifest and certificate that were used. The gate opens each such product
 from the records that stand here, so that a replay needs nothing else.
+
+A correction refers to the run that it supersedes, to no product of it, and to what that run landed.
 """
 
 from __future__ import annotations
@@ -45,6 +47,10 @@ def references(documents: Mapping[str, Document], run_id: str) -> list[Reference
     found: set[Reference] = set()
     for document in documents.values():
         place = document.place
+        if place is not None and place.kind == "anchors":
+            corrected = document.value.get("supersedes", {}).get("run_id")
+            if document.value.get("run_id") == run_id and corrected:
+                found.add(Reference(corrected, "", "", ""))
         if place is None or place.run_id != run_id:
             continue
         value = document.value
@@ -88,14 +94,31 @@ def foreign_problems(records: RunRecords) -> dict[str, list[str]]:
     for document in parsed.values():
         place = document.place
         if place is not None and place.run_id not in ("", own):
-            found = problems.setdefault(place.run_id, [])
-            if place.run_id not in used:
-                found.append(f"{document.path} belongs to a run that nothing refers to")
-            elif place.kind in ("certificate", "manifest") and document.digest not in named:
-                found.append(f"{document.path} is not what was used")
+            wrong = _out_of_place(document, place, records, set(used), named)
+            problems.setdefault(place.run_id, []).extend(wrong)
     for run_id, path in _unused_anchors(records, set(used)):
         problems.setdefault(run_id, []).append(f"{path}: nothing refers to these anchors")
     return problems
+
+
+def _out_of_place(
+    document: Document, place: Place, records: RunRecords, used: set[str], named: set[str]
+) -> list[str]:
+    """Return why a record of another run has no business here."""
+    if place.run_id not in used:
+        return [f"{document.path} belongs to a run that nothing refers to"]
+    if place.kind in ("certificate", "manifest") and document.digest not in named:
+        return [f"{document.path} is not what was used"]
+    if place.kind == "landing" and place.run_id != superseded_run(records):
+        return [f"{document.path} belongs to a run that this one does not correct"]
+    return []
+
+
+def superseded_run(records: RunRecords) -> str | None:
+    """Return the id of the run that this one says that it corrects; None where it corrects none."""
+    anchors = records.anchors.value if records.anchors else {}
+    corrected: str | None = anchors.get("supersedes", {}).get("run_id")
+    return corrected
 
 
 def consulted_manifests(records: RunRecords) -> list[Document]:

@@ -120,6 +120,24 @@ def passed(found: Found, certificate: Mapping[str, Any]) -> None:
         )
 
 
+def releases(found: Found, identified: Identified, certificate: Mapping[str, Any]) -> None:
+    """Require that it releases the key of an encrypted manifest, and none of another (step 5).
+
+    Raises:
+        CertificateInvalid: it releases none, another one, or one of a product in the clear.
+    """
+    encryption, release = identified.manifest.get("encryption"), certificate.get("release")
+    named = encryption["key_id"] if encryption else None
+    given = release["key_id"] if release else None
+    if named != given:
+        raise CertificateInvalid(
+            f"certificate of {found.thing}",
+            expected=f"the released key {named}" if named else "no released key",
+            found=f"the key {given}" if given else "none",
+            remedy=f"Certify it again: {found.command('certify')}",
+        )
+
+
 def standing(
     found: Found, identified: Identified, certificate: Mapping[str, Any], trust: Trust
 ) -> None:
@@ -148,7 +166,8 @@ def standing(
                 expected="a certificate that stands",
                 found=f"one issued at {certificate['issued_at']} and barred by the revocation of "
                 f"{revocation['revoked_at']}: {revocation['reason']}",
-                remedy="A closed run does not change; make a correction run."
+                remedy="A closed run does not change; make a correction run: platform-assets run "
+                f"{found.run.feed} --supersede {found.run} --reason TEXT"
                 if found.sealed
                 else "Declare the check that would have refused it, or mend the code so that it "
                 f"gives other bytes: {found.command('materialize')}. Then certify it: "

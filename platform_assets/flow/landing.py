@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.canonical import digest
 from platform_assets.errors import GapUnproven, LandingInconsistent, SourceChanged
 from platform_assets.flow.anchors import identity_of, span_of
 from platform_assets.flow.positions import check_same
@@ -130,10 +131,44 @@ def landing_record(
         "bytes": byte_count,
         "parts": list(parts),
     }
+    return _reconciled(record, anchors, anchors_digest)
+
+
+def copied_record(
+    anchors: Mapping[str, Any], anchors_digest: str, landed: Mapping[str, Any], because: str
+) -> dict[str, Any]:
+    """Return the receipt of a stream that a correction took from the landing of the superseded run.
+
+    Args:
+        anchors: the correction's.
+        anchors_digest: their digest.
+        landed: the receipt of the superseded run.
+        because: why it was not landed from the source.
+
+    Raises:
+        LandingInconsistent: it does not add up to the anchors; nothing may be recorded.
+    """
+    record = {
+        **{name: value for name, value in landed.items() if name != "copied_from"},
+        "run_id": anchors["run_id"],
+        "config_digest": anchors["config_digest"],
+        "anchors_digest": anchors_digest,
+        "copied_from": {
+            "run_id": landed["run_id"],
+            "landing_digest": digest(landed),
+            "because": because,
+        },
+    }
+    return _reconciled(record, anchors, anchors_digest)
+
+
+def _reconciled(
+    record: dict[str, Any], anchors: Mapping[str, Any], anchors_digest: str
+) -> dict[str, Any]:
     findings = reconcile(record, anchors, anchors_digest)
     if findings:
         raise LandingInconsistent(
-            f"landing of {stream} in {anchors['run_id']}",
+            f"landing of {record['stream']} in {anchors['run_id']}",
             expected="a receipt that adds up to the anchors",
             found="; ".join(findings),
             remedy="Nothing was recorded. Land the stream again; report it if this returns.",

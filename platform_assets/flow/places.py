@@ -17,6 +17,7 @@ _NUMBER = r"(?P<number>[0-9]{4})"
 _PLACES = {
     "anchors": rf"feeds/{_NAME}/(?P<number>[0-9]{{8}})\.json",
     "configuration": r"configs/(?P<hex>[0-9a-f]{64})\.json",
+    "staging_key": rf"runs/{_RUN}/staging_key\.json",
     "landing": rf"runs/{_RUN}/landing/{_NAME}\.json",
     "admission": rf"runs/{_RUN}/admission/{_NAME}\.json",
     "generation": rf"runs/{_RUN}/products/{_NAME}/{_NUMBER}/claim\.json",
@@ -27,6 +28,7 @@ _PLACES = {
     "seal": rf"runs/{_RUN}/closure/{_NUMBER}\.seal",
     "bundle": rf"runs/{_RUN}/evidence/{_NUMBER}/bundle\.json",
     "revocation": rf"revocations/{_RUN}/{_NAME}/{_NUMBER}/(?P<issue>[0-9]{{4}})\.json",
+    "supersession": rf"supersessions/{_RUN}/{_NUMBER}\.json",
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PLACES.items()}
 
@@ -36,6 +38,7 @@ SIGNED = {
     "certificate": "generation",
     "bundle": "epoch",
     "revocation": "generation",
+    "supersession": "number",
     "seal": "epoch",
 }
 

@@ -34,9 +34,9 @@ from platform_assets.flow.anchors import (
     Range,
     StreamSeen,
     identity_of,
-    partitions_of,
     span_of,
 )
+from platform_assets.flow.continuity import position_of, position_seen_at, position_streams
 from platform_assets.ports.positions import Entry, Known, Position
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def known_of(predecessor: Mapping[str, Any] | None, stream: str) -> dict[str, Kn
     """Return what the feed's log knows of the partitions of a stream."""
     if predecessor is None:
         return {}
-    seen_at = parse_rfc3339(predecessor["pinned_at"])
+    seen_at = parse_rfc3339(position_seen_at(predecessor))
     return {
         name: Known(
             span_of(part).end, seen_at, ended=bool(part.get("ended")), facts=part.get("facts", {})
         )
-        for (of, name), part in partitions_of(predecessor).items()
+        for (of, name), part in position_of(predecessor).items()
         if of == stream
     }
 
@@ -131,12 +131,12 @@ def _known_partitions(
     feed: str, seen: Sequence[StreamSeen], predecessor: Mapping[str, Any] | None
 ) -> dict[tuple[str, str], dict[str, Any]]:
     kinds = {stream.stream: stream.kind for stream in seen}
-    for stream in predecessor["streams"] if predecessor else ():
+    for stream in position_streams(predecessor) if predecessor else ():
         kind = kinds.get(stream["stream"])
         if kind != stream["kind"]:
             thing = f"stream {stream['stream']} of {feed}"
             raise _changed(thing, f"a source of kind {stream['kind']}", kind or "no such stream")
-    return partitions_of(predecessor) if predecessor else {}
+    return position_of(predecessor) if predecessor else {}
 
 
 def _entry(feed: str, stream: StreamSeen, extent: Extent) -> Entry:

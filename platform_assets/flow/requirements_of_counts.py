@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.flow.anchors import FROM_PREDECESSOR, continuation_problems
+from platform_assets.flow.continuity import (
+    FROM_PREDECESSOR,
+    carried_on,
+    continuation_problems,
+    is_correction,
+    last_correction,
+    position_streams,
+)
+from platform_assets.flow.requirements_of_corrections import landed_otherwise, superseded_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +30,8 @@ def anchors_pinned(records: RunRecords) -> Judged:
     """Every declared stream has partitions with ``start <= end``, and the window says something new.
 
     That is records, or what is worth a window without any: a position at `latest`, which is recorded
-    nowhere else, or that a partition ended, so that others may enter after it.
+    nowhere else, or that a partition ended, so that others may enter after it. A correction says again
+    what the run said that it corrects.
     """
     if records.anchors is None:
         return [f"no sound anchors of {records.run}"], ""
@@ -52,9 +61,11 @@ def anchors_pinned(records: RunRecords) -> Judged:
 
 
 def _says_something_new(anchors: Mapping[str, Any], before: Document | None) -> bool:
-    ended = _ended(anchors)
+    if is_correction(anchors):
+        return True  # ChainUnbroken requires that its window is that of a closed run
+    ended = _ended(anchors["streams"])
     if before is not None and not before.problem:
-        ended -= _ended(before.value)
+        ended -= _ended(position_streams(before.value))
     parts = [part for stream in anchors["streams"] for part in stream["partitions"]]
     return bool(ended) or any(
         part["start"] != part["end"] or part["origin"] == "latest" or part.get("renews", False)
@@ -62,36 +73,52 @@ def _says_something_new(anchors: Mapping[str, Any], before: Document | None) -> 
     )
 
 
-def _ended(anchors: Mapping[str, Any]) -> set[tuple[str, str]]:
+def _ended(streams: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     return {
         (stream["stream"], part["partition"])
-        for stream in anchors["streams"]
+        for stream in streams
         for part in stream["partitions"]
         if part.get("ended", False)
     }
 
 
 def chain_unbroken(records: RunRecords) -> Judged:
-    """The anchors name the digest of the ones before, and begin where those end, on the same source."""
+    """The anchors name the digest of the ones before, and begin where those end, on the same source.
+
+    Those of a correction leave the feed where it stood, and have the window of the run that they name.
+    """
     if records.anchors is None:
         return [f"no sound anchors of {records.run}"], ""
     anchors = records.anchors.value
     before = records.predecessor
     if records.run.predecessor is None:
-        if anchors["predecessor"] is not None:
-            return [f"the first run names the predecessor {anchors['predecessor']}"], ""
-        inherited = _origins(anchors, FROM_PREDECESSOR)
-        return [
-            f"{name} continues a predecessor" for name in inherited
-        ], "the first run of the feed"
+        return _first_problems(anchors), "the first run of the feed"
     if before is None or before.problem:
         reason = before.problem if before else "absent"
         return [f"the anchors of {records.run.predecessor} are not sound: {reason}"], ""
     problems = []
     if anchors["predecessor"] != before.digest:
         problems.append(f"predecessor {anchors['predecessor']}, where {before.digest} stands")
+    if anchors.get("last_correction") != last_correction(before.value):
+        problems.append(f"names {anchors.get('last_correction')} as the last correction before it")
+    continues = f"continues {records.run.predecessor}, {before.digest}"
+    if is_correction(anchors):
+        if anchors["resumes"] != carried_on(before.value):
+            problems.append("its feed would go on from elsewhere than where it stood")
+        problems += superseded_problems(records)
+        named = anchors["supersedes"]
+        return problems, f"{continues}; corrects {named['run_id']}, {named['bundle_digest']}"
     problems += _continuations(before.value, anchors, set(records.declaration.get("streams", ())))
-    return problems, f"continues {records.run.predecessor}, {before.digest}"
+    return problems, continues
+
+
+def _first_problems(anchors: Mapping[str, Any]) -> list[str]:
+    problems = [f"{n} continues a predecessor" for n in _origins(anchors, FROM_PREDECESSOR)]
+    if anchors["predecessor"] is not None:
+        problems.append(f"the first run names the predecessor {anchors['predecessor']}")
+    if is_correction(anchors) or "last_correction" in anchors:
+        problems.append("the first run corrects another, or names a correction before it")
+    return problems
 
 
 def landing_reconciles(records: RunRecords) -> Judged:
@@ -109,6 +136,7 @@ def landing_reconciles(records: RunRecords) -> Judged:
         problems += _misplaced(landing["parts"], f"landing/{name}/")
         if landing["anchors_digest"] != records.anchors.digest:
             problems.append(f"{name} landed under other anchors, {landing['anchors_digest']}")
+        problems += [f"{name} {p}" for p in landed_otherwise(records, receipt)]
         if _ranges(stream["partitions"]) != _ranges(landing["partitions"]):
             problems.append(f"{name} landed other ranges than were anchored")
         for partition in landing["partitions"]:
@@ -160,7 +188,7 @@ def gap_length(partition: Mapping[str, Any]) -> int:
 def _continuations(
     before: Mapping[str, Any], anchors: Mapping[str, Any], declared: set[str]
 ) -> list[str]:
-    ends, starts = _pinned(before), _pinned(anchors)
+    ends, starts = _pinned(position_streams(before)), _pinned(anchors["streams"])
     problems = [
         f"{'/'.join(key)} {problem}"
         for key, partition in starts.items()
@@ -175,11 +203,11 @@ def _continuations(
     return problems + [f"{name} was left out" for name in lost]
 
 
-def _pinned(anchors: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+def _pinned(streams: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the partitions by stream and name; one that stands there twice is named elsewhere."""
     return {
         (stream["stream"], partition["partition"]): {**partition, "kind": stream["kind"]}
-        for stream in anchors["streams"]
+        for stream in streams
         for partition in stream["partitions"]
     }
 

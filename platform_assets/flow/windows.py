@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from platform_assets.canonical import parse_rfc3339
+from platform_assets.flow.continuity import position_seen_at
 from platform_assets.flow.positions import is_worth_pinning
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ def oldest_arrival(
 ) -> datetime | None:
     """Return the earliest moment at which a waiting record can have arrived, None where unknown.
 
-    It was not there when the window before was pinned, and where every source knows better, not
-    before what the sources say.
+    It was not there when the sources were looked at for the window before, and where every source
+    knows better, not before what the sources say.
     """
-    bounds = [parse_rfc3339(predecessor["pinned_at"])] if predecessor else []
+    bounds = [parse_rfc3339(position_seen_at(predecessor))] if predecessor else []
     told = [part.waiting_since for part in waiting if part.records]
     known = [moment for moment in told if moment is not None]
     if known and len(known) == len(told):

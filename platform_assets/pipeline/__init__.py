@@ -16,13 +16,14 @@ from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.produce import produce
 from platform_assets.pipeline.publish import publish
-from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.reading import CertifiedProduct, open_latest, open_product
 from platform_assets.pipeline.ready import ClosedRun, wait_ready
 from platform_assets.pipeline.ready_cursor import ReadyCursor
 from platform_assets.pipeline.revoke import revoke
 from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.stored_bundle import export_run, verify_run
+from platform_assets.pipeline.supersede import supersede
 from platform_assets.pipeline.verify import verify_bundle
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "is_closed",
     "land",
     "next_run",
+    "open_latest",
     "open_product",
     "open_run",
     "pin",
@@ -53,6 +55,7 @@ __all__ = [
     "run_details",
     "run_summary",
     "runs",
+    "supersede",
     "verify_bundle",
     "verify_run",
     "wait_ready",

@@ -6,7 +6,8 @@
    both together pin no more than one alone.
 3. Tell which of the open runs can proceed. A run takes into account what runs before it admitted and
    made, as far back as the dedupe horizon and the history that consumers and checks read; it can
-   proceed when those are closed. Runs that reach back to none are independent and may run side by side.
+   proceed when those are closed, corrections of their windows included. Runs that reach back to none
+   are independent and may run side by side.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_assets.declarations.checks import ReferentialCheck
-from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.lag import FeedLag, lag_of
 from platform_assets.pipeline.pin import pin_window, window_status
 from platform_assets.pipeline.run import open_runs
@@ -92,7 +93,8 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
 def can_proceed(platform: Platform, run: RunId, standing: Collection[RunId]) -> bool:
     """Tell whether every run that this one takes into account is closed, given those that are open."""
     reach = reach_of(platform.run_configuration(run).declaration)
-    return not any(before in standing for before in earlier_runs(run, reach))
+    chains = earlier_chains(platform, run, reach)
+    return not any(before in standing for chain in chains for before in chain)
 
 
 def reach_of(declaration: FeedDeclaration) -> int:

@@ -1,8 +1,10 @@
 """Certification of one product: run every declared check, issue one certificate.
 
-1. Identify the manifest that stands, as the gate does, and hash its parts.
+1. Identify the manifest that stands, as the gate does, and hash its parts; decrypt those of a strict
+   product, which its staging key allows whoever certifies.
 2. Run every check of the declared policy; a check that crashes is a failed check.
-3. Issue a signed certificate for exactly this manifest digest and this policy.
+3. Issue a signed certificate for exactly this manifest digest and this policy. If it says PASS, it
+   releases the key of a strict product; if it says FAIL, it holds none.
 
 Certificates of a generation are numbered, and the newest counts: a changed policy, or a check that
 comes out otherwise, issues the next one. Certifying again with the same outcome changes nothing.
@@ -18,15 +20,18 @@ from platform_assets.adapters.polars_checks import CheckContext, run_checks
 from platform_assets.canonical import digest, parse_rfc3339, rfc3339
 from platform_assets.contracts.columns import column_from_json
 from platform_assets.contracts.records import check_record
+from platform_assets.declarations.checks import ReferentialCheck
 from platform_assets.errors import AdmissionInconsistent, AlreadyExists
-from platform_assets.flow.checks import verdict_of
+from platform_assets.flow.checks import verdict_of, withheld
+from platform_assets.flow.corrections import window_pinned_at
 from platform_assets.flow.gate import identify
 from platform_assets.flow.policy import check_names, policy_digest
 from platform_assets.flow.signing import TEST_RESULT, Statement, Subject, sign_statement
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.data_keys import claimed_key, released
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import column_at, earlier_runs
-from platform_assets.pipeline.product_parts import verified_product_parts
+from platform_assets.pipeline.product_parts import decrypted_product_parts, verified_product_parts
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.standing import certificate_issues, collect, trusted_certificate
@@ -36,7 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from platform_assets.adapters.data_key import DataKey
     from platform_assets.flow.checks import CheckResult
+    from platform_assets.flow.gate import Identified
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -49,6 +56,7 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
         GateRefusal: its anchors, its manifest or its parts are not what the gate would open.
         AdmissionInconsistent: the receipt that it was built from is another one now.
         UnknownThing: the feed declares no such product.
+        PredecessorOpen: a correction of a window that a check looks at is open.
         RunSealed: the run is closed.
     """
     require_open(platform, run)
@@ -57,7 +65,12 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     paths = verified_product_parts(platform, found, identified, strict=True)
     policy, manifest = dict(found.policy), identified.manifest
     consulted: list[dict[str, str]] = []
-    results = _run_checks(platform, run, manifest, paths, consulted)  # 2
+    key = _staged_key(platform, run, identified)
+    with platform.scratch() as scratch:
+        plain = decrypted_product_parts(found, identified, paths, key, scratch)
+        results = _run_checks(platform, run, manifest, plain, consulted)  # 2
+    if key is not None:
+        results = [withheld(result) for result in results]
     certificate = {
         "record": "certificate",
         "version": 1,
@@ -71,6 +84,8 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
         "checks": [result.as_json() for result in results],
         "consulted": sorted(consulted, key=lambda c: (c["product"], c["run_id"])),
     }
+    if key is not None and certificate["verdict"] == "PASS":
+        certificate["release"] = released(platform, key, certificate)
     return _issue(platform, run, certificate)  # 3
 
 
@@ -81,6 +96,10 @@ def _run_checks(
     paths: Sequence[Path],
     consulted: list[dict[str, str]],
 ) -> list[CheckResult]:
+    checks = platform.feed(run.feed).outputs()[manifest["product"]].checks
+    reach = [check.history_runs for check in checks if isinstance(check, ReferentialCheck)]
+    # refused here, and not as the error of a check
+    earlier_runs(platform, run, max(reach, default=0))
     context = CheckContext(
         paths=paths,
         parts=manifest["parts"],
@@ -88,11 +107,11 @@ def _run_checks(
         sort=tuple(manifest["sort"]),
         content_digest=manifest["content_digest"],
         expected_rows=_expected_rows(platform, run, manifest),
-        reference_time=parse_rfc3339(platform.anchors(run)["pinned_at"]),
+        reference_time=parse_rfc3339(window_pinned_at(platform.anchors(run))),
         referenced=_referenced(platform, run, consulted),
         load_function=lambda reference: load_function(reference, platform.home),
     )
-    return run_checks(platform.feed(run.feed).outputs()[manifest["product"]].checks, context)
+    return run_checks(checks, context)
 
 
 def _expected_rows(platform: Platform, run: RunId, manifest: Mapping[str, Any]) -> int:
@@ -119,7 +138,8 @@ def _referenced(
     """Return what gives a check one column of another product, and notes what was consulted."""
 
     def read(product: str, column: str, history_runs: int) -> pl.LazyFrame:
-        runs = [before for before in earlier_runs(run, history_runs) if is_closed(platform, before)]
+        earlier = earlier_runs(platform, run, history_runs)
+        runs = [before for before in earlier if is_closed(platform, before)]
         frames = []
         for each in (*runs, run):
             opened = open_product(platform, each, product)
@@ -138,7 +158,7 @@ def _issue(platform: Platform, run: RunId, certificate: dict[str, Any]) -> dict[
     while True:
         issues = certificate_issues(platform, run, product, generation)
         standing = trusted_certificate(platform, run, product, generation)
-        if standing is not None and all(standing.get(k) == v for k, v in certificate.items()):
+        if standing is not None and _same(standing, certificate):
             return standing
         stamped = {**certificate, "issued_at": rfc3339(platform.clock.now())}
         path = layout.certificate_path(run, product, generation, max(issues, default=0) + 1)
@@ -148,6 +168,30 @@ def _issue(platform: Platform, run: RunId, certificate: dict[str, Any]) -> dict[
         except AlreadyExists:
             continue  # another certifier was first: look at what it found
         return stamped
+
+
+def _same(standing: Mapping[str, Any], certificate: Mapping[str, Any]) -> bool:
+    """Tell whether a certificate stands already; a key that is wrapped again is the same key."""
+    rest = {k: v for k, v in certificate.items() if k != "release"}
+    return all(standing.get(k) == v for k, v in rest.items()) and _released_by(
+        standing
+    ) == _released_by(certificate)
+
+
+def _released_by(certificate: Mapping[str, Any]) -> tuple[str, str] | None:
+    release = certificate.get("release")
+    return None if release is None else (release["key_id"], release["wrapping_key"])
+
+
+def _staged_key(platform: Platform, run: RunId, identified: Identified) -> DataKey | None:
+    """Return the key of a strict product that stands, from the claim of its generation."""
+    if "encryption" not in identified.manifest:
+        return None
+    product, generation = identified.manifest["product"], identified.generation
+    path = layout.generation_claim_path(run, product, generation)
+    claim = read_record(platform.store, path, "generation")
+    named = {**claim, "manifest_digest": identified.manifest_digest}
+    return claimed_key(platform, named)
 
 
 def _signed(platform: Platform, run: RunId, certificate: dict[str, Any]) -> bytes:

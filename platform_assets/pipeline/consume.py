@@ -112,10 +112,11 @@ def open_inputs(platform: Platform, run: RunId, declared: ConsumerDeclaration) -
     Raises:
         GateRefusal: an input may not be read.
         ScopeViolation: a run before this one, which it reads, is not closed.
+        PredecessorOpen: a correction of a window that it reads is open.
     """
     products: dict[str, list[CertifiedProduct]] = {}
     for given in declared.reads:
-        runs = [*earlier_runs(run, given.history_runs), run]
+        runs = [*earlier_runs(platform, run, given.history_runs), run]
         products[given.product] = [
             open_product(platform, _in_scope(platform, run, each), given.product) for each in runs
         ]

@@ -1,7 +1,12 @@
-"""What earlier runs admitted, as far back as the feed's dedupe horizon.
+"""What earlier runs admitted, as far back as the feed's dedupe horizon, and which runs are earlier.
 
 Only certified products of closed runs count, read through the gate. Which manifests were consulted is
 kept, because a replay has to see the same base.
+
+Windows are what is counted, not runs. Of each window before that of a run the newest closed run counts;
+so a correction takes into account what stood before its window, and what comes after its window takes
+the correction into account. While a correction is open, what depends on its window waits: it shall not
+be made half of what was and half of what will be.
 """
 
 from __future__ import annotations
@@ -13,12 +18,13 @@ import polars as pl
 from platform_assets.adapters.dedupe import Earlier
 from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.errors import PredecessorOpen
-from platform_assets.identifiers import RunId
+from platform_assets.pipeline.corrections import corrections_of, newest_closed
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
     from platform_assets.declarations import FeedDeclaration
+    from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
 
@@ -28,7 +34,7 @@ class Horizon:
     def __init__(self, platform: Platform, run: RunId, declaration: FeedDeclaration) -> None:
         self._platform = platform
         self._declaration = declaration
-        self._runs = earlier_runs(run, declaration.dedupe.horizon_runs)
+        self._runs = earlier_runs(platform, run, declaration.dedupe.horizon_runs)
         self.consulted: list[dict[str, str]] = []
         require_closed(platform, run, self._runs)
 
@@ -68,10 +74,26 @@ def column_at(path: str) -> pl.Expr:
     return column.alias(path)
 
 
-def earlier_runs(run: RunId, count: int) -> list[RunId]:
-    """Return up to so many runs before this one, earliest first."""
-    first = max(1, run.sequence - count)
-    return [RunId(run.feed, sequence) for sequence in range(first, run.sequence)]
+def earlier_runs(platform: Platform, run: RunId, count: int) -> list[RunId]:
+    """Return the run that counts for each of up to so many windows before that of a run, in order.
+
+    Of a window that no closed run has read yet that is the open one.
+
+    Raises:
+        PredecessorOpen: a correction of such a window is open.
+    """
+    found = []
+    for chain in earlier_chains(platform, run, count):
+        counts = newest_closed(platform, chain)
+        if counts is not None and counts != chain[-1]:
+            raise _correction_open(run, chain[-1], counts)
+        found.append(counts or chain[-1])
+    return found
+
+
+def earlier_chains(platform: Platform, run: RunId, count: int) -> list[list[RunId]]:
+    """Return, for each of up to so many windows before that of a run, its runs in their order."""
+    return corrections_of(platform, run.feed).windows_before(run, count) if count else []
 
 
 def require_closed(platform: Platform, run: RunId, earlier: list[RunId]) -> None:
@@ -89,3 +111,13 @@ def require_closed(platform: Platform, run: RunId, earlier: list[RunId]) -> None
                 remedy=f"Finish it first: platform-assets show {before}, then platform-assets "
                 f"close {before}",
             )
+
+
+def _correction_open(run: RunId, correction: RunId, corrected: RunId) -> PredecessorOpen:
+    return PredecessorOpen(
+        str(run),
+        expected=f"{correction}, which corrects {corrected}, closed: its window counts here",
+        found=f"{correction} open",
+        remedy=f"Finish it first: platform-assets show {correction}, then platform-assets run "
+        f"{run.feed}, which takes it up before {run}",
+    )

@@ -8,16 +8,20 @@
 
 Parts are named by their content. An attempt that was killed leaves parts that no receipt names and that
 the next attempt meets again, byte for byte, if its delivery is the same.
+
+A correction lands what the run that it supersedes has landed (see `land_again`).
 """
 
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.landing_parts import LandingParts, delivered_runs
 from platform_assets.canonical import digest
 from platform_assets.errors import RecordMissing, UnknownThing
+from platform_assets.flow.continuity import is_correction
 from platform_assets.flow.landing import (
     PartitionTally,
     anchored_partitions,
@@ -25,6 +29,7 @@ from platform_assets.flow.landing import (
     require_same,
 )
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.land_again import land_again
 from platform_assets.pipeline.parts import store_parts
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import require_open
@@ -57,6 +62,17 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
         require_open(platform, run)
     anchors = platform.anchors(run)
     require_stream(anchors, run, stream)
+    from_source = partial(_landed, platform, run, stream, anchors)
+    again = is_correction(anchors)
+    record = land_again(platform, anchors, stream, from_source) if again else from_source()
+    write_record(platform.store, path, record)  # 5
+    return record
+
+
+def _landed(
+    platform: Platform, run: RunId, stream: str, anchors: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Land what the source delivers, and return the receipt, not yet recorded."""
     anchored = anchored_partitions(anchors, stream)
     name = f"stream {stream} of {run}"
     tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]
@@ -74,11 +90,9 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
         for tally in tallies:  # 3
             _read(source, tally, parts)
         require_same(name, anchored, source.identities())  # 4
-        record = landing_record(
+        return landing_record(
             anchors, digest(anchors), stream, tallies, parts.finish(), byte_count=parts.bytes
         )
-    write_record(platform.store, path, record)  # 5
-    return record
 
 
 def require_stream(anchors: Mapping[str, Any], run: RunId, stream: str) -> None:

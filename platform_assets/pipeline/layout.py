@@ -30,6 +30,11 @@ def run_folder(run: RunId) -> str:
     return f"runs/{run}"
 
 
+def staging_key_path(run: RunId) -> str:
+    """Return the path of the wrapped key that encrypts the landing and admission of a run."""
+    return f"{run_folder(run)}/staging_key.json"
+
+
 def landing_folder(run: RunId, stream: str) -> str:
     """Return the folder of a stream's landed parts."""
     return f"{run_folder(run)}/landing/{check_name(stream, 'stream')}"

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from platform_assets.adapters.duckdb_catalogue import publish_views
 from platform_assets.errors import CertificateRevoked, ProductRemoved
+from platform_assets.pipeline.corrections import standing_runs
 from platform_assets.pipeline.reading import open_product
-from platform_assets.pipeline.run import runs
-from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,19 +18,21 @@ if TYPE_CHECKING:
 
 
 def publish(platform: Platform, feed: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Make DuckDB views over the products of all closed runs of a feed, and return their names.
+    """Make DuckDB views over the products of a feed's closed windows, and return their names.
 
-    Each product is opened through the gate first. One that is revoked, or that a teardown deleted, is
-    left out, which takes it from the readers at the next publication; any other refusal stops it.
+    Of each window its newest closed run is shown, so a correction takes the place of what it
+    supersedes. Each product is opened through the gate first. One that is revoked, or that a
+    teardown deleted, is left out, which takes it from the readers at the next publication; any other
+    refusal stops it.
 
     Raises:
         GateRefusal: a product of a closed run may not be read, for another reason than revocation.
     """
-    closed = [run for run in runs(platform, feed) if is_closed(platform, run)]
+    standing = standing_runs(platform, feed)
     listed: dict[str, dict[str, tuple[Path, ...]]] = {}
     for product in platform.feed(feed).outputs():
         listed[product] = {}
-        for run in closed:
+        for run in standing:
             if product in platform.run_configuration(run).declaration.outputs():
                 try:
                     listed[product][str(run)] = open_product(platform, run, product).paths

@@ -19,9 +19,11 @@ from platform_assets.pipeline.build import build
 from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.close import close, mend_log
 from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.state import is_closed
+from platform_assets.pipeline.supersession import mend_supersessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,18 +57,27 @@ class Silence:
 def next_run(platform: Platform, feed: str) -> RunId | None:
     """Return the open run to finish, else pin the next window; None when the feed is caught up.
 
-    A closed run that its closer could not bring into the log any more is brought there first.
+    Of several open ones that of the earliest window is first, because others may wait for it. What a
+    closer could not do any more behind its seal is done before: a closed run is brought into the log,
+    and a record beside the run that it corrects says so.
     """
+    standing = []
     for run in runs(platform, feed):
-        if not is_closed(platform, run):
-            return run
-        mend_log(platform, run)
+        if is_closed(platform, run):
+            mend_log(platform, run)
+        else:
+            standing.append(run)
+    corrections = corrections_of(platform, feed)
+    mend_supersessions(platform, corrections)
+    if standing:
+        return corrections.in_order(standing)[0]
     return pin(platform, feed)
 
 
 def open_run(platform: Platform, feed: str) -> RunId | None:
-    """Return the earliest run that is not closed."""
-    return next(iter(open_runs(platform, feed)), None)
+    """Return the open run of the earliest window."""
+    standing = open_runs(platform, feed)
+    return corrections_of(platform, feed).in_order(standing)[0] if standing else None
 
 
 def open_runs(platform: Platform, feed: str, *, through: int | None = None) -> list[RunId]:

@@ -3,7 +3,8 @@
 1. The run's anchors and those before them. 2. The configuration. 3. Every record in the run's folder,
 of whatever generation; no data. 4. Claims and VOID seals up to the epoch under which the run is closed.
 5. Of other runs that it refers to: anchors and those before them, seals, evidence, and the certificates
-and manifests that were used; so the gate opens from these records alone what the run consulted.
+and manifests that were used; so the gate opens from these records alone what the run consulted. Of a
+run that this one corrects also the landing receipts.
 6. Revocations of its products.
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from platform_assets.ports.store import Store
 
 _BESIDE_CLOSURE = {
+    "staging_key",
     "landing",
     "admission",
     "generation",
@@ -49,6 +51,7 @@ def gather(store: Store, run: RunId, epoch: int) -> dict[str, bytes]:
     places = {path: place for path in own if (place := place_of(path)) is not None}
     documents |= _read(store, (p for p, at in places.items() if _belongs(at, epoch)))  # 3, 4
     documents |= _foreign(store, run, documents)  # 5
+    documents |= _read(store, _corrected_landings(store, run, anchors))
     documents |= _read(store, _revocations(store, run))  # 6
     return documents
 
@@ -83,6 +86,14 @@ def _foreign(store: Store, run: RunId, documents: dict[str, bytes]) -> dict[str,
             for product in sorted(products & set(closed_with)):
                 found |= _used(store, other, product, closed_with[product])
     return found
+
+
+def _corrected_landings(store: Store, run: RunId, anchors: bytes | None) -> list[str]:
+    pinned = parse_document(layout.anchors_path(run), anchors or b"").value
+    if "supersedes" not in pinned:
+        return []
+    folder = layout.run_folder(RunId.parse(pinned["supersedes"]["run_id"]))
+    return _of_kind(store, f"{folder}/landing", "landing")
 
 
 def _used(

@@ -140,7 +140,8 @@ def require_open(platform: Platform, run: RunId) -> None:
             str(run),
             expected="an open run",
             found="a closed one, which does not change",
-            remedy="Pin the next window; a correction is a new run over the same anchors.",
+            remedy="Pin the next window; a correction is a new run over the same anchors: "
+            f"platform-assets run {run.feed} --supersede {run} --reason TEXT",
         )
 
 

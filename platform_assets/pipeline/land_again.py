@@ -1,0 +1,115 @@
+"""Landing of a correction: the records that the superseded run landed, and no others.
+
+The source is asked first. Where it delivers byte for byte the parts that the superseded run landed,
+they are landed as ever. Where it does not, because records expired or were compacted, the topic was
+deleted or made anew, or it does not answer, the parts of the superseded run are copied, and the receipt
+says from where and why. Those are proven: its evidence lists its receipt, and the receipt lists each
+part with its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.adapters.parts import PartFile
+from platform_assets.canonical import digest, parse_canonical
+from platform_assets.contracts.records import check_record
+from platform_assets.errors import (
+    EvidenceInconsistent,
+    GapUnproven,
+    LandingInconsistent,
+    OffsetExpired,
+    OffsetTruncated,
+    SourceChanged,
+    SourceUnreachable,
+)
+from platform_assets.flow.landing import copied_record
+from platform_assets.flow.requirements_of_corrections import LANDED
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.parts import put_part, verified_paths
+from platform_assets.pipeline.state import sealed_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from platform_assets.pipeline.platform import Platform
+
+#: How a source says that it does not deliver a window any more, or not now.
+_GONE = (
+    SourceUnreachable,
+    SourceChanged,
+    OffsetExpired,
+    OffsetTruncated,
+    GapUnproven,
+    LandingInconsistent,
+)
+_OTHER_RECORDS = "other records"
+
+
+def land_again(
+    platform: Platform,
+    anchors: Mapping[str, Any],
+    stream: str,
+    from_source: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the receipt of a correction's landing, from the source or from the superseded run.
+
+    Args:
+        platform: the opened home.
+        anchors: of the correction.
+        stream: the stream to be landed.
+        from_source: lands what the source delivers, and returns the receipt without recording it.
+
+    Raises:
+        LandingInconsistent: the source delivers other records, and the landed parts are not there.
+        EvidenceInconsistent: the receipt of the superseded run is not what it was closed with.
+    """
+    superseded = RunId.parse(anchors["supersedes"]["run_id"])
+    before = _proven_receipt(platform, superseded, stream)
+    try:
+        record = from_source()
+        if all(record[name] == before[name] for name in LANDED):
+            return record
+        because = _OTHER_RECORDS
+    except _GONE as error:
+        because = error.code
+    _copy_parts(platform, superseded, RunId.parse(anchors["run_id"]), before, because)
+    return copied_record(anchors, digest(anchors), before, because)
+
+
+def _proven_receipt(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
+    """Return a landing receipt that a run's evidence lists."""
+    path = layout.landing_receipt_path(run, stream)
+    data = platform.store.read(path)
+    listed = [
+        entry["sha256"]
+        for entry in (sealed_bundle(platform, run) or {}).get("records", ())
+        if entry["path"] == path
+    ]
+    found = hashlib.sha256(data).hexdigest()
+    if listed != [found]:
+        raise EvidenceInconsistent(
+            path,
+            expected=f"the receipt with which {run} was closed, sha256 {', '.join(listed) or 'none'}",
+            found=f"sha256 {found}",
+            remedy="The store was changed after closure. Restore it from exported evidence.",
+        )
+    receipt: dict[str, Any] = check_record(parse_canonical(data, path), path)
+    return receipt
+
+
+def _copy_parts(
+    platform: Platform, source: RunId, target: RunId, receipt: Mapping[str, Any], because: str
+) -> None:
+    thing = f"landing of {source}, copied because of {because} at the source"
+    paths = verified_paths(platform.store, layout.run_folder(source), receipt["parts"], thing)
+    with platform.scratch() as scratch:
+        for part, path in zip(receipt["parts"], paths, strict=True):
+            copy = scratch / path.name
+            shutil.copyfile(path, copy)  # the store may move what it is given
+            file = PartFile(copy.name, copy, part["size"], part["sha256"], part["rows"])
+            put_part(platform.store, f"{layout.run_folder(target)}/{part['path']}", file)
+            copy.unlink(missing_ok=True)
