@@ -1,18 +1,19 @@
-"""Several closers of one run over a simulated store, one act at a time.
+"""What one simulated closer does, from its first look to the log, as the pipeline does it.
 
-A world holds the store and the closers. A scheduler says who does the next act, and a fault plan what
-happens to it. Each closer has its own clock, which only its own waiting moves: whatever order the
-scheduler picks, that is some pause, drift or jump of real clocks. After the acts, ``problems`` names
-everything that may never happen, and ``finish`` lets one more closer come, whom nothing disturbs.
+The order of the acts is the flow's own (`closing`), and so are claim, beat, seal and append. Only steps
+5 and 6 are played: a few files and a bundle that lists them, written under the epoch in the way of the
+pipeline (create; after an error read back; refuse what differs), with signs of life in between.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from platform_assets.flow import closure as protocol
+from platform_assets.flow import closing, closure, closure_log
+from platform_assets.flow.checkpoint import LogSigner
 from platform_assets.flow.closure import (
     AlreadyClosed,
     Closer,
@@ -21,153 +22,151 @@ from platform_assets.flow.closure import (
     Lost,
     Patience,
     Sealed,
-    Unknown,
 )
-from platform_assets.flow.closure_log import Closed, append, log_problems
-from platform_assets.flow.steps import Act, Steps, Wait, answer
-from platform_assets_tests.simulators.store import Fault, SimulatedCrash, SimulatedStore
+from platform_assets.flow.steps import Create, Read, Unclear, Wrote, look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from platform_assets.flow.closing import Ended
+    from platform_assets.flow.steps import Steps
 
-CLOSURE = ClosureOf("runs/payments-00000001/closure", "payments-00000001", "sha256:" + "c" * 64)
 PATIENCE = Patience(ttl_seconds=2, poll_seconds=1, give_up_seconds=60)
-
-Outcome = Sealed | AlreadyClosed | Lost | Unknown
-
-
-def seal_of(held: Held) -> bytes:
-    return json.dumps({"record": "seal", "epoch": held.epoch, "nonce": held.nonce}).encode()
+FILES = ("key.pem", "provenance.json", "report.html")
 
 
-def close(number: int, beats: int = 1) -> Steps[Outcome]:
-    """Close as the pipeline does: claim, renew, seal, log; adopt a standing seal and mend the log."""
+class Refused(Exception):
+    """A requirement is not met."""
+
+
+class WriteFailed(Exception):
+    """A file of the evidence is not there as it was written, or nobody knows."""
+
+
+class DamagedLog(Exception):
+    """The log is found to be other than its checkpoints say: that may never be seen."""
+
+
+class BrokenClosure(Exception):
+    """A seal stands whose evidence does not: that may never be seen."""
+
+
+class PlayedSigner:
+    """Signs with a hash: what is at stake here is which bytes are signed, not who could forge them."""
+
+    public_key = bytes(32)
+
+    def sign(self, data: bytes) -> bytes:
+        return hashlib.sha512(data).digest()
+
+
+LOG = LogSigner("simulated.log", PlayedSigner())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The closer says CLOSED, and names the bundle."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """After which files a closer shows life, and whether it finds the run ready to be closed."""
+
+    beats: tuple[bool, ...] = (True, False, False)
+    ready: bool = True
+
+
+def closure_of(run: int) -> ClosureOf:
+    """Return the closure of the n-th run."""
+    run_id = f"payments-{run:08d}"
+    return ClosureOf(f"runs/{run_id}/closure", run_id, "sha256:" + "c" * 64)
+
+
+CLOSURE = closure_of(1)
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest as records name it."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def evidence_path(of: ClosureOf, epoch: int, name: str) -> str:
+    """Return the path of a file of the evidence."""
+    return f"runs/{of.run_id}/evidence/{epoch:04d}/{name}"
+
+
+def seal_of(held: Held, bundle: bytes = b"") -> bytes:
+    """Return a seal; in the pipeline it is signed."""
+    named = {
+        "record": "seal",
+        "epoch": held.epoch,
+        "nonce": held.nonce,
+        "bundle": digest_of(bundle),
+    }
+    return json.dumps(named).encode()
+
+
+def close(
+    number: int, run: int = 1, manner: Manner = Manner(), patience: Patience = PATIENCE
+) -> Steps[Said | Ended]:
+    """Close a run as the ``number``-th closer of the world."""
+    of = closure_of(run)
     closer = Closer(f"{number:032x}", f"closer {number}", "2026-01-01T00:00:00.000000Z")
-    outcome: Any = yield from protocol.claim(CLOSURE, closer, PATIENCE)
-    for _ in range(beats):
-        if isinstance(outcome, Held):
-            outcome = yield from protocol.beat(CLOSURE, outcome)
-    if isinstance(outcome, Held):
-        held = outcome
-        outcome = yield from protocol.seal(CLOSURE, held, seal_of(held))
-        if isinstance(outcome, Sealed):
-            yield from append(_closed(seal_of(held)))
-    if isinstance(outcome, AlreadyClosed):
-        yield from append(_closed(outcome.seal))
-    return outcome
+    ended: Ended | None = yield from closure.find_seal(of)
+    if ended is None:
+        ended = yield from closing.closing(
+            of, closer, patience, lambda held: prepared(of, held, manner)
+        )
+    if isinstance(ended, Sealed | AlreadyClosed):
+        return (yield from logged(of, ended))
+    return ended
 
 
-def _closed(seal: bytes) -> Closed:
-    digest = "sha256:" + json.loads(seal)["nonce"] * 2
-    return Closed(CLOSURE.run_id, CLOSURE.config_digest, digest, CLOSURE.folder)
+def prepared(of: ClosureOf, held: Held, manner: Manner) -> Steps[bytes | AlreadyClosed | Lost]:
+    """Judge the run, write the evidence under the epoch, and return the seal."""
+    if not manner.ready:
+        raise Refused
+    files, beating = {}, held
+    for name, alive in zip(FILES, manner.beats, strict=True):
+        path, data = evidence_path(of, held.epoch, name), f"{name} by {held.nonce}".encode()
+        yield from written(path, data)
+        files[path] = digest_of(data)
+        found = (yield from closure.beat(of, beating)) if alive else beating
+        if isinstance(found, AlreadyClosed | Lost):
+            return found
+        beating = found if isinstance(found, Held) else beating
+    path, length = (
+        evidence_path(of, held.epoch, "bundle.json"),
+        (yield from closure_log.log_length()),
+    )
+    if isinstance(length, Unclear):
+        raise WriteFailed(path)
+    bundle = {"epoch": held.epoch, "nonce": held.nonce, "files": files, "log": length}
+    data = json.dumps(bundle).encode()
+    yield from written(path, data)
+    return seal_of(held, data)
 
 
-@dataclass
-class Running:
-    steps: Steps[Outcome]
-    clock: OwnClock
-    reply: Any = None
-    outcome: Outcome | None = None
-    crashed: bool = False
-    acts: int = 0
-
-    @property
-    def alive(self) -> bool:
-        return self.outcome is None and not self.crashed
+def written(path: str, data: bytes) -> Steps[None]:
+    """Write a file of the evidence, as ``write_bytes`` of the pipeline does."""
+    wrote: Wrote = yield Create(path, data)
+    if wrote is not Wrote.CREATED:
+        standing: bytes | Unclear | None = yield Read(path)
+        if standing != data:
+            raise WriteFailed(path)
 
 
-class OwnClock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> Any:
-        raise AssertionError("the closure compares no wall clocks")
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
-@dataclass
-class World:
-    program: Callable[[int], Steps[Outcome]] = close
-    store: SimulatedStore = field(default_factory=SimulatedStore)
-    closers: list[Running] = field(default_factory=list)
-    trace: list[tuple[int, Act, Fault]] = field(default_factory=list)
-
-    def start(self) -> int:
-        number = len(self.closers)
-        self.closers.append(Running(self.program(number), OwnClock()))
-        return number
-
-    def act(self, number: int, fault: Fault = Fault.NONE) -> None:
-        """Let a closer do its next act under a fault; nothing if it has ended."""
-        closer = self.closers[number]
-        if not closer.alive:
-            return
-        try:
-            act = closer.steps.send(closer.reply)
-        except StopIteration as stop:
-            closer.outcome = stop.value
-            return
-        closer.acts += 1
-        self.trace.append((number, act, fault))
-        if isinstance(act, Wait) and fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
-            closer.crashed = True
-            return
-        self.store.faults = lambda _act, _path: fault
-        try:
-            closer.reply = answer(act, self.store, closer.clock)
-        except SimulatedCrash:
-            closer.crashed = True
-        finally:
-            self.store.faults = lambda _act, _path: Fault.NONE
-
-    def run_to_end(self, number: int) -> None:
-        while self.closers[number].alive:
-            self.act(number)
-
-    def finish(self) -> None:
-        """Let everyone end undisturbed, then one more closer come; the log is sound afterwards."""
-        for number in range(len(self.closers)):
-            self.run_to_end(number)
-        self.store.deliver_late()
-        self.run_to_end(self.start())
-
-    def seals(self) -> list[bytes]:
-        """The seals that are not VOID."""
-        epochs = [p for p in self.store.objects if p.endswith(".seal")]
-        return [
-            self.store.objects[path]
-            for path in sorted(epochs)
-            if json.loads(self.store.objects[path])["record"] != "void"
-        ]
-
-    def problems(self) -> list[str]:
-        """Everything that may never be seen, whatever happened."""
-        seals = self.seals()
-        found = [f"{len(seals)} seals"] if len(seals) > 1 else []
-        for number, closer in enumerate(self.closers):
-            match closer.outcome:
-                case Sealed(epoch):
-                    mine = seal_of(Held(epoch, f"{number:032x}"))
-                    if seals != [mine]:
-                        found.append(f"closer {number} believes that it sealed epoch {epoch}")
-                case AlreadyClosed(_, seal) if seals != [seal]:
-                    found.append(f"closer {number} adopted a seal that does not stand")
-                case _:
-                    pass
-        entries = [self.store.objects[p] for p in self.store.list("log")]
-        return found + log_problems(entries)
-
-    def problems_at_the_end(self) -> list[str]:
-        """What may not be seen once everyone ended and one more closer came."""
-        found = self.problems()
-        last = self.closers[-1].outcome
-        if not isinstance(last, (Sealed, AlreadyClosed)):
-            found.append(f"the last closer, undisturbed, ended with {last}")
-        if len(self.store.list("log")) != 1:
-            found.append(f"{len(self.store.list('log'))} log entries")
-        return found
+def logged(of: ClosureOf, ended: Sealed | AlreadyClosed) -> Steps[Said | Ended]:
+    """Verify the standing seal by its evidence, bring the run into the log, and say CLOSED."""
+    path = evidence_path(of, ended.epoch, "bundle.json")
+    bundle = yield from look(path)
+    if isinstance(bundle, Unclear):
+        return closure.Unknown(path)
+    digest = json.loads(ended.seal)["bundle"]
+    if bundle is None or digest_of(bundle) != digest:
+        raise BrokenClosure(path)
+    closed = closure_log.Closed(of.run_id, of.config_digest, digest, of.folder)
+    entered = yield from closure_log.append(closed, LOG, after=json.loads(bundle)["log"])
+    if isinstance(entered, closure_log.Damaged):
+        raise DamagedLog(entered.problem)
+    return Said(digest)
