@@ -9,7 +9,7 @@ Shares are compared as exact fractions: three tenths are never more than 0.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -83,6 +83,21 @@ def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
     return CheckResult(
         name, check, outcome, seen.observed, seen.expected, seen.detail, dict(seen.figures)
     )
+
+
+#: Checks whose observation may quote a value of a row.
+_QUOTING = ("freshness", "python")
+_WITHHELD = "withheld: the product is strict"
+
+
+def withheld(result: CheckResult) -> CheckResult:
+    """Return the result as a strict product's certificate may say it: counts, and no value of a row."""
+    if result.outcome is Outcome.ERROR:
+        kind = result.detail.partition(":")[0]
+        return replace(result, detail=f"{kind}: {_WITHHELD}" if kind.isidentifier() else _WITHHELD)
+    if result.check in _QUOTING:
+        return replace(result, observed=_WITHHELD, expected=_WITHHELD, detail="", figures={})
+    return result
 
 
 def findings(required: Sequence[str], results: Sequence[CheckResult]) -> list[str]:

@@ -10,10 +10,11 @@ step 7 compares the parts and step 8 hands them out, both where the parts can be
 2. The manifest is canonical, valid, and that of the product, run and generation asked for.
 3. A certificate exists for exactly this manifest digest.
 4. Its signature verifies under a trusted key.
-5. Its verdict is PASS, its policy is the declared one, its check set is complete and not empty.
+5. Its verdict is PASS, its policy is the declared one, its check set is complete and not empty; it
+   releases the key of an encrypted product, and no other key.
 6. It is neither superseded and pending nor revoked.
 7. Each part has the recorded size and SHA-256, and the folder holds nothing else.
-8. Hand out exactly these parts.
+8. Hand out exactly these parts; encrypted ones under the released key, compared with their plaintext.
 
 A revocation names a certificate, and bars more than that: the same product under the same policy, in
 whatever generation and whoever certifies it again, because the same bytes that met the same checks
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
-from platform_assets.flow.gate_certificate import certified, passed, standing
+from platform_assets.flow.gate_certificate import certified, passed, releases, standing
 from platform_assets.flow.gate_manifest import anchored, manifested, resolved
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def decide(found: Found, trust: Trust) -> Permit:
     identified = identify(found)  # 0, 1, 2
     certificate = certified(found, identified, trust)  # 3, 4
     passed(found, certificate)  # 5
+    releases(found, identified, certificate)  # 5
     standing(found, identified, certificate, trust)  # 6
     return Permit(
         run=found.run,

@@ -3,6 +3,9 @@
 A generation is a claim on a number. A rebuild that equals the standing generation in all but its code
 converges on it; any other rebuild is the next generation. Code identity alone does not make a
 generation: the same bytes are the same product.
+
+An encrypted generation has a key of its own, so that its stored bytes differ from those of any other.
+Whether it is the same product is told by its plaintext.
 """
 
 from __future__ import annotations
@@ -34,9 +37,12 @@ def manifest_of(
     parts: Sequence[Mapping[str, Any]],
     inputs: Sequence[Mapping[str, str]],
     code: Mapping[str, Any],
+    encryption: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the manifest record of one generation."""
+    encrypted = {} if encryption is None else {"encryption": dict(encryption)}
     return {
+        **encrypted,
         "record": "manifest",
         "version": 1,
         "run_id": str(run),
@@ -56,10 +62,22 @@ def manifest_of(
 
 
 def same_product(standing: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> bool:
-    """Tell whether a rebuild yields what stands, byte for byte."""
-    return product_digest(standing) == product_digest(rebuilt)
+    """Tell whether a rebuild yields what stands, byte for byte as it is stored."""
+    return _beside(standing, _BESIDE_IDENTITY) == _beside(rebuilt, _BESIDE_IDENTITY)
 
 
 def product_digest(manifest: Mapping[str, Any]) -> str:
     """Return the digest of what makes a product the same, in whatever generation and by what code."""
-    return digest({key: v for key, v in manifest.items() if key not in _BESIDE_IDENTITY})
+    parts = [
+        {"name": part["name"], "rows": part["rows"], **part.get("plaintext", _stored(part))}
+        for part in manifest["parts"]
+    ]
+    return digest({**_beside(manifest, (*_BESIDE_IDENTITY, "encryption")), "parts": parts})
+
+
+def _stored(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"size": part["size"], "sha256": part["sha256"]}
+
+
+def _beside(manifest: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key not in left_out}

@@ -13,6 +13,7 @@ from platform_assets.errors import GateRefusal
 from platform_assets.flow.foreign import foreign_problems
 from platform_assets.flow.gate import Found, Permit, decide
 from platform_assets.flow.places import Place
+from platform_assets.flow.receipts import parts_of_receipt
 from platform_assets.flow.secret_scan import secrets_in
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def every_product_certified(records: RunRecords) -> Judged:
             continue
         rows += permit.manifest["rows"]
         problems += [f"{product} {problem}" for problem in _inputs(records, permit)]
+        problems += [f"{product} {problem}" for problem in _strictness(records, permit)]
     return problems, f"{len(outputs)} products, {rows} rows: {', '.join(outputs)}"
 
 
@@ -142,6 +144,23 @@ def holds_claim(records: RunRecords) -> Judged:
 
 def _is_void(seal: Document | None) -> bool:
     return seal is not None and seal.value.get("record") == "void"
+
+
+def _strictness(records: RunRecords, permit: Permit) -> list[str]:
+    """A product is encrypted where it is strict, and so is what it was made of; others are not."""
+    declared = records.declaration
+    outputs = {**declared["products"], **declared.get("consumers", {})}
+    strict = bool(outputs[permit.product].get("strict"))
+    if strict != ("encryption" in permit.manifest):
+        return ["is strict and not encrypted" if strict else "is encrypted and not strict"]
+    if not strict or permit.product not in declared["products"]:
+        return []
+    receipts = [
+        document.value for kind in ("landing", "admission") for document in records.own(kind)
+    ]
+    parts = [part for receipt in receipts for part in parts_of_receipt(receipt)]
+    clear = [part["path"] for part in parts if "plaintext" not in part]
+    return [f"is strict, and {', '.join(clear)} is not encrypted"] if clear else []
 
 
 def _inputs(records: RunRecords, permit: Permit) -> list[str]:

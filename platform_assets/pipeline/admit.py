@@ -1,6 +1,6 @@
 """Admission of one landed stream: judge, settle, write, account.
 
-1. Read the landing receipt and verify the landed parts.
+1. Read the landing receipt, verify the landed parts, and decrypt those of strict products.
 2. Judge every record against the contracts of the stream's events.
 3. Settle identities: within the run, then against the certified products of closed runs in the horizon.
 4. Write admitted, duplicate and quarantined rows.
@@ -25,9 +25,10 @@ from platform_assets.contracts.judge import EventRule, StreamJudge, Verdicts
 from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.data_keys import staging_key
 from platform_assets.pipeline.horizon import Horizon
 from platform_assets.pipeline.land import require_stream
-from platform_assets.pipeline.parts import store_parts, verified_paths
+from platform_assets.pipeline.parts import opened_paths, store_parts
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import require_open
 
@@ -60,9 +61,20 @@ def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
     require_open(platform, run)
     require_stream(platform.anchors(run), run, stream)
     landing = read_record(platform.store, layout.landing_receipt_path(run, stream), "landing")
-    configuration = platform.run_configuration(run)
-    parts = verified_paths(  # 1
-        platform.store, layout.run_folder(run), landing["parts"], f"landing of {run}"
+    with platform.scratch() as scratch:
+        result = _admitted(platform, run, stream, landing, scratch)
+    record = admission_record(landing, digest(landing), result)  # 5
+    write_record(platform.store, path, record)
+    return record
+
+
+def _admitted(
+    platform: Platform, run: RunId, stream: str, landing: Mapping[str, Any], scratch: Path
+) -> AdmissionResult:
+    configuration, key = platform.run_configuration(run), staging_key(platform, run)
+    own = layout.run_folder(run)
+    parts = opened_paths(  # 1
+        platform.store, own, landing["parts"], f"landing of {run}", key=key, into=scratch
     )
     judged = _judge(configuration, stream, parts)  # 2
     horizon = Horizon(platform, run, configuration.declaration)
@@ -75,28 +87,22 @@ def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
         for event, rows in judged.accepted().items()
     }
     quarantine = judged.quarantine(settled)
-    with platform.scratch() as scratch:  # 4
-        folder = layout.admission_folder(run, stream)
 
-        def put(name: str, frame: pl.DataFrame) -> list[dict[str, Any]]:
-            written = [write_frame(frame, scratch / f"{name}.parquet")] if frame.height else []
-            return store_parts(platform.store, layout.run_folder(run), f"{folder}/{name}", written)
+    def put(name: str, frame: pl.DataFrame) -> list[dict[str, Any]]:  # 4
+        written = [write_frame(frame, scratch / f"{name}.parquet")] if frame.height else []
+        folder = f"{layout.admission_folder(run, stream)}/{name}"
+        return store_parts(platform.store, own, folder, written, key)
 
-        result = AdmissionResult(
-            partitions=_tallies(landing, settled, quarantine),
-            reasons=_reason_counts(quarantine),
-            events={
-                event: put(event, rows.admitted.drop("_id")) for event, rows in settled.items()
-            },
-            duplicates=put("duplicates", _duplicates(settled)),
-            quarantine=put("quarantine", quarantine),
-            columnar=judged.columnar,
-            one_by_one=judged.one_by_one,
-            horizon=horizon.consulted,
-        )
-    record = admission_record(landing, digest(landing), result)  # 5
-    write_record(platform.store, path, record)
-    return record
+    return AdmissionResult(
+        partitions=_tallies(landing, settled, quarantine),
+        reasons=_reason_counts(quarantine),
+        events={event: put(event, rows.admitted.drop("_id")) for event, rows in settled.items()},
+        duplicates=put("duplicates", _duplicates(settled)),
+        quarantine=put("quarantine", quarantine),
+        columnar=judged.columnar,
+        one_by_one=judged.one_by_one,
+        horizon=horizon.consulted,
+    )
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Building a product from what was admitted.
 
-1. Read the admission receipt and verify the admitted parts.
+1. Read the admission receipt, verify the admitted parts, and decrypt those of strict products.
 2. Sort into the total order, write deterministic parts, compute the content digest.
 3. Place them as a generation, or converge on the one that holds them already.
 """
@@ -18,7 +18,8 @@ from platform_assets.contracts.columns import POSITION_COLUMNS, Column
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import AdmissionInconsistent, UnknownThing
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.parts import verified_paths
+from platform_assets.pipeline.data_keys import staging_key
+from platform_assets.pipeline.parts import opened_paths
 from platform_assets.pipeline.place import Built, place
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.state import require_open
@@ -53,10 +54,10 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
         "Name a product; a consumer's output is made by running the consumer.",
     )
     stream = configuration.declaration.stream_of(declared.event)
-    receipt, paths = _admitted(platform, run, stream, declared.event)  # 1
     contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
     columns = (*contract.columns, *POSITION_COLUMNS)
-    with platform.scratch() as scratch:
+    with platform.scratch() as scratch, platform.scratch() as admitted:
+        receipt, paths = _admitted(platform, run, stream, declared.event, admitted)  # 1
         rows = read_parts(paths, columns).collect() if paths else empty_frame(columns)
         parts, content = write_sorted(rows, columns, declared, scratch)  # 2
         return place(  # 3
@@ -72,6 +73,7 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
                 content_digest=content,
                 parts=parts,
                 inputs=[{"kind": "admission", "name": stream, "digest": digest(receipt)}],
+                strict=declared.strict,
             ),
         )
 
@@ -94,7 +96,7 @@ def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
 
 
 def _admitted(
-    platform: Platform, run: RunId, stream: str, event: str
+    platform: Platform, run: RunId, stream: str, event: str, into: Path
 ) -> tuple[dict[str, Any], list[Path]]:
     receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
     if event not in receipt["events"]:
@@ -104,11 +106,13 @@ def _admitted(
             found=f"events {', '.join(receipt['events']) or 'of no type'}",
             remedy="The receipt was changed from outside. Restore the file.",
         )
-    paths = verified_paths(
+    paths = opened_paths(
         platform.store,
         layout.run_folder(run),
         receipt["events"][event]["parts"],
         f"admission of {run}",
+        key=staging_key(platform, run),
+        into=into,
         refusal=AdmissionInconsistent,
     )
     return receipt, paths

@@ -100,6 +100,7 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                     }
                     for opened in inputs.listed()
                 ],
+                strict=declared.strict,
             ),
         )
     _record(platform, run, consumer, inputs, manifest)  # 4

@@ -15,13 +15,14 @@ from platform_assets.errors import (
 from platform_assets.flow.attestations import attestations, key_path
 from platform_assets.flow.places import Place
 from platform_assets.flow.policy import policy_of
+from platform_assets.flow.receipts import parts_of_receipt
 from platform_assets.flow.requirements import Requirement
 from platform_assets.flow.requirements_of_proofs import permit_of
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import verified_paths
-from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.run_documents import gather
 from platform_assets.reports.collect import collect
@@ -29,14 +30,13 @@ from platform_assets.reports.run_report import render_run_report
 from platform_assets.reports.samples import choose_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from platform_assets.flow.closure import Held
     from platform_assets.flow.gate import Permit
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
-    from platform_assets.pipeline.reading import CertifiedProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
         except GateRefusal:
             continue  # the records alone say so, and their requirement has reported it
         try:
-            _require_judged(permit, open_product(platform, run, product))
+            _require_judged(permit, verify_product(platform, run, product))
         except PlatformError as error:
             note("EveryProductCertified", error)
     for kind, requirement, refusal in (
@@ -82,7 +82,7 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
         ("admission", "AdmissionReconciles", AdmissionInconsistent),
     ):
         for document in records.own(kind):
-            parts, folder = list(_listed_parts(document.value)), layout.run_folder(run)
+            parts, folder = list(parts_of_receipt(document.value)), layout.run_folder(run)
             try:
                 verified_paths(platform.store, folder, parts, document.path, refusal=refusal)
             except PlatformError as error:
@@ -93,19 +93,19 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
     ]
 
 
-def _require_judged(permit: Permit, opened: CertifiedProduct) -> None:
+def _require_judged(permit: Permit, verified: Permit) -> None:
     """Require that the parts which were verified are those of the product that was judged.
 
     Raises:
         GenerationPending: another generation or certificate came to stand since the records were read.
     """
     judged = (permit.manifest_digest, permit.certificate_digest)
-    if (opened.manifest_digest, opened.certificate_digest) != judged:
+    if (verified.manifest_digest, verified.certificate_digest) != judged:
         raise GenerationPending(
-            f"{opened.name} of {opened.run}",
+            f"{verified.product} of {verified.run}",
             expected=f"generation {permit.generation} as it was judged",
-            found=f"generation {opened.generation} or another certificate, issued meanwhile",
-            remedy=f"Close it again: platform-assets close {opened.run}",
+            found=f"generation {verified.generation} or another certificate, issued meanwhile",
+            remedy=f"Close it again: platform-assets close {verified.run}",
         )
 
 
@@ -129,14 +129,6 @@ def write_evidence(
     return Written(files, sorted(keys))
 
 
-def _listed_parts(receipt: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from receipt.get("parts", ())
-    tables = [*receipt.get("events", {}).values()]
-    tables += [receipt[name] for name in ("duplicates", "quarantine") if name in receipt]
-    for table in tables:
-        yield from table["parts"]
-
-
 def _public_keys(platform: Platform) -> dict[str, bytes]:
     keys = {keyid: platform.trust.public_key_pem(keyid) for keyid in platform.trust.keyids()}
     return {**keys, platform.signer.keyid: platform.signer.public_key_pem}
@@ -153,6 +145,7 @@ def _report(
     anchors = records.anchors
     if anchors is None:
         raise RuntimeError(f"{run} has no anchors, and its requirements were met")
+    strict = platform.run_configuration(run).declaration.strict
     streams = [stream["stream"] for stream in anchors.value["streams"]]
     admissions = {stream: _receipt(records, "admission", stream) for stream in streams}
     view = collect(
@@ -170,7 +163,8 @@ def _report(
         requirements=[requirement.as_json() for requirement in requirements],
         code=platform.code(),
         keys=[(platform.signer.keyid, platform.signer.development)],
-        samples=choose_samples(_quarantine_parts(platform, run, admissions)),
+        samples=() if strict else choose_samples(_quarantine_parts(platform, run, admissions)),
+        samples_withheld=strict,
         epoch=records.epoch,
         closed_at=closed_at,
         description=records.declaration.get("description", ""),

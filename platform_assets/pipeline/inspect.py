@@ -8,7 +8,7 @@ from platform_assets.canonical import digest
 from platform_assets.errors import GateRefusal
 from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import parse_record, read_record
 from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import sealed_run
@@ -113,7 +113,7 @@ def report_path(platform: Platform, run: RunId, epoch: int) -> str:
 
 def _readable(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     try:
-        open_product(platform, run, product)
+        verify_product(platform, run, product)
     except GateRefusal as error:
         return {"readable": False, "refusal": error.as_json()}
     return {"readable": True, "refusal": None}

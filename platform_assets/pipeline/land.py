@@ -29,6 +29,7 @@ from platform_assets.flow.landing import (
     require_same,
 )
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.data_keys import made_staging_key
 from platform_assets.pipeline.land_again import land_again
 from platform_assets.pipeline.parts import store_parts
 from platform_assets.pipeline.records import read_record, write_record
@@ -77,9 +78,11 @@ def _landed(
     name = f"stream {stream} of {run}"
     tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]
 
+    key = made_staging_key(platform, run)
+
     def store(part: PartFile) -> dict[str, object]:
         folder = layout.landing_folder(run, stream)
-        return store_parts(platform.store, layout.run_folder(run), folder, [part])[0]
+        return store_parts(platform.store, layout.run_folder(run), folder, [part], key)[0]
 
     with (
         closing(platform.source_of_run(run, stream)) as source,

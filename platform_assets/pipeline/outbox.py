@@ -21,7 +21,7 @@ from platform_assets.flow.announcements import Announcement, product_ready, run_
 from platform_assets.flow.gate import decide
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import sealed_run
@@ -111,12 +111,12 @@ def _ready(platform: Platform, run: RunId, product: str) -> Announcement | None:
     )
     if is_announced(platform, ready):
         return None
-    opened = open_product(platform, run, product)  # its parts too are what was certified
-    if (opened.manifest_digest, opened.certificate_digest) != tuple(ready.digests.values()):
+    verified = verify_product(platform, run, product)  # its parts too are what was certified
+    if (verified.manifest_digest, verified.certificate_digest) != tuple(ready.digests.values()):
         return None  # it was certified anew meanwhile; the next call announces that
     folders = [
-        layout.generation_folder(run, product, opened.generation),
-        layout.certificate_folder(run, product, opened.generation),
+        layout.generation_folder(run, product, verified.generation),
+        layout.certificate_folder(run, product, verified.generation),
     ]
     _make_durable(platform, folders)
     return ready

@@ -1,7 +1,8 @@
 """Parts that a step hands to the next one, named by position and content.
 
 A crashed attempt may leave parts that no receipt names. Because the name holds the content's hash,
-a later attempt never meets a part of that name with other bytes.
+a later attempt never meets a part of that name with other bytes. What strict products are made of is
+stored encrypted, and is read from a private folder that goes when the step ends.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from platform_assets.errors import (
     PartAltered,
     UnknownOutcome,
 )
+from platform_assets.pipeline.encrypted_parts import decrypted, encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from platform_assets.adapters.data_key import DataKey
     from platform_assets.adapters.parts import PartFile
     from platform_assets.errors import Refusal
     from platform_assets.ports.store import Store
@@ -31,18 +34,27 @@ _HASH_IN_NAME = 12
 
 
 def store_parts(
-    store: Store, run_folder: str, folder: str, parts: Sequence[PartFile]
+    store: Store,
+    run_folder: str,
+    folder: str,
+    parts: Sequence[PartFile],
+    key: DataKey | None = None,
 ) -> list[dict[str, Any]]:
-    """Put parts into a folder of a run and return them as receipts list them."""
+    """Put parts into a folder of a run and return them as receipts list them.
+
+    With a key, what is stored is encrypted, and the plaintext is gone when this returns.
+    """
     listed = []
-    for part in parts:
+    for written in parts:
+        part = written
+        if key is not None:
+            part = encrypted(written, folder, key, written.path.parent / "encrypted")
+            written.path.unlink()
         name = f"{Path(part.name).stem}.{part.sha256[:_HASH_IN_NAME]}.parquet"
         path = f"{folder}/{name}"
         put_part(store, path, part)
         relative = path.removeprefix(f"{run_folder}/")
-        listed.append(
-            {"path": relative, "size": part.size, "sha256": part.sha256, "rows": part.rows}
-        )
+        listed.append({"path": relative, **part.listed()})
     return listed
 
 
@@ -77,6 +89,32 @@ def require_same(store: Store, path: str, part: PartFile) -> bool:
             remedy="The store was changed from outside. Move the file away, then run the step again.",
         )
     return True
+
+
+def opened_paths(
+    store: Store,
+    run_folder: str,
+    parts: Sequence[Mapping[str, Any]],
+    thing: str,
+    *,
+    key: DataKey | None,
+    into: Path,
+    refusal: type[Refusal] = LandingInconsistent,
+) -> list[Path]:
+    """Return local files to be read: verified, and those that are encrypted decrypted into a folder.
+
+    Raises:
+        LandingInconsistent, or the given refusal: a part is not what its receipt says.
+        PartNotRegular: a part is a link or no regular file.
+        KeyInvalid: a part is encrypted, and no key is given.
+    """
+    files = verified_paths(store, run_folder, parts, thing, refusal=refusal)
+    sealed = [
+        (f"{run_folder}/{part['path']}", file, part)
+        for part, file in zip(parts, files, strict=True)
+    ]
+    remedy = "The store was changed from outside. Restore the file and its receipt."
+    return decrypted(sealed, key, into, refusal=refusal, remedy=remedy)
 
 
 def verified_paths(

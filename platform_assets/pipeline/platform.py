@@ -18,9 +18,10 @@ from platform_assets.adapters.key_files import (
     signer_from_file,
     trust_key,
 )
-from platform_assets.adapters.local_store import LocalStore
 from platform_assets.adapters.log_key import log_signer
+from platform_assets.adapters.stores import open_store
 from platform_assets.adapters.streams import open_sink, open_source
+from platform_assets.adapters.wrapping_key_settings import open_wrapping_key
 from platform_assets.canonical import digest
 from platform_assets.contracts.registry import Contract, ContractRegistry
 from platform_assets.declarations import FeedDeclaration
@@ -36,11 +37,12 @@ from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from platform_assets.identifiers import RunId
+    from platform_assets.ports.keys import WrappingKey
     from platform_assets.ports.signer import NoteSigner, Signer, Trust
     from platform_assets.ports.sinks import StreamSink
     from platform_assets.ports.store import Store
@@ -95,7 +97,7 @@ class Platform:
             settings=settings,
             feeds={name: declaration for name, (declaration, _) in loaded.items()},
             contracts=contracts,
-            store=store or LocalStore(home / settings.store),
+            store=store or open_store(settings, home),
             clock=clock or SystemClock(),
         )
 
@@ -116,6 +118,16 @@ class Platform:
         keys = self.settings.keys
         return log_signer(self.home / keys.log, keys.log_env)
 
+    @cached_property
+    def staging_key(self) -> WrappingKey:
+        """The key that wraps data keys of strict products for who builds and certifies them."""
+        return open_wrapping_key(self.settings.keys.wrap_staging, self.home)
+
+    @cached_property
+    def release_key(self) -> WrappingKey:
+        """The key that wraps data keys of strict products in the certificates that release them."""
+        return open_wrapping_key(self.settings.keys.wrap_release, self.home)
+
     @property
     def trust(self) -> Trust:
         """The trusted public keys of this home, as they stand now."""
@@ -123,7 +135,9 @@ class Platform:
 
     def secret_values(self) -> frozenset[str]:
         """Return the values that must not reach any record, as they are now."""
-        return self.settings.secret_values() | declared_secrets(self.feeds.values(), self.home)
+        declared = declared_secrets(self.feeds.values(), self.home)
+        wrapping = self.staging_key.secret_values() | self.release_key.secret_values()
+        return self.settings.secret_values() | declared | wrapping
 
     def feed(self, name: str) -> FeedDeclaration:
         """Return a declared feed.
@@ -153,11 +167,23 @@ class Platform:
         log is known by its path alone, and is read where it was pinned.
         """
         pinned = self.run_configuration(run).declaration
-        now = self.feeds.get(run.feed)
+        now = self.declared_now(run.feed)
         kind = pinned.source_of(stream).kind
         if now is None or stream not in now.streams or kind == "file_log":
             return self.source(pinned, stream)
         return self.source(now if now.source_of(stream).kind == kind else pinned, stream)
+
+    def declared_now(self, feed: str) -> FeedDeclaration | None:
+        """Return how a feed is declared now, which tells the addresses of its sources."""
+        return self.feeds.get(feed)
+
+    def counted_before(self, run: RunId) -> Sequence[RunId] | None:
+        """Return the runs that counted before a run when it was made; None where it is being made.
+
+        Only a replay knows them beforehand.
+        """
+        del run
+        return None
 
     def sink(self, declaration: FeedDeclaration, stream: str) -> StreamSink:
         """Return where records of a declared stream can be sent; whoever opens it closes it."""

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.adapters.parts import sha256_file
 from platform_assets.errors import ObjectMissing, PartAltered, PartMissing, PartUnlisted
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.encrypted_parts import decrypted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from platform_assets.adapters.data_key import DataKey
     from platform_assets.flow.gate import Found, Identified, Permit
     from platform_assets.pipeline.platform import Platform
 
@@ -55,6 +57,34 @@ def verified_product_parts(
                 lambda item: _verified_part(platform, found, *item, strict=strict), listed.items()
             )
         )
+
+
+def decrypted_product_parts(
+    found: Found,
+    manifested: Identified | Permit,
+    verified: Sequence[Path],
+    key: DataKey | None,
+    into: Path,
+) -> list[Path]:
+    """Return files in the clear of verified parts: decrypted into a folder where they are encrypted.
+
+    Raises:
+        PartAltered: a part is not what was encrypted under that key.
+    """
+    folder = layout.generation_folder(found.run, found.product, manifested.generation)
+    parts = manifested.manifest["parts"]
+    return decrypted(
+        [
+            (f"{folder}/{part['name']}", file, part)
+            for part, file in zip(parts, verified, strict=True)
+        ],
+        key,
+        into,
+        refusal=PartAltered,
+        remedy=_FROM_EVIDENCE
+        if found.sealed
+        else f"Build it again, and certify it: {found.command('materialize')}",
+    )
 
 
 def _verified_part(

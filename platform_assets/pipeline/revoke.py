@@ -14,14 +14,14 @@ from platform_assets.errors import CertificateForeign, Usage
 from platform_assets.flow.manifests import product_digest
 from platform_assets.flow.signing import REVOCATION, Statement, Subject, sign_statement
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.standing import certificate_issues
 
 if TYPE_CHECKING:
+    from platform_assets.flow.gate import Permit
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
-    from platform_assets.pipeline.reading import CertifiedProduct
 
 
 def revoke(platform: Platform, run: RunId, product: str, reason: str) -> dict[str, Any]:
@@ -39,37 +39,37 @@ def revoke(platform: Platform, run: RunId, product: str, reason: str) -> dict[st
             found="none",
             remedy="Say why: --reason TEXT",
         )
-    opened = open_product(platform, run, product)
+    verified = verify_product(platform, run, product)
     revocation = {
         "record": "revocation",
         "version": 1,
         "run_id": str(run),
-        "config_digest": opened.manifest["config_digest"],
+        "config_digest": verified.manifest["config_digest"],
         "product": product,
-        "generation": opened.generation,
-        "certificate_digest": opened.certificate_digest,
-        "product_digest": product_digest(opened.manifest),
-        "policy_digest": opened.certificate["policy_digest"],
+        "generation": verified.generation,
+        "certificate_digest": verified.certificate_digest,
+        "product_digest": product_digest(verified.manifest),
+        "policy_digest": verified.certificate["policy_digest"],
         "reason": reason,
         "revoked_at": rfc3339(platform.clock.now()),
     }
-    path = layout.revocation_path(run, product, opened.generation, _issue(platform, opened))
+    path = layout.revocation_path(run, product, verified.generation, _issue(platform, verified))
     check_record(revocation, path)
-    subject = Subject(f"certificate of {product} of {run}", opened.certificate_digest)
+    subject = Subject(f"certificate of {product} of {run}", verified.certificate_digest)
     statement = Statement(REVOCATION, (subject,), revocation)
     write_bytes(platform.store, path, sign_statement(platform.signer, statement))
     return revocation
 
 
-def _issue(platform: Platform, opened: CertifiedProduct) -> int:
-    """Return the number of the certificate that was opened."""
-    issues = certificate_issues(platform, opened.run, opened.name, opened.generation)
+def _issue(platform: Platform, verified: Permit) -> int:
+    """Return the number of the certificate that was verified."""
+    issues = certificate_issues(platform, verified.run, verified.product, verified.generation)
     for issue, path in issues.items():
-        if digest_bytes(platform.store.read(path)) == opened.certificate_digest:
+        if digest_bytes(platform.store.read(path)) == verified.certificate_digest:
             return issue
     raise CertificateForeign(
-        f"{opened.name} of {opened.run}",
-        expected=f"the certificate {opened.certificate_digest}",
+        f"{verified.product} of {verified.run}",
+        expected=f"the certificate {verified.certificate_digest}",
         found="it was taken away while it was revoked",
         remedy="Restore it from a copy, then revoke it again.",
     )

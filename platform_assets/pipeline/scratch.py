@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder of its own below the root; it is gone afterwards."""
+    folder = make_folder(root)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_folder(root: Path) -> Path:
+    """Return a new folder below the root that only its owner may enter; who makes it removes it."""
     root.mkdir(parents=True, exist_ok=True)
     machine = socket.gethostname()
     sweep(root, machine)
-    folder = tempfile.mkdtemp(prefix=f"{machine}.{os.getpid()}.", dir=root)
-    try:
-        yield root / folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return root / tempfile.mkdtemp(prefix=f"{machine}.{os.getpid()}.", dir=root)
 
 
 def sweep(root: Path, machine: str) -> None:

@@ -49,6 +49,7 @@ def collect(
     epoch: int,
     closed_at: str,
     description: str = "",
+    samples_withheld: bool = False,
 ) -> RunReport:
     """Return the values of a run's report.
 
@@ -68,6 +69,7 @@ def collect(
         epoch: the epoch of the claim under which the report is written.
         closed_at: the moment of the closure, RFC 3339.
         description: what the feed's declaration says that it is.
+        samples_withheld: whether no samples are given because a product of the feed is strict.
 
     Raises:
         RuntimeError: a stream or product lacks one of its records.
@@ -110,6 +112,7 @@ def collect(
         engines=tuple(sorted(code["engines"].items())),
         keys=tuple(KeyView(keyid, development) for keyid, development in sorted(keys)),
         commands=_commands(anchors["run_id"], epoch),
+        samples_withheld=samples_withheld,
     )
 
 

@@ -242,6 +242,7 @@ class RunReport:
     engines: tuple[tuple[str, str], ...]
     keys: tuple[KeyView, ...]
     commands: tuple[str, ...]
+    samples_withheld: bool = False
 
     @property
     def delivered(self) -> int:
