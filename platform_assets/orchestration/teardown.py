@@ -21,7 +21,7 @@ def teardown_jobs(names: FeedNames, feed: FeedDeclaration) -> list[dg.JobDefinit
     if not any(feed.retention.model_dump().values()):
         return []
 
-    @dg.op(name=f"{names.feed}__teardown", out={})
+    @dg.op(name=f"{names.feed}__teardown")
     def delete(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
         with refusals_fail_the_step(platform.secrets):
             for line in delete_due(platform.open(), names.feed):
