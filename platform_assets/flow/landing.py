@@ -134,8 +134,30 @@ def landing_record(
     return _reconciled(record, anchors, anchors_digest)
 
 
+def landed_content(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was landed: what two landings of the same records have in common.
+
+    Parts are cut by the records, so the same records give the same parts. Of encrypted parts what they
+    hold counts.
+    """
+    return {
+        **{name: receipt[name] for name in ("stream", "partitions", "delivered", "bytes")},
+        "parts": [
+            {
+                "rows": part["rows"],
+                **{name: part.get("plaintext", part)[name] for name in ("size", "sha256")},
+            }
+            for part in receipt["parts"]
+        ],
+    }
+
+
 def copied_record(
-    anchors: Mapping[str, Any], anchors_digest: str, landed: Mapping[str, Any], because: str
+    anchors: Mapping[str, Any],
+    anchors_digest: str,
+    landed: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]],
+    because: str,
 ) -> dict[str, Any]:
     """Return the receipt of a stream that a correction took from the landing of the superseded run.
 
@@ -143,6 +165,7 @@ def copied_record(
         anchors: the correction's.
         anchors_digest: their digest.
         landed: the receipt of the superseded run.
+        parts: its parts, as they were copied.
         because: why it was not landed from the source.
 
     Raises:
@@ -153,6 +176,7 @@ def copied_record(
         "run_id": anchors["run_id"],
         "config_digest": anchors["config_digest"],
         "anchors_digest": anchors_digest,
+        "parts": list(parts),
         "copied_from": {
             "run_id": landed["run_id"],
             "landing_digest": digest(landed),

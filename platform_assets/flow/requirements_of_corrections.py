@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.flow.corrections import correction_problems
 from platform_assets.flow.foreign import sealed_evidence, superseded_run
+from platform_assets.flow.landing import landed_content
 from platform_assets.flow.places import Place
 from platform_assets.identifiers import RunId
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from platform_assets.flow.run_records import Document, RunRecords
-
-#: What two landings of one window have in common.
-LANDED = ("stream", "partitions", "delivered", "bytes", "parts")
 
 
 def superseded_problems(records: RunRecords) -> list[str]:
@@ -51,10 +49,11 @@ def landed_otherwise(records: RunRecords, landing: Document) -> list[str]:
     before = records.sound(Place("landing", corrected, receipt["stream"]))
     if before is None:
         return [f"has no sound landing in {corrected}, which is corrected"]
+    own, other = landed_content(receipt), landed_content(before.value)
     problems = [
         f"landed other {name} than {corrected}, which is corrected"
-        for name in LANDED
-        if receipt[name] != before.value[name]
+        for name in own
+        if own[name] != other[name]
     ]
     evidence = sealed_evidence(records.parsed, corrected, records.trust)
     if isinstance(evidence, str) or before.digest != _listed(evidence, before.path):

@@ -4,13 +4,14 @@ The source is asked first. Where it delivers byte for byte the parts that the su
 they are landed as ever. Where it does not, because records expired or were compacted, the topic was
 deleted or made anew, or it does not answer, the parts of the superseded run are copied, and the receipt
 says from where and why. Those are proven: its evidence lists its receipt, and the receipt lists each
-part with its SHA-256.
+part with its SHA-256. What is compared is what the parts hold; how they are encrypted does not matter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.parts import PartFile
@@ -25,11 +26,11 @@ from platform_assets.errors import (
     SourceChanged,
     SourceUnreachable,
 )
-from platform_assets.flow.landing import copied_record
-from platform_assets.flow.requirements_of_corrections import LANDED
+from platform_assets.flow.landing import copied_record, landed_content
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.parts import put_part, verified_paths
+from platform_assets.pipeline.data_keys import made_staging_key, staging_key
+from platform_assets.pipeline.parts import opened_paths, store_parts
 from platform_assets.pipeline.state import sealed_bundle
 
 if TYPE_CHECKING:
@@ -71,13 +72,13 @@ def land_again(
     before = _proven_receipt(platform, superseded, stream)
     try:
         record = from_source()
-        if all(record[name] == before[name] for name in LANDED):
+        if landed_content(record) == landed_content(before):
             return record
         because = _OTHER_RECORDS
     except _GONE as error:
         because = error.code
-    _copy_parts(platform, superseded, RunId.parse(anchors["run_id"]), before, because)
-    return copied_record(anchors, digest(anchors), before, because)
+    parts = _copied(platform, superseded, RunId.parse(anchors["run_id"]), before, because)
+    return copied_record(anchors, digest(anchors), before, parts, because)
 
 
 def _proven_receipt(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
@@ -101,15 +102,25 @@ def _proven_receipt(platform: Platform, run: RunId, stream: str) -> dict[str, An
     return receipt
 
 
-def _copy_parts(
+def _copied(
     platform: Platform, source: RunId, target: RunId, receipt: Mapping[str, Any], because: str
-) -> None:
-    thing = f"landing of {source}, copied because of {because} at the source"
-    paths = verified_paths(platform.store, layout.run_folder(source), receipt["parts"], thing)
-    with platform.scratch() as scratch:
-        for part, path in zip(receipt["parts"], paths, strict=True):
-            copy = scratch / path.name
-            shutil.copyfile(path, copy)  # the store may move what it is given
-            file = PartFile(copy.name, copy, part["size"], part["sha256"], part["rows"])
-            put_part(platform.store, f"{layout.run_folder(target)}/{part['path']}", file)
-            copy.unlink(missing_ok=True)
+) -> list[dict[str, Any]]:
+    """Copy the parts of a receipt, one after the other, and return them as they are listed.
+
+    Those of strict products are encrypted anew, under the key of the run that they are copied to.
+    """
+    thing = f"landing of {source}, to be copied because of {because} at the source"
+    opens, closes = staging_key(platform, source), made_staging_key(platform, target)
+    folder = layout.landing_folder(target, receipt["stream"])
+    listed: list[dict[str, Any]] = []
+    for part in receipt["parts"]:
+        with platform.scratch() as scratch:
+            own = layout.run_folder(source)
+            paths = opened_paths(platform.store, own, [part], thing, key=opens, into=scratch)
+            copy = scratch / "copy"
+            shutil.copyfile(paths[0], copy)  # the store may move what it is given
+            held = part.get("plaintext", part)
+            name = f"{Path(part['path']).name.partition('.')[0]}.parquet"
+            file = PartFile(name, copy, held["size"], held["sha256"], part["rows"])
+            listed += store_parts(platform.store, layout.run_folder(target), folder, [file], closes)
+    return listed
