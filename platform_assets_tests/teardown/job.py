@@ -1,8 +1,8 @@
 """A teardown that kills its process at one chosen durable act: a write, or the deletion of a part.
 
 Run as ``python -m platform_assets_tests.teardown.job``: a fork server. Each line on stdin,
-``<home> <act> <before|after>``, forks a child that tears the first run of the shop down and is killed by
-SIGKILL just before or just after its n-th act (0: never). One line on stdout says how it ended.
+``<home> <act> <before|after>``, forks a child that tears the first run of the shop down and is killed
+by SIGKILL just before or just after its n-th act (0: never). One line on stdout says how it ended.
 """
 
 from __future__ import annotations
