@@ -32,7 +32,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.scratch import scratch_folder
-from platform_assets.pipeline.secret_values import declared_secrets
+from platform_assets.pipeline.secret_values import declared_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
 
@@ -136,6 +136,7 @@ class Platform:
     def secret_values(self) -> frozenset[str]:
         """Return the values that must not reach any record, as they are now."""
         declared = declared_secrets(self.feeds.values(), self.home)
+        declared |= store_secrets(self.settings.store)
         wrapping = self.staging_key.secret_values() | self.release_key.secret_values()
         return self.settings.secret_values() | declared | wrapping
 

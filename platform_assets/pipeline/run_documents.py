@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
-from platform_assets.errors import ObjectMissing
 from platform_assets.flow.foreign import claimed_products, references
 from platform_assets.flow.places import Place, place_of
 from platform_assets.flow.run_records import parse_document
@@ -117,10 +116,4 @@ def _of_kind(store: Store, folder: str, kind: str) -> list[str]:
 
 
 def _read(store: Store, paths: Iterable[str]) -> dict[str, bytes]:
-    found = {}
-    for path in paths:
-        try:
-            found[path] = store.read(path)
-        except ObjectMissing:  # the requirements say what its absence means
-            continue
-    return found
+    return store.read_all(paths)  # what is absent is left out; the requirements say what that means

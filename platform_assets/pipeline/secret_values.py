@@ -1,9 +1,9 @@
 """The secret values of a home: what no record, no text in Dagster and no bundle may hold.
 
 They are the values of the variables that the settings name, the passwords and tokens that a declaration
-refers to, wherever they are kept, and, where a declaration leads to AWS, the credentials that stand in
-the environment. They are read when they are needed and never kept, so that a renewed token counts. What
-cannot be read is not used by this process either.
+refers to, wherever they are kept, and, where a declaration or the store leads to a cloud, the
+credentials for it that stand in the environment. They are read when they are needed and never kept, so
+that a renewed token counts. What cannot be read is not used by this process either.
 """
 
 from __future__ import annotations
@@ -23,8 +23,23 @@ if TYPE_CHECKING:
     from platform_assets.declarations import FeedDeclaration, SourceDeclaration
 
 _OF_AWS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-#: AWS gives secrets of 40 characters; a stand-in for its services takes a word, which is no secret.
-_SHORTEST_OF_AWS = 20
+#: Clouds give secrets of 40 characters and more; a stand-in for them takes a word, which is no secret.
+_SHORTEST = 20
+
+
+_OF_STORES = {
+    "s3": _OF_AWS,
+    "gs": ("GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_BEARER_TOKEN"),
+    "az": (
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_ACCESS_KEY",
+        "AZURE_STORAGE_CLIENT_SECRET",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_STORAGE_SAS_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_TOKEN",
+    ),
+}
 
 
 def declared_secrets(feeds: Iterable[FeedDeclaration], home: Path) -> frozenset[str]:
@@ -35,9 +50,18 @@ def declared_secrets(feeds: Iterable[FeedDeclaration], home: Path) -> frozenset[
         with suppress(CredentialMissing):
             found.add(secret(reference, home).strip())  # blanks around it hide nothing
     if any(_leads_to_aws(source) for source in sources):
-        given = (os.environ.get(name, "") for name in _OF_AWS)
-        found.update(value for value in given if len(value) >= _SHORTEST_OF_AWS)
+        found.update(_in_environment(_OF_AWS))
     return frozenset(found - {""})
+
+
+def store_secrets(store: str) -> frozenset[str]:
+    """Return the credentials in the environment that open the store of the settings."""
+    return frozenset(_in_environment(_OF_STORES.get(store.partition("://")[0], ())))
+
+
+def _in_environment(names: Iterable[str]) -> list[str]:
+    given = (os.environ.get(name, "") for name in names)
+    return [value for value in given if len(value) >= _SHORTEST]
 
 
 def _leads_to_aws(source: SourceDeclaration) -> bool:
