@@ -1,8 +1,9 @@
 """The outer form of every signed file: one DSSE envelope in a sigstore bundle v0.3.
 
-The bundle carries no certificate and no entry of a public log, only a hint of the public key: the key's
-id, which the one signature names too. So the tools of others read our files as they are (see
-docs/evidence.md), and the key reaches the verifier by another way.
+The bundle carries no certificate and no entry of a public log, only a hint of the public key; the key
+itself reaches the verifier by another way. The hint is the one place that names the key: a ``keyid`` in
+the signature is left out, because cosign compares it with a form of its own. So the tools of others
+read our files as they are (see docs/evidence.md).
 
 A file has exactly one byte form: canonical JSON (RFC 8785), exactly the known keys, base64 that
 re-encodes to itself. So every changed byte of it shows, also where the signature would not. It carries
@@ -43,15 +44,13 @@ class Envelope:
 
     Attributes:
         payload: the bytes that are signed.
-        keyid: the key that is said to have signed.
+        hint: names the key that is said to have signed.
         signature: the signature, None where it is no base64 in its one form.
-        hint: the hint of the public key, as the tools of others look for it.
     """
 
     payload: bytes
-    keyid: str
-    signature: bytes | None
     hint: str
+    signature: bytes | None
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -67,7 +66,7 @@ def wrap(envelope: Envelope) -> bytes:
         RuntimeError: there is no signature.
     """
     if not envelope.signature:
-        raise RuntimeError(f"a file to be signed by {envelope.keyid} has no signature")
+        raise RuntimeError(f"a file to be signed by {envelope.hint} has no signature")
     signature = base64.b64encode(envelope.signature).decode()
     return canonical_bytes(
         {
@@ -79,7 +78,7 @@ def wrap(envelope: Envelope) -> bytes:
             "dsseEnvelope": {
                 "payload": base64.b64encode(envelope.payload).decode(),
                 "payloadType": PAYLOAD_TYPE,
-                "signatures": [{"keyid": envelope.keyid, "sig": signature}],
+                "signatures": [{"sig": signature}],
             },
         }
     )
@@ -101,11 +100,11 @@ def unwrap(data: bytes, thing: str) -> Envelope:
     expect_keys(inner, _ENVELOPE, thing, absent={"signatures"})
     if inner["payloadType"] != PAYLOAD_TYPE:
         raise invalid(thing, f"payload type {PAYLOAD_TYPE}", repr(inner["payloadType"]))
-    keyid, signature = _signature(inner, thing)
+    signature = _signature(inner, thing)
     payload = _decode(inner["payload"])
     if payload is None:
         raise invalid(thing, "a base64 payload", "something else")
-    return Envelope(payload, keyid, _decode(signature), hint)
+    return Envelope(payload, hint, _decode(signature))
 
 
 def unverified_payload(bundle: Any) -> bytes | None:
@@ -170,18 +169,18 @@ def _hint(material: Any, thing: str) -> str:
     return hint
 
 
-def _signature(envelope: Mapping[str, Any], thing: str) -> tuple[str, str]:
+def _signature(envelope: Mapping[str, Any], thing: str) -> str:
     entries = envelope.get("signatures", [])
     if isinstance(entries, list) and all(_unsigned(entry) for entry in entries):
         raise SignatureMissing(thing, expected="one signature", found="none", remedy=RESTORE)
     if not isinstance(entries, list) or len(entries) != 1:
         found = str(len(entries)) if isinstance(entries, list) else type(entries).__name__
         raise invalid(thing, "exactly one signature", found)
-    expect_keys(entries[0], {"keyid", "sig"}, thing)
-    keyid, signature = entries[0]["keyid"], entries[0]["sig"]
-    if not isinstance(keyid, str) or not isinstance(signature, str):
-        raise invalid(thing, "a signature of texts", "something else")
-    return keyid, signature
+    expect_keys(entries[0], {"sig"}, thing)
+    signature = entries[0]["sig"]
+    if not isinstance(signature, str):
+        raise invalid(thing, "a signature that is a text", type(signature).__name__)
+    return signature
 
 
 def _unsigned(entry: Any) -> bool:

@@ -2,9 +2,8 @@
 
 The signature covers the payload type and the payload in the pre-authentication encoding of DSSE v1, so
 neither can be exchanged. A signed file has exactly one byte form (see `envelope`), and its payload is
-itself canonical. It carries one signature, which has to be by a trusted key and verify; the hint that
-leads the tools of others to the public key has to name the key that signed: by its id, but in a model
-signature by the SHA-256 of its PEM, which that format's tool compares.
+itself canonical. It carries one signature, which has to be by a trusted key and verify. The file names
+its key by the key's id; a model signature by the SHA-256 of the PEM, which that format's tool compares.
 
 What is signed says what it is: a statement of another predicate type is refused.
 """
@@ -112,7 +111,7 @@ def sign_statement(signer: Signer, statement: Statement) -> bytes:
     payload = statement.payload()
     signature = signer.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
     hint = _hint(statement.predicate_type, signer.keyid, signer.public_key_pem)
-    return wrap(Envelope(payload, signer.keyid, signature, hint))
+    return wrap(Envelope(payload, hint, signature))
 
 
 def open_statement(
@@ -120,9 +119,9 @@ def open_statement(
 ) -> SignedStatement:
     """Verify a signed file and return its statement. ``thing`` names it in refusals.
 
-    Steps: 1. the file has its one form, with one signature; 2. that is by a trusted key; 3. the hint
-    names this key; 4. the signature verifies over the payload; 5. the payload is a canonical
-    statement of the expected predicate type.
+    Steps: 1. the file has its one form, with one signature; 2. it names a trusted key; 3. the
+    signature verifies over the payload with that key; 4. the payload is a canonical statement of the
+    expected predicate type.
 
     Raises:
         CertificateInvalid: it is not a well-formed signed file or statement of that type.
@@ -131,18 +130,24 @@ def open_statement(
         SignatureInvalid: the signature does not verify.
     """
     envelope = unwrap(data, thing)  # 1
-    if envelope.keyid not in trust.keyids():  # 2
+    keyid = _signing_key(trust, predicate_type, envelope.hint)  # 2
+    if keyid is None:
         raise SignerUntrusted(
             thing,
             expected=f"a signature by a trusted key ({len(trust.keyids())} are trusted)",
-            found=f"one by {envelope.keyid}",
+            found=f"one by {envelope.hint}",
             remedy="If you know the signer, put its public key into keys/trusted.",
         )
-    hint = _hint(predicate_type, envelope.keyid, trust.public_key_pem(envelope.keyid))
-    if envelope.hint != hint:  # 3
-        raise invalid(thing, f"{hint}, the hint of the key that signed", envelope.hint)
-    _verify(trust, envelope, thing)  # 4
-    return _statement(envelope.payload, thing, predicate_type, (envelope.keyid,))  # 5
+    signed = pre_authentication_encoding(PAYLOAD_TYPE, envelope.payload)
+    signature = envelope.signature
+    if signature is None or not trust.verify(keyid, signed, signature):  # 3
+        raise SignatureInvalid(
+            thing,
+            expected=f"a signature by {keyid} over exactly this payload",
+            found="one that does not verify: the payload or the signature was changed",
+            remedy=RESTORE,
+        )
+    return _statement(envelope.payload, thing, predicate_type, (keyid,))  # 4
 
 
 def _hint(predicate_type: str, keyid: str, public_key_pem: bytes) -> str:
@@ -150,15 +155,15 @@ def _hint(predicate_type: str, keyid: str, public_key_pem: bytes) -> str:
     return hashlib.sha256(public_key_pem).hexdigest() if by_pem else keyid
 
 
-def _verify(trust: Trust, envelope: Envelope, thing: str) -> None:
-    signed = pre_authentication_encoding(PAYLOAD_TYPE, envelope.payload)
-    if envelope.signature is None or not trust.verify(envelope.keyid, signed, envelope.signature):
-        raise SignatureInvalid(
-            thing,
-            expected=f"a signature by {envelope.keyid} over exactly this payload",
-            found="one that does not verify: the payload or the signature was changed",
-            remedy=RESTORE,
-        )
+def _signing_key(trust: Trust, predicate_type: str, hint: str) -> str | None:
+    return next(
+        (
+            keyid
+            for keyid in sorted(trust.keyids())
+            if _hint(predicate_type, keyid, trust.public_key_pem(keyid)) == hint
+        ),
+        None,
+    )
 
 
 def _statement(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +23,7 @@ from platform_assets.errors import (
     SignerUntrusted,
 )
 from platform_assets.flow.signing import (
+    MODEL_SIGNATURE,
     PAYLOAD_TYPE,
     Statement,
     Subject,
@@ -69,7 +72,7 @@ def resigned(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
         lambda envelope: envelope.update(
             payload=base64.b64encode(payload).decode(),
             payloadType=payload_type,
-            signatures=[{"keyid": ALICE.keyid, "sig": base64.b64encode(signature).decode()}],
+            signatures=[{"sig": base64.b64encode(signature).decode()}],
         )
     )
 
@@ -96,8 +99,9 @@ def test_another_implementation_verifies_what_was_signed(signer: KeySigner) -> N
     )
 
     key = SSlibKey.from_crypto(load_pem_public_key(signer.public_key_pem), keyid=signer.keyid)
-    envelope = Envelope.from_dict(envelope_of(sign_statement(signer, STATEMENT)))
-    envelope.verify([key], 1)
+    signed = envelope_of(sign_statement(signer, STATEMENT))
+    signed["signatures"][0]["keyid"] = signer.keyid  # this implementation finds keys by it
+    Envelope.from_dict(signed).verify([key], 1)
 
 
 def test_every_flipped_bit_of_every_byte_is_refused() -> None:
@@ -146,14 +150,41 @@ def test_a_second_signature_is_refused_whoever_made_it() -> None:
             opened(changed(lambda e, added=added: e.update(signatures=[*added, *e["signatures"]])))
 
 
-def test_a_hint_of_another_key_than_the_one_that_signed_is_refused() -> None:
-    for hint in (CAROL.keyid, MALLORY.keyid, "", ALICE.keyid.upper(), None):
+def hinted(hint: Any, data: bytes = SIGNED) -> bytes:
+    bundle = json.loads(data)
+    bundle["verificationMaterial"]["publicKey"]["hint"] = hint
+    return canonical_bytes(bundle)
+
+
+def test_a_file_that_names_another_key_than_the_one_that_signed_is_refused() -> None:
+    with pytest.raises(SignatureInvalid):
+        opened(hinted(CAROL.keyid))
+    for hint in (
+        MALLORY.keyid,
+        "",
+        ALICE.keyid.upper(),
+        hashlib.sha256(ALICE.public_key_pem).hexdigest(),
+    ):
+        with pytest.raises(SignerUntrusted):
+            opened(hinted(hint))
+    for form in (None, 1, [ALICE.keyid]):
         with pytest.raises(CertificateInvalid, match="hint"):
-            opened(
-                rewrapped(
-                    lambda b, hint=hint: b["verificationMaterial"]["publicKey"].update(hint=hint)
-                )
-            )
+            opened(hinted(form))
+
+
+def test_a_key_is_named_in_the_hint_and_nowhere_else() -> None:
+    for keyid in (ALICE.keyid, ""):
+        with pytest.raises(CertificateInvalid):
+            opened(changed(lambda e, keyid=keyid: e["signatures"][0].update(keyid=keyid)))
+
+
+def test_a_model_signature_names_its_key_by_the_digest_of_the_pem() -> None:
+    signed = sign_statement(ALICE, replace(STATEMENT, predicate_type=MODEL_SIGNATURE))
+    named = json.loads(signed)["verificationMaterial"]["publicKey"]["hint"]
+    assert named == hashlib.sha256(ALICE.public_key_pem).hexdigest()
+    assert opened(signed, MODEL_SIGNATURE).keyids == (ALICE.keyid,)
+    with pytest.raises(SignerUntrusted):
+        opened(hinted(ALICE.keyid, signed), MODEL_SIGNATURE)
 
 
 def test_the_envelope_alone_or_in_a_bundle_of_another_form_is_refused() -> None:
@@ -175,7 +206,7 @@ def test_the_envelope_alone_or_in_a_bundle_of_another_form_is_refused() -> None:
             opened(data)
 
 
-def test_a_trusted_keyid_over_a_foreign_signature_is_invalid() -> None:
+def test_a_trusted_key_named_over_a_foreign_signature_is_invalid() -> None:
     foreign = envelope_of(sign_statement(MALLORY, STATEMENT))["signatures"][0]["sig"]
     with pytest.raises(SignatureInvalid):
         opened(changed(lambda e: e["signatures"][0].update(sig=foreign)))
