@@ -2,7 +2,8 @@
 
 An announcement is a CloudEvents 1.0 event, as values. Its id is the hash of its type and of what it
 says, so that whoever announces a fact, and however often, announces it under the same id. It proves
-nothing: whoever is told looks at the certificate or the seal before acting on it.
+nothing: whoever is told looks at the certificate or the seal before acting on it. Of a correction it
+names the run that is superseded, so that whoever used that one knows.
 
 `announced(event)` reads an event and believes nothing of it. It has to be, attribute for attribute, the
 announcement that its own data make; then it says what somebody claims, and no more.
@@ -32,23 +33,30 @@ _SAID = {
     READY: ("run_id", "product", "manifest_digest", "certificate_digest"),
     CLOSED: ("run_id", "bundle_digest"),
 }
+#: What a correction says besides.
+_CORRECTS = "supersedes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """One fact: its type, its run, its product if it is about one, digests, and when it arose."""
+    """One fact: its type, its run, its product if it is about one, digests, and when it arose.
+
+    Of a correction it names the run that is superseded.
+    """
 
     type: str
     run: RunId
     product: str | None
     digests: Mapping[str, str]
     time: str
+    supersedes: RunId | None = None
 
     @property
     def data(self) -> dict[str, str]:
         """What is announced."""
         product = {} if self.product is None else {"product": self.product}
-        return {"run_id": str(self.run), **product, **self.digests}
+        corrects = {} if self.supersedes is None else {_CORRECTS: str(self.supersedes)}
+        return {"run_id": str(self.run), **product, **self.digests, **corrects}
 
     @property
     def id(self) -> str:
@@ -80,17 +88,37 @@ def source_of(feed: str) -> str:
 
 
 def product_ready(
-    run: RunId, product: str, manifest_digest: str, certificate_digest: str, issued_at: str
+    run: RunId,
+    product: str,
+    manifest_digest: str,
+    certificate_digest: str,
+    issued_at: str,
+    *,
+    supersedes: RunId | None = None,
 ) -> Announcement:
     """Return the announcement that a product is certified and may be read."""
-    digests = {"manifest_digest": manifest_digest, "certificate_digest": certificate_digest}
-    return Announcement(type=READY, run=run, product=product, digests=digests, time=issued_at)
+    return Announcement(
+        type=READY,
+        run=run,
+        product=product,
+        digests={"manifest_digest": manifest_digest, "certificate_digest": certificate_digest},
+        time=issued_at,
+        supersedes=supersedes,
+    )
 
 
-def run_closed(run: RunId, bundle_digest: str, closed_at: str) -> Announcement:
+def run_closed(
+    run: RunId, bundle_digest: str, closed_at: str, supersedes: RunId | None = None
+) -> Announcement:
     """Return the announcement that a run is closed."""
-    digests = {"bundle_digest": bundle_digest}
-    return Announcement(type=CLOSED, run=run, product=None, digests=digests, time=closed_at)
+    return Announcement(
+        type=CLOSED,
+        run=run,
+        product=None,
+        digests={"bundle_digest": bundle_digest},
+        time=closed_at,
+        supersedes=supersedes,
+    )
 
 
 def announced(event: Mapping[str, Any]) -> Announcement | str:
@@ -99,9 +127,9 @@ def announced(event: Mapping[str, Any]) -> Announcement | str:
     said = _SAID.get(kind) if isinstance(kind, str) else None
     if said is None or not isinstance(kind, str):
         return f"type {kind!r} is none of {', '.join(_SAID)}"
-    if not isinstance(data, dict) or set(data) != set(said):
+    if not isinstance(data, dict) or set(data) - {_CORRECTS} != set(said):
         return f"its data are not exactly {', '.join(said)}"
-    wrong = [name for name in said if not _is_sound(name, data[name])]
+    wrong = [name for name in data if not _is_sound(name, data[name])]
     if wrong or not _is_moment(time):
         return f"no sound {', '.join(wrong) or 'time'}"
     found = Announcement(
@@ -110,6 +138,7 @@ def announced(event: Mapping[str, Any]) -> Announcement | str:
         product=data.get("product"),
         digests={name: data[name] for name in said if name.endswith("_digest")},
         time=str(time),
+        supersedes=RunId.parse(data[_CORRECTS]) if _CORRECTS in data else None,
     )
     differing = [name for name, value in found.event().items() if event.get(name) != value]
     if differing or set(event) != set(found.event()):
@@ -120,7 +149,7 @@ def announced(event: Mapping[str, Any]) -> Announcement | str:
 def _is_sound(name: str, value: Any) -> bool:
     if not isinstance(value, str):
         return False
-    if name == "run_id":
+    if name in ("run_id", _CORRECTS):
         try:
             RunId.parse(value)
         except InvalidName:

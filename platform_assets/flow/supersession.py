@@ -7,11 +7,13 @@ and readable by its id; it says that a newer one counts for the window.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import PlatformError
+from platform_assets.flow.run_records import parse_document
 from platform_assets.flow.signing import Statement, Subject, open_statement
 
 if TYPE_CHECKING:
@@ -22,6 +24,50 @@ if TYPE_CHECKING:
 SUPERSESSION = "urn:platform-assets:supersession:v1"
 #: A window's runs form one chain, so a run is superseded once.
 ONLY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """What evidence says of the run that this one corrects, and of the one that corrects it.
+
+    Attributes:
+        problems: what is wrong with the record that this run is superseded.
+        supersedes: the run that this one corrects, and why; None where it corrects none.
+        superseded_by: the run that corrects this one, and why; None where none is known here.
+    """
+
+    problems: tuple[str, ...]
+    supersedes: Mapping[str, Any] | None
+    superseded_by: Mapping[str, Any] | None
+
+
+def relations(
+    newer: bytes | None,
+    evidence: Mapping[str, Any],
+    bundle_digest: str,
+    documents: Mapping[str, bytes],
+    trust: Trust,
+) -> Relations:
+    """Return how a run is related to others that read the same window.
+
+    Args:
+        newer: the signed record that the run is superseded, None where there is none.
+        evidence: the run's evidence.
+        bundle_digest: of the run's evidence.
+        documents: path -> bytes of the run's records that are as its evidence lists them.
+        trust: the keys whose signatures count.
+    """
+    run_id = evidence["run_id"]
+    feed, _, sequence = run_id.rpartition("-")
+    anchors = documents.get(f"feeds/{feed}/{sequence}.json")
+    named = parse_document(f"feeds/{feed}/{sequence}.json", anchors).value if anchors else {}
+    supersedes = named.get("supersedes")
+    if newer is None:
+        return Relations((), supersedes, None)
+    opened = opened_supersession(newer, trust, run_id, bundle_digest)
+    if isinstance(opened, str):
+        return Relations((opened,), supersedes, None)
+    return Relations((), supersedes, {**opened["superseded_by"], "reason": opened["reason"]})
 
 
 def supersession_statement(

@@ -18,6 +18,7 @@ from platform_assets.errors import (
     ProductRemoved,
 )
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
+from platform_assets.flow.continuity import is_correction
 from platform_assets.flow.gate import decide
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
@@ -59,6 +60,12 @@ def outbox_of(platform: Platform, feed: str) -> Outbox:
     return outbox
 
 
+def corrected_run(platform: Platform, run: RunId) -> RunId | None:
+    """Return the run that a run supersedes, None where it is no correction."""
+    anchors = platform.anchors(run)
+    return RunId.parse(anchors["supersedes"]["run_id"]) if is_correction(anchors) else None
+
+
 def is_announced(platform: Platform, announcement: Announcement) -> bool:
     """Tell whether the acknowledgement of an announcement is recorded."""
     return platform.store.exists(layout.announcement_path(announcement.run, announcement.id))
@@ -86,7 +93,8 @@ def _look(platform: Platform, run: RunId, outbox: Outbox) -> None:
         if ready is not None:
             outbox.due.append(ready)
     if sealed is not None:
-        closed = run_closed(run, sealed.bundle_digest, sealed.bundle["closed_at"])
+        closed_at = sealed.bundle["closed_at"]
+        closed = run_closed(run, sealed.bundle_digest, closed_at, corrected_run(platform, run))
         if not is_announced(platform, closed):
             _make_durable(platform, [layout.closure_folder(run)])
             _make_durable(platform, [layout.evidence_folder(run, sealed.epoch)])
@@ -108,6 +116,7 @@ def _ready(platform: Platform, run: RunId, product: str) -> Announcement | None:
         permit.manifest_digest,
         permit.certificate_digest,
         permit.certificate["issued_at"],
+        supersedes=corrected_run(platform, run),
     )
     if is_announced(platform, ready):
         return None

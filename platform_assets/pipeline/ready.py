@@ -24,6 +24,7 @@ from platform_assets.errors import (
     SourceDenied,
     SourceUnreachable,
 )
+from platform_assets.pipeline.outbox import corrected_run
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.ready_cursor import ReadyCursor
@@ -46,11 +47,12 @@ _TOLD = 10
 
 @dataclass(frozen=True, slots=True)
 class ClosedRun:
-    """A run whose seal was verified, and the evidence that the seal names."""
+    """A run whose seal was verified, the evidence that the seal names, and which run it corrects."""
 
     run: RunId
     bundle_digest: str
     bundle: Mapping[str, Any]
+    supersedes: RunId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +178,25 @@ def _verified(platform: Platform, announcement: Announcement) -> CertifiedProduc
         closed = {"bundle_digest": sealed.bundle_digest}
         if closed != announcement.digests:
             return _differs(announcement, closed)
-        return ClosedRun(run, sealed.bundle_digest, sealed.bundle)
+        corrects = corrected_run(platform, run)
+        if corrects != announcement.supersedes:
+            return _other_relation(announcement, corrects)
+        return ClosedRun(run, sealed.bundle_digest, sealed.bundle, corrects)
     opened = open_product(platform, run, product)
     standing = {
         "manifest_digest": opened.manifest_digest,
         "certificate_digest": opened.certificate_digest,
     }
-    return opened if standing == announcement.digests else _differs(announcement, standing)
+    if standing != announcement.digests:
+        return _differs(announcement, standing)
+    corrects = corrected_run(platform, run)
+    return (
+        opened if corrects == announcement.supersedes else _other_relation(announcement, corrects)
+    )
+
+
+def _other_relation(announcement: Announcement, corrects: RunId | None) -> str:
+    return f"that it supersedes {announcement.supersedes} was announced, it supersedes {corrects}"
 
 
 def _differs(announcement: Announcement, standing: Mapping[str, str]) -> str:
