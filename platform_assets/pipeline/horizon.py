@@ -93,6 +93,9 @@ def earlier_runs(platform: Platform, run: RunId, count: int) -> list[RunId]:
 
 def earlier_chains(platform: Platform, run: RunId, count: int) -> list[list[RunId]]:
     """Return, for each of up to so many windows before that of a run, its runs in their order."""
+    known = platform.counted_before(run)
+    if known is not None:  # a replay counts those that counted then, whatever was corrected since
+        return [[before] for before in known[max(0, len(known) - count) :]]
     return corrections_of(platform, run.feed).windows_before(run, count) if count else []
 
 

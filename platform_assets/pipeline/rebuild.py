@@ -1,0 +1,242 @@
+"""Making a run again, step by step, and holding each step against what is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.adapters.row_difference import first_difference
+from platform_assets.errors import (
+    GapUnproven,
+    OffsetExpired,
+    OffsetTruncated,
+    Refusal,
+    SourceChanged,
+)
+from platform_assets.flow import replay_comparison as flow
+from platform_assets.flow.replay import Compared, Divergence, Sameness
+from platform_assets.flow.replay_comparison import Table
+from platform_assets.flow.requirements_of_proofs import permit_of
+from platform_assets.pipeline import layout
+from platform_assets.pipeline.admit import admit
+from platform_assets.pipeline.build import build
+from platform_assets.pipeline.certify import certify
+from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.divergence import (
+    Held,
+    divergence_of,
+    first_part,
+    first_problem,
+    order_of,
+    refused,
+)
+from platform_assets.pipeline.land import land
+from platform_assets.pipeline.records import read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from platform_assets.pipeline.replay_evidence import Evidence
+    from platform_assets.pipeline.replay_platform import ReplayPlatform
+    from platform_assets.pipeline.run import Progress
+
+#: What says that a stream no longer has the records of the run.
+_LOST = (OffsetExpired, OffsetTruncated, SourceChanged, GapUnproven)
+
+
+class Rebuild:
+    """One attempt to make a run again: what was compared so far, and what diverged first."""
+
+    def __init__(
+        self, platform: ReplayPlatform, evidence: Evidence, progress: Progress, *, exact: bool
+    ) -> None:
+        """Begin; ``exact`` says that the engines are those of the run, so that bytes decide."""
+        self.compared: list[Compared] = []
+        self.divergence: Divergence | None = None
+        self._platform = platform
+        self._evidence = evidence
+        self._records = evidence.records
+        self._run = evidence.records.run
+        self._folder = layout.run_folder(self._run)
+        self._progress = progress
+        self._exact = exact
+
+    def land(self) -> str:
+        """Land every stream from its anchors; return which stream has lost what, if one has.
+
+        What was lost has diverged as well; whoever can go on without it begins anew.
+
+        Raises:
+            SourceUnreachable: a stream did not answer.
+        """
+        lost = ""
+        for stream in self._streams():
+            recorded = self._recorded("landing", stream)
+            try:
+                with self._progress.step(self._run, "land", stream):
+                    rebuilt = land(self._platform, self._run, stream)
+            except Refusal as refusal:
+                self._note(refused("land", stream, refusal))
+                if isinstance(refusal, _LOST):
+                    lost = lost or f"{stream}: {refusal.code}: {refusal.found}"
+                continue
+            compared, divergence = self._held(
+                "land",
+                stream,
+                flow.landing_problems(recorded, rebuilt),
+                flow.landing_tables(recorded, self._folder),
+                flow.landing_tables(rebuilt, self._folder),
+            )
+            self._note((compared, divergence))
+            if divergence is not None and _is_gone(recorded, rebuilt):
+                lost = lost or f"{stream} no longer has every record: {divergence.problem}"
+        return lost
+
+    def make(self) -> None:
+        """Make everything that follows from the landing; stop where something has diverged."""
+        declaration = self._platform.feed(self._run.feed)
+        self._each("admit", self._streams(), self._admit)
+        self._each("build", list(declaration.products), self._build)
+        self._each("certify", list(declaration.products), self._certify)
+        for consumer in declaration.consumers:
+            self._each("consume", [consumer], self._consume)
+            self._each("certify", [consumer], self._certify)
+
+    def _each(self, step: str, things: Sequence[str], make: Callable[[str], Held]) -> None:
+        if self.divergence is not None:
+            return  # what follows from a divergence tells nothing
+        for thing in things:
+            with self._progress.step(self._run, step, thing):
+                try:
+                    held = make(thing)
+                except Refusal as refusal:
+                    held = refused(step, thing, refusal)
+            self._note(held)
+
+    def _admit(self, stream: str) -> Held:
+        recorded = self._recorded("admission", stream)
+        rebuilt = admit(self._platform, self._run, stream)
+        return self._held(
+            "admit",
+            stream,
+            flow.admission_problems(recorded, rebuilt),
+            flow.admission_tables(recorded, self._folder),
+            flow.admission_tables(rebuilt, self._folder),
+        )
+
+    def _build(self, product: str) -> Held:
+        return self._product("build", product, build(self._platform, self._run, product))
+
+    def _consume(self, consumer: str) -> Held:
+        manifest = consume(self._platform, self._run, consumer)
+        compared, divergence = self._product("consume", consumer, manifest)
+        path = layout.consumption_path(self._run, consumer, manifest["generation"])
+        rebuilt = read_record(self._platform.store, path, "consumption")
+        recorded = self._records.consumption(consumer)
+        problems = flow.consumption_problems(recorded.value if recorded else {}, rebuilt)
+        return compared.with_problems(problems), divergence or first_problem(
+            "consume", consumer, problems
+        )
+
+    def _product(self, step: str, product: str, rebuilt: Mapping[str, Any]) -> Held:
+        recorded = permit_of(self._records, product).manifest
+        folders = [
+            layout.generation_folder(self._run, product, manifest["generation"])
+            for manifest in (recorded, rebuilt)
+        ]
+        return self._held(
+            step,
+            product,
+            flow.manifest_problems(recorded, rebuilt),
+            flow.product_tables(recorded, folders[0]),
+            flow.product_tables(rebuilt, folders[1]),
+            has_digest=True,
+        )
+
+    def _certify(self, product: str) -> Held:
+        recorded = permit_of(self._records, product).certificate
+        rebuilt = certify(self._platform, self._run, product)
+        problems = flow.certificate_problems(recorded, rebuilt)
+        compared = Compared("certify", product, sameness=Sameness.OUTCOMES).with_problems(problems)
+        return compared, first_problem("certify", product, problems)
+
+    def _held(
+        self,
+        step: str,
+        thing: str,
+        problems: Sequence[str],
+        recorded: Sequence[Table],
+        rebuilt: Sequence[Table],
+        *,
+        has_digest: bool = False,
+    ) -> Held:
+        """Hold rebuilt tables against recorded ones, and find the first row where they differ."""
+        sameness = flow.compared_tables(recorded, rebuilt)
+        found = None
+        if sameness is not Sameness.BYTES and (self._exact or problems or not has_digest):
+            found = self._located(step, thing, recorded, rebuilt)
+        if sameness is not Sameness.BYTES and found is None and not self._exact:
+            sameness = Sameness.CONTENT
+        if sameness is Sameness.DIFFERENT and found is None and not problems:
+            found = Divergence(
+                step, thing, "other bytes of the same rows", first_part(recorded, rebuilt)
+            )
+        counts = sum(len(t.parts) for t in recorded), sum(t.rows for t in recorded)
+        compared = Compared(step, thing, *counts, sameness).with_problems(
+            [*problems, *([found.problem] if found else [])]
+        )
+        return compared, found or first_problem(
+            step, thing, problems, first_part(recorded, rebuilt)
+        )
+
+    def _located(
+        self, step: str, thing: str, recorded: Sequence[Table], rebuilt: Sequence[Table]
+    ) -> Divergence | None:
+        """Return the first differing row of the tables, by position; None where none can be told."""
+        theirs = {table.name: table for table in rebuilt}
+        found = []
+        for table in recorded:
+            other = theirs.get(table.name, Table(table.name, ()))
+            if table.hashes == other.hashes:
+                continue
+            ours = self._local(table)
+            if ours is None:
+                continue
+            difference = first_difference(ours, [self._rebuilt(p) for p in other.parts])
+            if difference is not None:
+                found.append(divergence_of(step, thing, table, other, difference))
+        in_order = step in ("land", "admit")  # their rows stand in the order of their positions
+        found.sort(key=lambda each: order_of(each) if in_order else ())
+        return found[0] if found else None
+
+    def _local(self, table: Table) -> list[Path] | None:
+        """Return local files of recorded parts, None where the evidence came without them."""
+        if any(part["path"] not in self._evidence.paths for part in table.parts):
+            return None
+        return [self._evidence.lower.local_path(part["path"]) for part in table.parts]
+
+    def _rebuilt(self, part: Mapping[str, Any]) -> Path:
+        return self._platform.store.local_path(part["path"])
+
+    def _streams(self) -> list[str]:
+        return [each["stream"] for each in self._platform.anchors(self._run)["streams"]]
+
+    def _recorded(self, kind: str, stream: str) -> Mapping[str, Any]:
+        document = self._records.receipt(kind, stream)
+        if document is None:
+            raise RuntimeError(f"verified evidence of {self._run} has no {kind} of {stream}")
+        return document.value
+
+    def _note(self, held: Held) -> None:
+        compared, divergence = held
+        self.compared.append(compared)
+        self.divergence = self.divergence or divergence
+
+
+def _is_gone(recorded: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> bool:
+    """Tell whether a stream delivers less than it did: what is gone, and not what is different."""
+    theirs = {part["partition"]: part["delivered"] for part in rebuilt["partitions"]}
+    counts = [
+        (part["delivered"], theirs.get(part["partition"], 0)) for part in recorded["partitions"]
+    ]
+    return any(now < then for then, now in counts) and all(now <= then for then, now in counts)
