@@ -41,15 +41,17 @@ def feeds(*, home: HomeOption = None, json: JsonOption = False) -> None:
 
 def list_runs(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
     """List the runs of a feed: state, counts, evidence."""
-    from platform_assets.pipeline import run_summary, runs  # noqa: PLC0415
+    from platform_assets.pipeline import run_summaries  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
-    listed = [run_summary(platform, run) for run in runs(platform, feed)]
+    listed = run_summaries(platform, feed)
 
     def text(console: Console) -> None:
         if listed:
             console.print(tables.runs(listed))
+            for line in tables.corrections(listed):
+                console.print(line, soft_wrap=True)
         else:
             console.print(f"{feed} has no runs yet. The first: platform-assets run {feed}")
 

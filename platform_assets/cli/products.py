@@ -10,7 +10,7 @@ import typer
 from platform_assets.cli import tables
 from platform_assets.cli.names import check_target, known_run, written_whole
 from platform_assets.cli.session import HomeOption, JsonOption, RunOption, session
-from platform_assets.errors import CertificationFailed, ConfigurationError
+from platform_assets.errors import CertificationFailed, ConfigurationError, UnknownThing, Usage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from platform_assets.pipeline import CertifiedProduct, Platform
 
 ProductArgument = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product or a consumer.")]
+ReadRunOption = Annotated[
+    str,
+    typer.Option(
+        "--run", metavar="RUN", help="For example payments-00000042, or latest: the newest."
+    ),
+]
+#: In place of a run: the newest closed run of the newest window.
+_LATEST = "latest"
 _FORMATS = (".parquet", ".ndjson")
 
 
@@ -68,7 +76,7 @@ def certify(
 
 def read(
     product: ProductArgument,
-    run: RunOption,
+    run: ReadRunOption,
     *,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet or FILE.ndjson.")
@@ -77,6 +85,10 @@ def read(
         bool,
         typer.Option("--digest", help="Print the digest of the events, positions left out."),
     ] = False,
+    feed: Annotated[
+        str | None,
+        typer.Option("--feed", metavar="FEED", help="Of this feed, with --run latest."),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -84,13 +96,17 @@ def read(
 
     Without --out and --digest the first rows are shown. A file that stands at --out is replaced as a
     whole. The digest is the same for the same events, whichever stream they came by.
+
+    With --run latest it is read of the newest window that is closed, as its newest correction has it. A
+    run that was corrected is read by its id as before, and the answer says by what it is superseded.
     """
-    from platform_assets.pipeline import events_digest, open_product  # noqa: PLC0415
+    from platform_assets.pipeline import events_digest, run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
     target = _checked(platform, out) if out else None
-    opened = open_product(platform, known_run(platform, run), product, strict=True)
+    opened = _opened(platform, product, run, feed)
+    summary = run_summary(platform, opened.run)
     if target is not None:
         with written_whole(target) as staged:
             _write(opened, staged, target.suffix)
@@ -98,9 +114,11 @@ def read(
 
     def text(console: Console) -> None:
         console.print(
-            f"{product} of {run}: {opened.rows:,} certified rows, generation {opened.generation}, "
-            f"manifest {tables.short(opened.manifest_digest)}"
+            f"{product} of {opened.run}: {opened.rows:,} certified rows, generation "
+            f"{opened.generation}, manifest {tables.short(opened.manifest_digest)}"
         )
+        for line in tables.relations(summary):
+            console.print(line, soft_wrap=True)
         if events is not None:
             console.print(f"events {events}", soft_wrap=True, highlight=False)
         if target is not None:
@@ -108,7 +126,8 @@ def read(
         if target is None and events is None:
             tables.rows(console, opened.scan())
 
-    call.answer({**_answer(opened, target), "events_digest": events}, text)
+    related = {key: summary[key] for key in ("supersedes", "superseded_by")}
+    call.answer({**_answer(opened, target), **related, "events_digest": events}, text)
 
 
 def revoke(
@@ -133,6 +152,49 @@ def revoke(
     platform = call.open()
     record = revoke_certificate(platform, known_run(platform, run), product, reason)
     call.answer(record, lambda console: console.print(f"Revoked: {product} of {run}."))
+
+
+def _opened(platform: Platform, product: str, run: str, feed: str | None) -> CertifiedProduct:
+    from platform_assets.pipeline import open_latest, open_product  # noqa: PLC0415
+
+    if run == _LATEST:
+        return open_latest(platform, _feed_of(platform, product, feed), product, strict=True)
+    run_id = known_run(platform, run)
+    if feed not in (None, run_id.feed):
+        raise Usage(
+            f"--feed {feed}",
+            expected=f"the feed of {run_id}, or no --feed",
+            found="another feed",
+            remedy=f"Leave it out, or read the latest: --run {_LATEST} --feed {feed}",
+        )
+    return open_product(platform, run_id, product, strict=True)
+
+
+def _feed_of(platform: Platform, product: str, feed: str | None) -> str:
+    """Return the feed whose product is meant.
+
+    Raises:
+        UnknownThing: no feed declares such a product, or no such feed is declared.
+        Usage: several feeds declare it, and none is named.
+    """
+    if feed is not None:
+        return platform.feed(feed).feed
+    declaring = [name for name, each in platform.feeds.items() if product in each.outputs()]
+    if not declaring:
+        raise UnknownThing(
+            f"product {product}",
+            expected="a product or a consumer that a feed declares",
+            found=repr(product),
+            remedy="List what is declared: platform-assets feeds",
+        )
+    if len(declaring) > 1:
+        raise Usage(
+            f"--run {_LATEST}",
+            expected="one feed",
+            found=f"{product} is declared by {', '.join(sorted(declaring))}",
+            remedy="Say which: --feed FEED",
+        )
+    return declaring[0]
 
 
 def _answer(opened: CertifiedProduct, target: Path | None) -> dict[str, Any]:

@@ -19,13 +19,24 @@ from platform_assets.cli.session import (
     Session,
     session,
 )
-from platform_assets.errors import PlatformError
+from platform_assets.errors import PlatformError, Usage
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from platform_assets.pipeline import Platform
+
+SupersedeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--supersede", metavar="RUN", help="Correct this closed run: read its window again."
+    ),
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why it is corrected; recorded for ever."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,13 +46,22 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: platform-assets close payments-00000001")(close)
 
 
-def pin(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Pin the next window of a feed and print its anchors. Nothing is read yet."""
+def pin(
+    feed: FeedArgument,
+    *,
+    supersede: SupersedeOption = None,
+    reason: ReasonOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Pin the next window of a feed, or the correction of a closed run. Nothing is read yet."""
     from platform_assets.pipeline import pin as pin_window  # noqa: PLC0415
+    from platform_assets.pipeline import run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
-    run = pin_window(platform, feed)
+    correction = corrected(platform, feed, supersede, reason)
+    run = correction or pin_window(platform, feed)
     if run is None:
         call.answer(
             {"run_id": None}, lambda console: console.print(f"{feed} has nothing new to pin.")
@@ -51,6 +71,8 @@ def pin(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False
 
     def table(console: Console) -> None:
         console.print(f"Pinned {run}.")
+        for line in tables.relations(run_summary(platform, run)):
+            console.print(line, soft_wrap=True)
         console.print(tables.anchors(anchors["streams"]))
 
     call.answer(anchors, table)
@@ -62,6 +84,8 @@ def run(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Go on until nothing is new.")
     ] = False,
+    supersede: SupersedeOption = None,
+    reason: ReasonOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -69,6 +93,9 @@ def run(
 
     An open run is finished before a new window is pinned, so calling this again after a failure or a
     crash continues where it stopped. Where the feed declares `announce`, what is closed is announced.
+
+    With --supersede the window of a closed run is taken again, as a run of its own, under what is
+    declared now. The closed run stays as it is; its products are no longer the latest.
     """
     from platform_assets.pipeline import announce, finish, next_run, run_summary  # noqa: PLC0415
 
@@ -76,12 +103,14 @@ def run(
     platform = call.open()
     summaries: list[dict[str, Any]] = []
     caught_up = False
+    following = corrected(platform, feed, supersede, reason)
     with _explaining(call, platform, feed, summaries), call.progress() as progress:
-        while (following := next_run(platform, feed)) is not None:
+        while (following := following or next_run(platform, feed)) is not None:
             finish(platform, following, progress)
             summaries.append(run_summary(platform, following))
             if platform.feed(feed).announce is not None:
                 announce(platform, feed)
+            following = None
             if not until_caught_up:
                 break
         else:
@@ -110,6 +139,37 @@ def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False
     call.answer({**closure, **summary}, text)
 
 
+def corrected(
+    platform: Platform, feed: str, supersede: str | None, reason: str | None
+) -> RunId | None:
+    """Pin the correction that is asked for and return its run, None where none is asked for.
+
+    Raises:
+        Usage: a run without a reason, a reason without a run, or a run of another feed.
+        RunOpen, RunSuperseded, SourceChanged: the run cannot be corrected.
+    """
+    from platform_assets.pipeline import supersede as pin_correction  # noqa: PLC0415
+
+    if supersede is None:
+        if reason is not None:
+            raise Usage(
+                "--reason",
+                expected="the run that is corrected for this reason",
+                found="none",
+                remedy="Name it: --supersede RUN",
+            )
+        return None
+    run = known_run(platform, supersede)
+    if run.feed != platform.feed(feed).feed:
+        raise Usage(
+            f"--supersede {run}",
+            expected=f"a run of {feed}",
+            found=f"one of {run.feed}",
+            remedy=f"Name its feed: platform-assets run {run.feed} --supersede {run} --reason TEXT",
+        )
+    return pin_correction(platform, run, reason or "")
+
+
 def closed_runs(summaries: list[dict[str, Any]], *, caught_up: bool) -> dict[str, Any]:
     """Return closed runs and their totals, as JSON prints them, and whether nothing new was left."""
     totals = ("delivered", "admitted", "duplicate", "quarantined")
@@ -127,6 +187,8 @@ def show_closed(console: Console, feed: str, summaries: list[dict[str, Any]]) ->
         return
     console.print(tables.runs(summaries))
     for summary in summaries:
+        for line in tables.relations(summary):
+            console.print(line, soft_wrap=True)
         console.print(f"report of {summary['run_id']}:", highlight=False)
         console.print(f"  {summary['report']}", soft_wrap=True, highlight=False, markup=False)
 

@@ -41,6 +41,8 @@ def runs(summaries: Sequence[dict[str, Any]]) -> Table:
 def details(console: Console, run: dict[str, Any]) -> None:
     """Print everything on a run."""
     console.print(runs([run]))
+    for line in relations(run):
+        console.print(line, soft_wrap=True)
     console.print(anchors(run["anchors"]["streams"]))
     reasons = {
         f"{stream}: {code}": count
@@ -76,6 +78,24 @@ def torn_down(removed: dict[str, Any]) -> str:
         f"teardown {removed['teardown']}{of}: {words} {removed['files']} files, "
         f"{removed['bytes']:,} bytes, {removed['at']}"
     )
+
+
+def relations(summary: dict[str, Any]) -> list[Text]:
+    """Return a line on the run that a run supersedes, and on the one that supersedes it."""
+    lines = []
+    before, newer = summary.get("supersedes"), summary.get("superseded_by")
+    if before:
+        lines.append(f"{summary['run_id']} supersedes {before['run_id']}: {before['reason']}")
+    if newer:
+        state = "" if newer["closed"] else ", which is open yet"
+        word = "is superseded by" if newer["closed"] else "is to be superseded by"
+        lines.append(f"{summary['run_id']} {word} {newer['run_id']}{state}: {newer['reason']}")
+    return [Text(line) for line in lines]
+
+
+def corrections(summaries: Sequence[dict[str, Any]]) -> list[Text]:
+    """Return a line on each run that supersedes another."""
+    return [line for run in summaries for line in relations({**run, "superseded_by": None})]
 
 
 def anchors(streams: Sequence[dict[str, Any]]) -> Table:

@@ -10,7 +10,12 @@ from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.close import close
 from platform_assets.pipeline.consume import consume
 from platform_assets.pipeline.events_digest import events_digest
-from platform_assets.pipeline.inspect import product_state, run_details, run_summary
+from platform_assets.pipeline.inspect import (
+    product_state,
+    run_details,
+    run_summaries,
+    run_summary,
+)
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.platform import Platform
@@ -53,6 +58,7 @@ __all__ = [
     "publish",
     "revoke",
     "run_details",
+    "run_summaries",
     "run_summary",
     "runs",
     "supersede",

@@ -8,22 +8,34 @@ from platform_assets.canonical import digest
 from platform_assets.errors import GateRefusal
 from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import parse_record, read_record
+from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.standing import collect
-from platform_assets.pipeline.state import sealed_run
+from platform_assets.pipeline.state import is_closed, sealed_run
 from platform_assets.pipeline.teardown_records import removed_of
 
 if TYPE_CHECKING:
     from platform_assets.flow.gate import Found
     from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.corrections import Corrections
     from platform_assets.pipeline.platform import Platform
 
 _COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
 
 
-def run_summary(platform: Platform, run: RunId) -> dict[str, Any]:
-    """Return one line on a run: state, when it was pinned, counts so far, evidence."""
+def run_summaries(platform: Platform, feed: str) -> list[dict[str, Any]]:
+    """Return one line on each run of a feed, earliest first."""
+    corrections = corrections_of(platform, feed)
+    return [run_summary(platform, run, corrections) for run in runs(platform, feed)]
+
+
+def run_summary(
+    platform: Platform, run: RunId, corrections: Corrections | None = None
+) -> dict[str, Any]:
+    """Return one line on a run: state, when it was pinned, counts so far, evidence, relations."""
+    known = corrections if corrections is not None else corrections_of(platform, run.feed)
     anchors = platform.anchors(run)
     receipts = admission_receipts(platform, run, anchors)
     sealed = sealed_run(platform, run)
@@ -38,7 +50,18 @@ def run_summary(platform: Platform, run: RunId) -> dict[str, Any]:
         "bundle_digest": sealed.bundle_digest if sealed else None,
         "report": report_path(platform, run, sealed.epoch) if sealed else None,
         "removed": removed_of(platform, run) if sealed else None,
+        "supersedes": anchors.get("supersedes"),
+        "superseded_by": superseding(platform, known, run),
     }
+
+
+def superseding(platform: Platform, corrections: Corrections, run: RunId) -> dict[str, Any] | None:
+    """Return the run that corrects a run, why, and whether it counts already; None for none."""
+    newer = corrections.after(run)
+    if newer is None:
+        return None
+    reason = platform.anchors(newer)["supersedes"]["reason"]
+    return {"run_id": str(newer), "reason": reason, "closed": is_closed(platform, newer)}
 
 
 def run_details(platform: Platform, run: RunId) -> dict[str, Any]:
