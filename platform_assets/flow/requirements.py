@@ -21,10 +21,10 @@ from platform_assets.flow.requirements_of_proofs import (
     every_consumer_recorded,
     every_product_certified,
     holds_claim,
-    no_secret_found,
     one_config_digest,
     one_run_scope,
 )
+from platform_assets.flow.requirements_of_secrets import no_secret_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Requirements on proofs: certified, recorded, of one run and configuration, no secret, claim held.
+"""Requirements on proofs: certified, recorded, of one run and configuration, claim held.
 
 Whether a product is certified is decided by the gate itself, so that the closure cannot accept what a
 reader would be refused.
@@ -14,7 +14,6 @@ from platform_assets.flow.foreign import foreign_problems
 from platform_assets.flow.gate import Found, Permit, decide
 from platform_assets.flow.places import Place
 from platform_assets.flow.receipts import parts_of_receipt
-from platform_assets.flow.secret_scan import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,18 +110,6 @@ def one_config_digest(records: RunRecords) -> Judged:
         if d.value.get("config_digest", expected) != expected
     ]
     return problems, f"{len(own)} records under {expected}"
-
-
-def no_secret_found(records: RunRecords) -> Judged:
-    """No record holds a known secret value, or what looks like a key or a token."""
-    if not records.documents:
-        return ["there are no records"], ""
-    problems = [
-        f"{path} holds {kind}"
-        for path in sorted(records.documents)
-        for kind in secrets_in(records.documents[path], records.secrets)
-    ]
-    return problems, f"{len(records.documents)} records searched"
 
 
 def holds_claim(records: RunRecords) -> Judged:

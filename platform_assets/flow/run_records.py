@@ -54,6 +54,8 @@ class RunRecords:
         nonce: the nonce of that claim.
         trust: the keys whose signatures count.
         secrets: values that no record may hold.
+        searched_by: the detector by whose forms the records were searched, as their evidence says; None
+            where there is no evidence yet.
     """
 
     run: RunId
@@ -63,6 +65,7 @@ class RunRecords:
     nonce: str
     trust: Trust
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    searched_by: str | None = None
 
     @cached_property
     def parsed(self) -> Mapping[str, Document]:

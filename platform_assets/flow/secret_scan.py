@@ -1,64 +1,149 @@
-"""Secrets in records: known values, and the well-known forms of keys and tokens.
+"""Secrets in bytes: known values however they are spelled, and the well-known forms of keys and tokens.
 
-What is found is named by kind and place, never repeated. A signed record is searched in its envelope
-and in its decoded payload.
+The forms are those of detect-secrets, of which only the precise detectors are used: those that measure
+entropy would take every digest for a secret. Some forms it lacks, or reads badly in canonical JSON,
+which is one line; they stand here. The detector is named with its version wherever it was used, because
+another version may know other forms.
+
+What is found is named by kind, never repeated. A signed file is searched as it is and in its payload.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
+import html
 import json
 import re
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from platform_assets.flow.envelope import unverified_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _SHORTEST_SECRET = 4  # a shorter value occurs anywhere by chance
 _SHORTEST_IN_BASE64 = 12
-_FORMS = {
-    "a private key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-    "an AWS access key": rb"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-    "an AWS secret key": rb"(?i)aws_?secret_?(?:access_?)?key.{0,4}[:=].{0,4}[A-Za-z0-9/+]{40}",
-    "a GitHub token": rb"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60})",
-    "a GitLab token": rb"glpat-[A-Za-z0-9_-]{20}",
-    "a Google API key": rb"AIza[A-Za-z0-9_-]{35}",
-    "a Slack token": rb"xox[abprs]-[A-Za-z0-9-]{10,}",
-    "a Stripe key": rb"[rs]k_live_[A-Za-z0-9]{20,}",
-    "a JSON web token": rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
-    "a password in a URL": rb"[a-z][a-z0-9+.-]*://[^\s/:@\"]+:[^\s/:@\"]+@[A-Za-z0-9.-]",
+_SHORTEST_LINE = 24  # of a secret of several lines, such as a private key
+
+#: The detectors that take no digest, name or address for a secret, and what each of them finds.
+_DETECTORS = {
+    "aws.AWSKeyDetector": "an AWS access key",
+    "azure_storage_key.AzureStorageKeyDetector": "an Azure storage key",
+    "github_token.GitHubTokenDetector": "a GitHub token",
+    "gitlab_token.GitLabTokenDetector": "a GitLab token",
+    "jwt.JwtTokenDetector": "a JSON web token",
+    "npm.NpmDetector": "an npm token",
+    "openai.OpenAIDetector": "an OpenAI key",
+    "private_key.PrivateKeyDetector": "a private key",
+    "pypi_token.PypiTokenDetector": "a PyPI token",
+    "sendgrid.SendGridDetector": "a SendGrid key",
+    "slack.SlackDetector": "a Slack token",
+    "square_oauth.SquareOAuthDetector": "a Square secret",
+    "stripe.StripeDetector": "a Stripe key",
+    "twilio.TwilioKeyDetector": "a Twilio key",
 }
-_PATTERNS = {kind: re.compile(form) for kind, form in _FORMS.items()}
+#: Raised whenever the forms below or the detectors above change.
+_OWN_FORMS_VERSION = 1
+_OWN_FORMS = {
+    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "an AWS secret key": r"(?i)aws_?secret_?(?:access_?)?key.{0,4}[:=].{0,4}[A-Za-z0-9/+]{40}",
+    "a GitHub token": r"github_pat_[A-Za-z0-9_]{60}",
+    "a Google API key": r"AIza[A-Za-z0-9_-]{35}",
+    "a Slack token": r"xox[abprs]-[A-Za-z0-9-]{10,}",
+    "a Stripe key": r"[rs]k_live_[A-Za-z0-9]{20,}",
+    "a JSON web token": r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    # that of detect-secrets reads over quotes, and takes two fields of one line of JSON for one URL
+    "a password in a URL": r"://[^\s/?#:@\"'<>]*:[^\s/?#:@\"'<>]+@[A-Za-z0-9.\[-]",
+}
+_PATTERNS = {kind: re.compile(form) for kind, form in _OWN_FORMS.items()}
+
+
+def detector() -> str:
+    """Return what forms are searched by: the detector with its version."""
+    return f"detect-secrets {_installed()}, own forms {_OWN_FORMS_VERSION}"
 
 
 def secrets_in(data: bytes, known: Iterable[str] = ()) -> list[str]:
     """Return the kinds of secrets that occur in the bytes; none if they hold none."""
-    texts = [data, *_payload(data)]
-    found = {kind for kind, form in _PATTERNS.items() for text in texts if form.search(text)}
-    spelled = {form for value in known for form in _spellings(value)}
-    if any(form in text for form in spelled for text in texts):
-        found.add("a known secret value")
-    return sorted(found)
+    return sorted({*forms_in(data), *known_in(data, known)})
 
 
-def _spellings(value: str) -> Iterable[bytes]:
+def forms_in(data: bytes) -> set[str]:
+    """Return the kinds of keys and tokens whose forms occur in the bytes."""
+    texts = [part.decode("utf-8", "replace") for part in _parts(data)]
+    found = {kind for kind, form in _PATTERNS.items() if any(map(form.search, texts))}
+    for kind, finds in _detectors():
+        if kind not in found and any(any(True for _ in finds(text)) for text in texts):
+            found.add(kind)
+    return found
+
+
+def known_in(data: bytes, known: Iterable[str]) -> set[str]:
+    """Return that a known value occurs in the bytes, in whatever spelling, or nothing."""
+    texts = _parts(data)
+    spelled = (form for value in known for form in spellings(value))
+    return {"a known secret value"} if any(s in text for s in spelled for text in texts) else set()
+
+
+def spellings(value: str) -> list[bytes]:
+    """Return the spellings under which a value may stand in records, pages, logs and URLs.
+
+    A value of several lines, such as a private key, counts by each of its longer lines as well.
+    """
+    found: dict[bytes, None] = {}
+    for text in (value, value.strip(), *_long_lines(value)):
+        found |= dict.fromkeys(_spelled(text))
+    return list(found)
+
+
+def _spelled(value: str) -> Iterator[bytes]:
+    raw = value.encode("utf-8", "surrogateescape")
     if len(value) >= _SHORTEST_SECRET:
-        raw = value.encode()
         yield raw
         yield json.dumps(value)[1:-1].encode()
-        yield json.dumps(value, ensure_ascii=False)[1:-1].encode()
-        yield quote(value, safe="").encode()
+        yield json.dumps(value, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
+        yield repr(value)[1:-1].encode("utf-8", "surrogateescape")
+        yield html.escape(value).encode("utf-8", "surrogateescape")
+        for escaped in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+            yield escaped.encode()
+            yield re.sub(r"%[0-9A-F]{2}", lambda hex_: hex_[0].lower(), escaped).encode()
     if len(value) >= _SHORTEST_IN_BASE64:
         for before, spoilt in enumerate((0, 2, 3)):  # base64 of a longer text that holds the value
-            yield base64.b64encode(b"\0" * before + value.encode())[spoilt:-4]
+            standard = base64.b64encode(b"\0" * before + raw)[spoilt:-4]
+            yield standard
+            yield standard.replace(b"+", b"-").replace(b"/", b"_")
 
 
-def _payload(data: bytes) -> Iterable[bytes]:
+def _long_lines(value: str) -> list[str]:
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) < 2:  # noqa: PLR2004 - it has one line
+        return []
+    return [line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("---")]
+
+
+def _parts(data: bytes) -> list[bytes]:
+    """Return the bytes and, where they are a signed file, its payload."""
     try:
         payload = unverified_payload(json.loads(data))
     except (ValueError, RecursionError):
-        return []
-    return [payload] if payload is not None else []
+        payload = None
+    return [data] if payload is None else [data, payload]
+
+
+@functools.cache
+def _installed() -> str:
+    return metadata.version("detect-secrets")
+
+
+@functools.cache
+def _detectors() -> tuple[tuple[str, Callable[[str], Iterable[str]]], ...]:
+    # imported at the first search: it takes a quarter of a second, and few commands search
+    found = []
+    for name, kind in _DETECTORS.items():
+        module, _, plugin = name.partition(".")
+        detects = getattr(import_module(f"detect_secrets.plugins.{module}"), plugin)()
+        found.append((kind, detects.analyze_string))
+    return tuple(found)

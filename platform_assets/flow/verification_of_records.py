@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.canonical import canonical_bytes
 from platform_assets.errors import PlatformError
 from platform_assets.flow.attestations import attestations, evidence_folder
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement
 from platform_assets.flow.requirements import evaluate, unmet
+from platform_assets.flow.requirements_of_secrets import NAME as NO_SECRET
+from platform_assets.flow.requirements_of_secrets import secret_problems, stated_detector
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import open_statement
 from platform_assets.identifiers import RunId
@@ -47,12 +50,14 @@ def record_findings(
         epoch=evidence["epoch"],
         nonce=evidence["nonce"],
         trust=trust,
+        searched_by=stated_detector(evidence["requirements"]),
     )
     return [
         *((d.path, d.problem) for d in records.parsed.values() if d.problem),  # 5
         *_judged(lambda: _judged_again(records, bundle, written)),  # 6, 7
         *_judged(lambda: _attested(records, written)),  # 8
         *_keys(bundle, folder, written),
+        *_secrets(records, bundle, written),
     ]
 
 
@@ -120,6 +125,15 @@ def _attested(records: RunRecords, written: Mapping[str, bytes]) -> Iterable[Fou
             continue
         if said.payload() != expected.payload():
             yield path, "is not what the records say"
+
+
+def _secrets(
+    records: RunRecords, bundle: SignedStatement, written: Mapping[str, bytes]
+) -> Iterable[Found]:
+    """Search what the closure wrote beside the records, by the forms that it says it searched by."""
+    files = {**written, _BUNDLE: canonical_bytes(bundle.predicate)}
+    for problem in secret_problems(files, by=records.searched_by):
+        yield NO_SECRET, problem
 
 
 def _keys(bundle: SignedStatement, folder: str, written: Mapping[str, bytes]) -> Iterable[Found]:

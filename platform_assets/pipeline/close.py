@@ -38,7 +38,12 @@ from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.closure_log import enter, log_of_evidence
-from platform_assets.pipeline.evidence import run_records, stored_problems, write_evidence
+from platform_assets.pipeline.evidence import (
+    require_no_secret,
+    run_records,
+    stored_problems,
+    write_evidence,
+)
 from platform_assets.pipeline.heartbeat import Heartbeat
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.state import SealedRun, closure_of, open_seal, sealed_run
@@ -128,6 +133,7 @@ def _evidence(
     )
     bundle = sign_statement(platform.signer, bundle_statement(predicate, records))
     folder = layout.evidence_folder(run, records.epoch)
+    require_no_secret(records, {f"{folder}/bundle.json": bundle})
     write_bytes(platform.store, f"{folder}/bundle.json", bundle)
     sealed_at = rfc3339(platform.clock.now())
     return sign_statement(platform.signer, seal_statement(predicate, bundle, sealed_at))

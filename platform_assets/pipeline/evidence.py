@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import (
     AdmissionInconsistent,
+    ClosureRefused,
     GateRefusal,
     GenerationPending,
     LandingInconsistent,
@@ -18,6 +19,8 @@ from platform_assets.flow.policy import policy_of
 from platform_assets.flow.receipts import parts_of_receipt
 from platform_assets.flow.requirements import Requirement
 from platform_assets.flow.requirements_of_proofs import permit_of
+from platform_assets.flow.requirements_of_secrets import NAME as NO_SECRET
+from platform_assets.flow.requirements_of_secrets import secret_problems
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
 from platform_assets.pipeline import layout
@@ -124,9 +127,27 @@ def write_evidence(
     for path, statement in attestations(records).items():
         files[path] = sign_statement(signer, statement)
     files[f"{folder}/report.html"] = _report(platform, run, records, requirements, closed_at)
+    require_no_secret(records, files)
     for path, data in files.items():
         write_bytes(platform.store, path, data)
     return Written(files, sorted(keys))
+
+
+def require_no_secret(records: RunRecords, files: Mapping[str, bytes]) -> None:
+    """Require that what is about to be written for ever holds no secret.
+
+    Raises:
+        ClosureRefused: it does; the error says which file and which kind, never the value.
+    """
+    problems = secret_problems(files, records.secrets)
+    if problems:
+        raise ClosureRefused(
+            str(records.run),
+            expected="evidence that holds no secret",
+            found=[f"{NO_SECRET}: {problem}" for problem in problems],
+            remedy="Find where it comes from: a name, a description, a field of a record. Mend that, "
+            f"or rotate the secret, then close again: platform-assets close {records.run}",
+        )
 
 
 def _public_keys(platform: Platform) -> dict[str, bytes]:

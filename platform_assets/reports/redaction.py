@@ -1,10 +1,10 @@
 r"""Masks a quarantined record so that its shape can be shown and its values cannot.
 
 Of a record that is JSON, the structure, the keys and the kind and length of each value are kept. A key
-that does not look like a field name may itself hold data, so only its length is kept. Of a record that
-is no JSON nothing can be told apart from a value: only the characters ``{}[]:,"`` and white space stay,
-every other one becomes a dot. Nothing here depends on the contract, because a bad record does not keep
-to it.
+that does not look like a field name, or that looks like a key to something, may itself hold data, so
+only its length is kept. Of a record that is no JSON nothing can be told apart from a value: only the
+characters ``{}[]:,"`` and white space stay, every other one becomes a dot. Nothing here depends on the
+contract, because a bad record does not keep to it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+
+from platform_assets.flow.secret_scan import forms_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +151,7 @@ def _masked_key(key: str) -> str:
 
 
 def _is_field(text: str) -> bool:
-    return _FIELD_NAME.fullmatch(text) is not None
+    return _FIELD_NAME.fullmatch(text) is not None and not forms_in(text.encode())
 
 
 def _is_position(text: str) -> bool:
