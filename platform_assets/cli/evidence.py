@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from platform_assets.cli import tables
+from platform_assets.cli.checkpoints import given_checkpoints, given_log_keys
 from platform_assets.cli.names import check_target, known_run, writing
 from platform_assets.cli.session import HomeOption, JsonOption, RunArgument, Session, session
 from platform_assets.errors import ConfigurationError, InvalidName, RunOpen
@@ -19,6 +20,7 @@ from platform_assets.identifiers import RunId
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from platform_assets.flow.checkpoint import Given, LogKey
     from platform_assets.flow.verification import Verification
 
 _PACKED = (".gz", ".tgz", ".zip", ".zst", ".bz2", ".xz", ".7z")
@@ -42,6 +44,23 @@ def verify(
         Path | None,
         typer.Option("--key", metavar="PUB", help="Trust this public key (PEM) and no other."),
     ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="A checkpoint of the closure log, or a proof of one, to be consistent with. "
+            "May be given several times.",
+        ),
+    ] = None,
+    log_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log-key",
+            metavar="KEY",
+            help="Trust this key of the closure log besides the one that the evidence names.",
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -50,7 +69,9 @@ def verify(
     Exported evidence needs no home. Without --key its own key is used and reported as self-asserted.
     """
     call = session(home, as_json=json)
-    result = _verification(call, target, key)
+    result = _verification(
+        call, target, key, given_checkpoints(checkpoint or []), given_log_keys(log_key or [])
+    )
     call.answer(answer_of(result), lambda console: show_verification(console, result))
     if not result.ok:
         raise typer.Exit(1)
@@ -127,12 +148,18 @@ def report(
     call.answer({"run_id": run, "report": path, "removed": removed, "opened": opened}, text)
 
 
-def _verification(call: Session, target: str, key: Path | None) -> Verification:
+def _verification(
+    call: Session,
+    target: str,
+    key: Path | None,
+    checkpoints: list[tuple[str, Given]],
+    log_keys: list[LogKey],
+) -> Verification:
     from platform_assets.pipeline import verify_bundle, verify_run  # noqa: PLC0415
     from platform_assets.pipeline.verify import trust_in  # noqa: PLC0415
 
     if Path(target).exists():
-        return verify_bundle(Path(target), [key] if key else [])
+        return verify_bundle(Path(target), [key] if key else [], checkpoints, log_keys)
     try:
         run = RunId.parse(target)
     except InvalidName as error:
@@ -144,7 +171,7 @@ def _verification(call: Session, target: str, key: Path | None) -> Verification:
         ) from error
     trust = trust_in([key]) if key else None
     platform = call.open()
-    return verify_run(platform, known_run(platform, str(run)), trust)
+    return verify_run(platform, known_run(platform, str(run)), trust, checkpoints, log_keys)
 
 
 def answer_of(result: Verification) -> dict[str, Any]:
@@ -170,6 +197,17 @@ def show_verification(console: Console, result: Verification) -> None:
         for removed in facts["removed"]:
             console.print(Text(f"  {tables.torn_down(removed)}"), soft_wrap=True)
         console.print(Text(f"  bundle {facts['bundle_digest']}"), soft_wrap=True)
+        if before := facts["supersedes"]:
+            words = f"supersedes {before['run_id']}: {before['reason']}"
+            console.print(Text(f"  {words}"), soft_wrap=True)
+        if newer := facts["superseded_by"]:
+            words = f"is superseded by {newer['run_id']}, {newer['bundle_digest']}"
+            console.print(Text(f"  {words}: {newer['reason']}"), soft_wrap=True)
+        if place := facts["log"]:
+            where = f"entry {place['index']} of the log {place['origin']}"
+            console.print(Text(f"  {where}"), soft_wrap=True)
+        for name in facts.get("consistent_with", ()):
+            console.print(Text(f"  the log continues, or is continued by, {name}"), soft_wrap=True)
         for key in facts["signed_by"]:
             console.print(Text(f"  signed by {key}"), soft_wrap=True)
         if facts["keys"] == "self-asserted":

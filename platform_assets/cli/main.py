@@ -13,10 +13,12 @@ import typer
 from platform_assets import __version__
 from platform_assets.cli import (
     announcements,
+    checkpoints,
     evidence,
     feeds,
     lag,
     products,
+    replay,
     runs,
     setup,
     streams,
@@ -39,7 +41,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (setup, feeds, lag, streams, runs, products, announcements, evidence, teardown):
+for module in (
+    setup,
+    feeds,
+    lag,
+    streams,
+    runs,
+    products,
+    announcements,
+    evidence,
+    replay,
+    checkpoints,
+    teardown,
+):
     module.register(app)
 
 

@@ -133,14 +133,20 @@ class Given:
     hashes: tuple[bytes, ...] = ()
 
 
-def open_checkpoint(note: bytes, keys: Iterable[LogKey], thing: str) -> Checkpoint:
-    """Return what a checkpoint says, verified under the known keys. ``thing`` names it in refusals.
+def open_checkpoint(
+    note: bytes, keys: Iterable[LogKey], thing: str, *, alone: bool = False
+) -> Checkpoint:
+    """Return what a checkpoint says, verified under the known keys.
+
+    ``thing`` names it in refusals; ``alone`` says that nobody else may have signed it.
 
     Raises:
         CheckpointInvalid: it has another form, or no known key signed it, or a signature does not
             verify.
     """
     checkpoint, signatures = _parse(note, thing)
+    if alone and len(signatures) > 1:
+        raise _invalid(thing, "one signature, by the log", f"{len(signatures)}")
     known = {(key.origin, key.keyid): key for key in keys}
     verified = 0
     for name, signature in signatures:

@@ -118,17 +118,20 @@ def checkpoint_path(size: int, key: LogKey) -> str:
     return f"{CHECKPOINTS_FOLDER}/{size:010d}.{key.keyid.hex()}"
 
 
-def read_entry(data: bytes, index: int) -> Entry:
-    """Read the entry that stands at an index.
+def read_entry(data: bytes, index: int | None = None) -> Entry:
+    """Read the entry that stands at an index, or the one that these bytes are wherever they stand.
 
     Raises:
         RecordNotCanonical, RecordInvalid: it is no entry, or one of another index, or its tree is not
             one.
     """
-    path = log_path(index)
+    path = log_path(index) if index else "log entry"
     record = check_record(parse_canonical(data, path), path)
-    if (record["record"], record.get("index")) != ("closure_log", index):
-        raise _invalid(path, f"entry {index} of the log", f"{record['record']} {record}"[:200])
+    if record["record"] != "closure_log":
+        raise _invalid(path, "an entry of the log", f"a record of kind {record['record']}")
+    if index not in (None, record["index"]):
+        raise _invalid(path, f"entry {index}", f"entry {record['index']}")
+    index = int(record["index"])
     frontier = tuple(bytes.fromhex(each.removeprefix(_HASH)) for each in record["tree"]["frontier"])
     try:
         before = Tree(index - 1, frontier)
@@ -231,7 +234,7 @@ def _find(closed: Closed, after: int) -> Steps[Entry | int | Damaged | Unclear]:
             f"the log ends with entry {length}; it had {after} before the run was closed"
         )
     for index in range(length, after, -1):
-        entry = yield from _entry(index)
+        entry = yield from entry_at(index)
         if not isinstance(entry, Entry):
             return entry
         if entry.run_id == closed.run_id:
@@ -244,7 +247,7 @@ def _find(closed: Closed, after: int) -> Steps[Entry | int | Damaged | Unclear]:
 def _append_behind(closed: Closed, log: LogSigner, length: int) -> Steps[Entry | Damaged | Unclear]:
     tree = Tree()
     if length:
-        last = yield from _entry(length)
+        last = yield from entry_at(length)
         if not isinstance(last, Entry):
             return last
         tree = last.tree
@@ -285,7 +288,8 @@ def _problem_at_the_end(tree: Tree, log: LogSigner) -> Steps[Damaged | Unclear |
     return UNCLEAR if isinstance(beyond, Unclear) else None
 
 
-def _entry(index: int) -> Steps[Entry | Damaged | Unclear]:
+def entry_at(index: int) -> Steps[Entry | Damaged | Unclear]:
+    """Read the entry at an index that the log has."""
     data = yield from look(log_path(index))
     if isinstance(data, Unclear):
         return UNCLEAR

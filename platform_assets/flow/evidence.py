@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 SEAL_FILE = "seal.json"
 BUNDLE_FILE = "bundle.json"
+#: The run's entry in the log of closures, and the proof that the log's signed checkpoint covers it.
+LOG_ENTRY_FILE = "log-entry.json"
+LOG_PROOF_FILE = "inclusion.tlog-proof"
 #: What stands at the root of every exported bundle.
-ROOT_FILES = (SEAL_FILE, BUNDLE_FILE)
+ROOT_FILES = (SEAL_FILE, BUNDLE_FILE, LOG_ENTRY_FILE, LOG_PROOF_FILE)
 #: What stands at the root where there is such a thing; each has its own check in `verification`.
 TEARDOWN_FILE = "teardown.json"
-OPTIONAL_ROOT_FILES: tuple[str, ...] = (TEARDOWN_FILE,)
+SUPERSEDED_FILE = "superseded.json"
+OPTIONAL_ROOT_FILES: tuple[str, ...] = (TEARDOWN_FILE, SUPERSEDED_FILE)
 FileEntry = dict[str, Any]
 
 

@@ -13,6 +13,8 @@ It reports every finding, not the first, and a bundle is good only when there is
 7. The evidence, built again from the records, is the evidence.
 8. Provenance and model signature of every product are signed and say what the records say.
 9. The log of closures holds the run: its entry names this bundle, and a signed checkpoint covers it.
+10. Where a record says that a later run superseded this one, it is signed and about this bundle. That
+    is a fact and no finding: what this run was it still is.
 
 The verifier trusts the keys that it is given. With the bundle's own keys it proves only that the bundle
 is whole and consistent, and the result says that the key is self-asserted.
@@ -20,7 +22,7 @@ is whole and consistent, and the result says that the key is self-asserted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.canonical import digest_bytes
@@ -33,9 +35,12 @@ from platform_assets.flow.evidence import (
     OPTIONAL_ROOT_FILES,
     ROOT_FILES,
     SEAL_FILE,
+    SUPERSEDED_FILE,
     TEARDOWN_FILE,
 )
+from platform_assets.flow.requirements_of_secrets import found_since, stated_detector
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, SignedStatement, open_statement
+from platform_assets.flow.supersession import relations
 from platform_assets.flow.teardown_proof import TornDown, torn_down
 from platform_assets.flow.verification_of_log import PlaceInLog, place_in_log
 from platform_assets.flow.verification_of_records import record_findings
@@ -43,7 +48,7 @@ from platform_assets.flow.verification_of_records import record_findings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from platform_assets.flow.checkpoint import LogKey
+    from platform_assets.flow.checkpoint import Given, LogKey
     from platform_assets.ports.signer import Trust
 
 
@@ -91,6 +96,17 @@ class Verification:
     def ok(self) -> bool:
         """True only where nothing was found wrong."""
         return not self.findings
+
+    def with_checkpoints(
+        self, given: Sequence[tuple[str, Given]], problems: Iterable[tuple[str, str]]
+    ) -> Verification:
+        """Return the verification with what was found of checkpoints from elsewhere."""
+        if not given:
+            return self
+        found = tuple(Finding(*each) for each in problems)
+        consistent = [] if found else [name for name, _ in given]
+        facts = {**self.facts, "consistent_with": consistent} if self.facts else self.facts
+        return replace(self, findings=(*self.findings, *found), facts=facts)
 
     def require(self) -> Verification:
         """Return the verification, if it is good.
@@ -147,6 +163,9 @@ def verify(
         if entry["path"] in sound
     }
     findings += [Finding(*found) for found in record_findings(bundle, documents, trust)]  # 5 to 8
+    newer = files.read(SUPERSEDED_FILE) if SUPERSEDED_FILE in paths else None
+    related = relations(newer, evidence, digest_bytes(files.read(BUNDLE_FILE)), documents, trust)
+    findings += [Finding(SUPERSEDED_FILE, problem) for problem in related.problems]  # 10
     of_log = {path: files.read(path) for path in (LOG_ENTRY_FILE, LOG_PROOF_FILE) if path in paths}
     place = place_in_log(of_log, evidence, digest_bytes(files.read(BUNDLE_FILE)), log_keys)  # 9
     findings += [Finding(*found) for found in place.problems]
@@ -165,7 +184,10 @@ def verify(
             if with_data
             else "not included",
             "removed": removed.facts(),
+            "secrets": found_since(sound, stated_detector(evidence["requirements"])),
             "log": place.facts(),
+            "supersedes": related.supersedes,
+            "superseded_by": related.superseded_by,
         },
         place,
     )

@@ -36,6 +36,7 @@ from platform_assets_tests.simulators.closed_run import (
     RUN,
     MemoryBundle,
     closed_feed,
+    log_files,
     new_signer,
 )
 
@@ -136,7 +137,7 @@ def test_the_seal_of_another_run_does_not_close_this_one(
 def resealed(
     feed: ClosedFeed, change: Callable[[dict[str, Any]], None], with_data: bool = True
 ) -> MemoryBundle:
-    """Sign changed evidence with the right key and seal it anew."""
+    """Sign changed evidence with the right key, seal it anew and enter that into the log."""
     bundle = feed.bundle(RUN, with_data=with_data)
     opened = open_statement(
         bundle.files["bundle.json"], feed.trust, thing="bundle", predicate_type=EVIDENCE
@@ -147,6 +148,7 @@ def resealed(
     bundle.files["bundle.json"] = sign_statement(feed.signer, statement)
     seal = seal_statement(predicate, bundle.files["bundle.json"], NOW)
     bundle.files["seal.json"] = sign_statement(feed.signer, seal)
+    bundle.files |= log_files(feed.entry_of(bundle.files["bundle.json"]))
     return bundle
 
 

@@ -355,6 +355,12 @@ class ClosedFeed:
         self.logged = read_entry(logged.entry)
         self.predicate = predicate
 
+    def entry_of(self, bundle: bytes) -> Entry:
+        """Return the entry that the last run would have in the log with other evidence."""
+        run_id = self.logged.run_id
+        closed = Closed(run_id, CONFIG, digest_bytes(bundle), f"runs/{run_id}/closure")
+        return read_entry(closed.entry(self.logged.before))
+
     def bundle(self, run: RunId, *, with_data: bool = True) -> MemoryBundle:
         epoch = self.predicate["epoch"]
         listed = [*self.predicate["records"], *(self.predicate["data"] if with_data else ())]
