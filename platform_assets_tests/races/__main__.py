@@ -1,0 +1,104 @@
+"""Races of eight real processes that close one run: ``python -m platform_assets_tests.races``.
+
+Prints one JSON object: how many races, what was wrong, the verdicts of all closers, and how long after
+an owner was killed or frozen the next one held the claim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import shutil
+import statistics
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ["POLARS_MAX_THREADS"] = "1"  # before Polars is imported: eight racers on a few cores
+
+from platform_assets.adapters.local_store import LocalStore
+from platform_assets.flow.secret_scan import forms_in
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import Platform
+from platform_assets.reports import run_report
+from platform_assets_tests.races.arena import Arena
+
+if TYPE_CHECKING:
+    from platform_assets_tests.races.racer import OpenStore
+
+RUN = RunId("shop", 1)
+
+
+def main() -> int:
+    """Run the races that the arguments name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("home", type=Path, help="a home whose run shop-00000001 is ready to close")
+    parser.add_argument("--races", type=int, default=20)
+    parser.add_argument("--side-by-side", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, required=True, help="where races are run")
+    given = parser.parse_args()
+    platform = Platform.open(given.home)
+    prepare_to_fork(platform)
+    arena = Arena(
+        platform, RUN, given.folder, partial(local_copy, given.home / "store"), seed=given.seed
+    )
+    began = time.monotonic()
+    problems: dict[int, list[str]] = {}
+    verdicts: Counter[str] = Counter()
+    epochs: Counter[int] = Counter()
+    takeovers: list[float] = []
+    for number, verdict in arena.results(given.races, given.side_by_side):
+        verdicts.update(verdict.verdicts)
+        epochs[verdict.epochs] += 1
+        takeovers += verdict.takeovers
+        if verdict.problems:
+            problems[given.seed + number] = verdict.problems
+            sys.stderr.write(f"race {given.seed + number}: {verdict.problems}\n")
+    answer = {
+        "races": given.races,
+        "problems": problems,
+        "verdicts": dict(verdicts),
+        "epochs": dict(sorted(epochs.items())),
+        "ttl_seconds": platform.settings.claim_ttl_seconds,
+        "takeovers": summary(takeovers),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return bool(problems)
+
+
+def prepare_to_fork(platform: Platform) -> None:
+    """Do once what every racer would do: make the keys, compile templates, import the detectors."""
+    platform.signer, platform.log_key  # noqa: B018 - made on first use
+    templates = run_report._environment()
+    for name in templates.list_templates():
+        if name.endswith(".j2"):
+            templates.get_template(name)
+    forms_in(b"nothing to find")
+    gc.collect()
+    gc.freeze()  # so that racers do not copy the parent's memory by collecting in it
+
+
+def local_copy(ready: Path, folder: Path) -> OpenStore:
+    """Copy a ready store for one race; its objects do not change, so links will do."""
+    shutil.copytree(ready, folder / "store", copy_function=os.link)
+    return partial(LocalStore, folder / "store")
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    """Return how many there are, and how long they took."""
+    if len(seconds) < 2:
+        return {"count": len(seconds)}
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    found = {"p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "most": max(seconds)}
+    return {"count": len(seconds), **{name: round(value, 3) for name, value in found.items()}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
