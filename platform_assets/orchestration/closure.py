@@ -18,7 +18,7 @@ from platform_assets.orchestration.metadata import Metadata, catalogue_metadata,
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, close
-from platform_assets.pipeline.publish import publish
+from platform_assets.pipeline.publish import left_out, publish
 
 
 def evidence_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
@@ -47,7 +47,9 @@ def catalogue_asset(names: FeedNames) -> dg.AssetsDefinition:
     )
     def catalogue(platform: PlatformResource, duckdb: DuckDBResource) -> dg.MaterializeResult[None]:
         with refusals_fail_the_step(platform.secrets), duckdb.get_connection() as connection:
-            views = publish(platform.open(), names.feed, connection)
-        return dg.MaterializeResult(metadata=catalogue_metadata(duckdb.database, views))
+            opened = platform.open()
+            views = publish(opened, names.feed, connection)
+            omitted = left_out(opened, names.feed)
+        return dg.MaterializeResult(metadata=catalogue_metadata(duckdb.database, views, omitted))
 
     return catalogue

@@ -168,13 +168,16 @@ def closure_metadata(bundle_digest: str, report: Path, run_id: str) -> Metadata:
     }
 
 
-def catalogue_metadata(database: str, views: Sequence[str]) -> Metadata:
-    """Show the views of a catalogue."""
-    return {
+def catalogue_metadata(database: str, views: Sequence[str], omitted: Mapping[str, str]) -> Metadata:
+    """Show the views of a catalogue, and what is not in it."""
+    found: Metadata = {
         "database": dg.MetadataValue.path(database),
         "view_count": dg.MetadataValue.int(len(views)),
         "views": _table(("view",), [(view,) for view in sorted(views)]),
     }
+    if omitted:
+        found["left_out"] = _table(("product", "why"), omitted.items())
+    return found
 
 
 def type_text(kind: Any) -> str:
