@@ -60,6 +60,8 @@ def main() -> int:
         if verdict.problems:
             problems[given.seed + number] = verdict.problems
             sys.stderr.write(f"race {given.seed + number}: {verdict.problems}\n")
+        if sum(epochs.values()) % 100 == 0:
+            sys.stderr.write(f"{sum(epochs.values())} races: {summary(takeovers)}\n")
     answer = {
         "races": given.races,
         "problems": problems,

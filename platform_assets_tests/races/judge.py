@@ -2,7 +2,9 @@
 
 One seal that is not VOID, whoever says CLOSED names the same bundle, the run stands in the log once,
 and it verifies. A closer that was not killed ends with CLOSED, or with an outcome that says to look
-again. A takeover is timed from the moment the owner was struck to the claim of the next epoch.
+again. A takeover is timed from the moment the owner was struck to the claim of the next epoch, or from
+the moment the first of those that were never struck began to watch, if that was later: while nobody
+watches, nobody can take over.
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ def _takeovers(noted: list[Event], left: Event) -> Iterable[float]:
         if event["what"] == "create" and event["path"].endswith(".claim")
     }
     struck = {event["pid"]: event["at"] for event in noted if event["what"] == "struck"}
+    watching = [e["at"] for e in noted if e["what"] == "create" and e["pid"] not in struck]
     for epoch, owner in left["claims"].items():
         following = f"{int(epoch) + 1:04d}"
         successor = left["claims"].get(following)
@@ -77,5 +80,10 @@ def _takeovers(noted: list[Event], left: Event) -> Iterable[float]:
             continue
         since, mine = struck[owner], claimed.get((owner, f"{epoch}.claim"))
         next_claim = claimed.get((successor, f"{following}.claim"))
-        if (mine is None or mine <= since) and next_claim is not None and since < next_claim:
-            yield next_claim - since
+        if (
+            (mine is None or mine <= since)
+            and next_claim is not None
+            and watching
+            and since < next_claim
+        ):
+            yield next_claim - max(since, watching[0])
