@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -38,7 +40,8 @@ _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 15
 _READ_RETRIES = 5
 _PART_SECONDS = 3600
-_PART_RETRIES = 5
+_PART_ATTEMPTS = 5
+_CONNECTIONS = 16
 #: Shorter than what botocore keeps between a renewal and the end of what it renews.
 _CREDENTIAL_LIFE = timedelta(minutes=8)
 _DEFAULT_REGION = "us-east-1"
@@ -56,12 +59,42 @@ class Clients:
     s3: S3Clients | None
 
 
-@dataclass(frozen=True, slots=True)
 class S3Clients:
-    """boto3's clients of one bucket: one that repeats, and one that does not."""
+    """boto3's clients of one bucket, made when they are first used."""
 
-    repeating: Any
-    once: Any
+    def __init__(self, session: boto3.Session, options: ObjectStoreSettings, region: str) -> None:
+        self._session = session
+        self._options = options
+        self._region = region
+        self._guard = Lock()  # a session makes one client at a time
+
+    @cached_property
+    def repeating(self) -> Any:
+        """A client that tries again; for what changes nothing, or the same again."""
+        return self._client(_PART_ATTEMPTS)
+
+    @cached_property
+    def once(self) -> Any:
+        """A client that never tries again; for what creates an object."""
+        return self._client(1)
+
+    def _client(self, attempts: int) -> Any:
+        options = self._options
+        config = Config(
+            connect_timeout=min(_CONNECT_SECONDS, options.timeout_seconds),
+            read_timeout=options.timeout_seconds,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            max_pool_connections=_CONNECTIONS,
+            # Checksums are given with each request; the library's own way of adding them is one
+            # that compatible stores do not know.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path" if options.endpoint else "auto"},
+        )
+        with self._guard:
+            return self._session.client(
+                "s3", endpoint_url=options.endpoint, region_name=self._region, config=config
+            )
 
 
 def open_clients(address: Address, options: ObjectStoreSettings) -> Clients:
@@ -98,7 +131,7 @@ def open_clients(address: Address, options: ObjectStoreSettings) -> Clients:
         reads=client(_PART_SECONDS, retries),
         creates=client(seconds, never),
         large_creates=client(_PART_SECONDS, never),
-        s3=None if session is None else _s3_clients(session, options, region),
+        s3=None if session is None else S3Clients(session, options, region),
     )
 
 
@@ -192,24 +225,3 @@ def _other(
         client_options=connection,
         retry_config=retry,
     )
-
-
-def _s3_clients(session: boto3.Session, options: ObjectStoreSettings, region: str) -> S3Clients:
-    def client(attempts: int) -> Any:
-        return session.client(
-            "s3",
-            endpoint_url=options.endpoint,
-            region_name=region,
-            config=Config(
-                connect_timeout=min(_CONNECT_SECONDS, options.timeout_seconds),
-                read_timeout=options.timeout_seconds,
-                retries={"total_max_attempts": attempts, "mode": "standard"},
-                # Checksums are given with each request; the library's own way of adding them is one
-                # that compatible stores do not know.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if options.endpoint else "auto"},
-            ),
-        )
-
-    return S3Clients(repeating=client(_PART_RETRIES), once=client(1))
