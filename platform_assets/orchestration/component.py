@@ -18,6 +18,7 @@ from platform_assets.orchestration.certifiers import feed_certifiers
 from platform_assets.orchestration.closure import catalogue_asset, evidence_asset
 from platform_assets.orchestration.jobs import feed_jobs
 from platform_assets.orchestration.names import names_of
+from platform_assets.orchestration.replay import replay_job
 from platform_assets.orchestration.sensors import (
     announce_sensor,
     catch_up_schedule,
@@ -96,7 +97,7 @@ def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
             lag_asset(names),
         ],
         asset_checks=feed_certifiers(names, feed),
-        jobs=[*feed_jobs(names, feed), *teardown_jobs(names, feed)],
+        jobs=[*feed_jobs(names, feed), replay_job(names), *teardown_jobs(names, feed)],
         sensors=[
             offsets_sensor(names, feed),
             ready_to_close_sensor(names),

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.flow.replay import Replay
 from platform_assets.pipeline.lag import FeedLag
 
 #: How many partitions a tick shows; of more, those that lag most.
@@ -165,6 +166,26 @@ def closure_metadata(bundle_digest: str, report: Path, run_id: str) -> Metadata:
         "report": dg.MetadataValue.url(report.as_uri()),
         "report_file": dg.MetadataValue.path(str(report)),
         "verify": dg.MetadataValue.md(f"`platform-assets verify {run_id}`"),
+    }
+
+
+def replay_metadata(replay: Replay) -> Metadata:
+    """Show the verdict of a replay, what was compared, and the first divergence."""
+    rows = [
+        (each.step, each.thing, each.parts, each.rows, each.sameness) for each in replay.compared
+    ]
+    engines = [(name, *versions) for name, versions in replay.engines.items()]
+    divergence = replay.divergence.text() if replay.divergence else "none"
+    return {
+        "verdict": dg.MetadataValue.text(replay.verdict),
+        "decided_by": dg.MetadataValue.text(replay.decided_by),
+        "rebuilt_from": dg.MetadataValue.text(f"{replay.start}: {replay.reason}"),
+        "parts": dg.MetadataValue.int(replay.parts),
+        "rows": dg.MetadataValue.int(replay.rows),
+        "divergence": dg.MetadataValue.text(divergence),
+        "bundle": dg.MetadataValue.text(replay.bundle_digest),
+        "other_engines": _table(("engine", "recorded", "now"), engines),
+        "compared": _table(("step", "of", "parts", "rows", "result"), rows),
     }
 
 

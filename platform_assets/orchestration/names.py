@@ -88,6 +88,11 @@ class FeedNames:
         """The job that closes a run whose outputs are certified."""
         return f"{self.feed}_close"
 
+    @property
+    def replay_job(self) -> str:
+        """The job that makes a closed run again in scratch and compares."""
+        return f"{self.feed}_replay"
+
 
 def names_of(feed: FeedDeclaration, others: tuple[FeedDeclaration, ...] = ()) -> FeedNames:
     """Return the names of a feed that shares a code location with others.
