@@ -10,6 +10,7 @@ principal, the action and the key; nothing else of its answer is passed on.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 #: How a setting names a key of KMS: its id, its alias or its ARN follows.
 PREFIX = "aws-kms:"
 
+_CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+#: AWS gives secrets of 40 characters; a stand-in for its services takes a word, which is no secret.
+_SHORTEST_CREDENTIAL = 20
+
 _DENIED = (
     "AccessDenied",
     "AccessDeniedException",
@@ -53,6 +58,7 @@ _DENIED = (
     "OptInRequired",
     "UnrecognizedClientException",
 )
+_FORBIDDEN = (401, 403)
 _INVALID = ("IncorrectKeyException", "InvalidCiphertextException")
 _MISSING = (
     "DisabledException",
@@ -99,8 +105,9 @@ class KmsWrappingKey:
         return bytes(answer["Plaintext"])
 
     def secret_values(self) -> frozenset[str]:
-        """Return nothing: the key stays in KMS."""
-        return frozenset()
+        """Return the credentials that stand in the environment; the key itself stays in KMS."""
+        given = (os.environ.get(name, "") for name in _CREDENTIALS)
+        return frozenset(value for value in given if len(value) >= _SHORTEST_CREDENTIAL)
 
     @cached_property
     def _client(self) -> Any:
@@ -123,8 +130,8 @@ class KmsWrappingKey:
                 found=type(error).__name__,
                 remedy="Give them as the AWS command line has them: AWS_PROFILE, a role, AWS_REGION.",
             )
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        if code in _DENIED:
+        code, status = _answered(error)
+        if code in _DENIED or status in _FORBIDDEN:
             return KeyDenied(
                 thing,
                 expected=f"to be allowed kms:{action} with this encryption context",
@@ -152,6 +159,14 @@ class KmsWrappingKey:
             found=code or type(error).__name__,
             remedy="Nothing was decided. Try again when KMS answers; check endpoint and region.",
         )
+
+
+def _answered(error: Exception) -> tuple[str, int]:
+    """Return the code and the HTTP status of an answer; nothing where there was none."""
+    if not isinstance(error, ClientError):
+        return "", 0
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"]["Code"], status
 
 
 def _quotable(error: Exception, code: str) -> str:

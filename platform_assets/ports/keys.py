@@ -53,5 +53,5 @@ class WrappingKey(Protocol):
         ...
 
     def secret_values(self) -> frozenset[str]:
-        """Return how the key could be written in a text; nothing where it is not on this machine."""
+        """Return what no text may hold: forms of the key, or of what gives access to it."""
         ...
