@@ -166,11 +166,10 @@ class ObjectStore:
         if uploads is not None:
             uploads.create_large(path, source, size, sha256)
             return
-        with (
-            source.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body,
-        ):
-            _put(self._bucket.clients.large_creates, path, body, sha256)
+        with source.open("rb") as file:
+            # Not closed by hand: the client may hold on to it for as long as its error is looked at.
+            body = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        _put(self._bucket.clients.large_creates, path, body, sha256)
 
     def _create(self, path: str, put: Callable[[], None]) -> None:
         asked = self._bucket.asked("create", path)

@@ -125,7 +125,7 @@ class SimulatedStore:
 
     def _effect(self, path: str, data: bytes) -> bool:
         own = bytes(bytearray(data))  # equal bytes of another creator are another object
-        below = any(p.startswith(path + "/") for p in self.objects)
+        below = any(p.startswith(path + "/") for p in list(self.objects))  # others add to it
         return not below and self.objects.setdefault(path, own) is own
 
     def _fault(self, act: str, path: str) -> Fault:
