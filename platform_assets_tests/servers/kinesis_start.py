@@ -77,25 +77,29 @@ def moto_server() -> Iterator[str]:
         yield address
 
 
-def node_packages() -> Path:
+def node_packages(sources: Path = NODE_SOURCES, name: str = "kinesis") -> Path:
     """Return the folder that holds ``node_modules``; install it if it is not there.
+
+    Args:
+        sources: the folder of ``package.json`` and ``package-lock.json``.
+        name: what the packages are for; the folder is named by it.
 
     Raises:
         ServerUnavailableError: node or npm is missing, or npm cannot install the packages.
     """
     npm = _program("npm")
     _program("node")
-    lock = (NODE_SOURCES / "package-lock.json").read_bytes()
+    lock = (sources / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "platform-assets-tests" / f"kinesis-{hashlib.sha256(lock).hexdigest()[:12]}"
+    folder = cache / "platform-assets-tests" / f"{name}-{hashlib.sha256(lock).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".installing-") as scratch:
         building = Path(scratch) / "packages"
         building.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(NODE_SOURCES / name, building)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(sources / file, building)
         _install(npm, building)
         try:
             building.rename(folder)
