@@ -207,7 +207,7 @@ def show_verification(console: Console, result: Verification) -> None:
             where = f"entry {place['index']} of the log {place['origin']}"
             console.print(Text(f"  {where}"), soft_wrap=True)
         for name in facts.get("consistent_with", ()):
-            console.print(Text(f"  the log continues, or is continued by, {name}"), soft_wrap=True)
+            console.print(Text(f"  consistent with the checkpoint {name}"), soft_wrap=True)
         for key in facts["signed_by"]:
             console.print(Text(f"  signed by {key}"), soft_wrap=True)
         if facts["keys"] == "self-asserted":
