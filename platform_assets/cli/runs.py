@@ -189,6 +189,12 @@ def show_closed(console: Console, feed: str, summaries: list[dict[str, Any]]) ->
     for summary in summaries:
         for line in tables.relations(summary):
             console.print(line, soft_wrap=True)
+        if not summary["logged"]:
+            console.print(
+                f"{summary['run_id']} is closed and could not be entered into the closure log. See "
+                "why: platform-assets checkpoint",
+                soft_wrap=True,
+            )
         console.print(f"report of {summary['run_id']}:", highlight=False)
         console.print(f"  {summary['report']}", soft_wrap=True, highlight=False, markup=False)
 

@@ -37,7 +37,7 @@ from platform_assets.flow.requirements import evaluate, unmet
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.closure_log import enter, log_of_evidence
+from platform_assets.pipeline.closure_log import enter, is_logged, log_of_evidence
 from platform_assets.pipeline.evidence import (
     require_no_secret,
     run_records,
@@ -90,7 +90,7 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
 
 def mend_log(platform: Platform, run: RunId) -> None:
     """Bring a closed run into the log, if its closer ended between seal and log."""
-    if not platform.store.exists(f"{layout.closure_folder(run)}/log.json"):
+    if not is_logged(platform, run):
         close(platform, run)
 
 

@@ -91,6 +91,11 @@ def enter(platform: Platform, run: RunId, sealed: SealedRun) -> Logged | Damaged
     return perform(steps, platform.store, platform.clock)
 
 
+def is_logged(platform: Platform, run: RunId) -> bool:
+    """Tell whether a closed run came into the log: the copy of its entry stands beside its seal."""
+    return platform.store.exists(f"{layout.closure_folder(run)}/log.json")
+
+
 def _settled_origin(mine: bytes) -> Steps[bytes | Unclear]:
     standing = yield from look(ORIGIN_PATH)
     if standing is None:

@@ -8,6 +8,7 @@ from platform_assets.canonical import digest
 from platform_assets.errors import GateRefusal
 from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.closure_log import is_logged
 from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import parse_record, read_record
@@ -48,6 +49,7 @@ def run_summary(
         ),
         **{name: sum(receipt[name] for receipt in receipts.values()) for name in _COUNTS},
         "bundle_digest": sealed.bundle_digest if sealed else None,
+        "logged": is_logged(platform, run) if sealed else None,
         "report": report_path(platform, run, sealed.epoch) if sealed else None,
         "removed": removed_of(platform, run) if sealed else None,
         "supersedes": anchors.get("supersedes"),

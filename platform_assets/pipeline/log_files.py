@@ -15,7 +15,7 @@ from platform_assets.flow.evidence import LOG_ENTRY_FILE, LOG_PROOF_FILE
 from platform_assets.flow.log_proofs import check_membership
 from platform_assets.flow.steps import Unclear, perform
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.closure_log import enter, own_log
+from platform_assets.pipeline.closure_log import enter, is_logged, own_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class LogFiles:
 def log_files(platform: Platform, run: RunId, sealed: SealedRun) -> LogFiles:
     """Return the run's log entry and the proof of its inclusion, or what is missing of them."""
     copy = f"{layout.closure_folder(run)}/log.json"
-    if not platform.store.exists(copy):
+    if not is_logged(platform, run):
         problem = _mended(platform, run, sealed)
         if problem:
             return LogFiles({}, [(copy, problem)])

@@ -203,8 +203,10 @@ def test_nothing_is_closed_into_a_log_that_was_cut_and_the_closing_says_so(logge
     home = logged / "home"
     (home / "store" / log_path(5)).unlink()
     before = sorted((home / "store/log").rglob("*"))
-    done = call("run", "shop", "--home", home, "--json")
-    assert done.code == 0, done.out
+    done = call("run", "shop", "--home", home)
+    assert done.code == 0, done.err
+    assert "shop-00000006 is closed and could not be entered into the closure log" in done.out
+    assert call("show", "shop-00000006", "--home", home, "--json").document["logged"] is False
     assert sorted((home / "store/log").rglob("*")) == before
     assert "the run is not in the log" in findings("shop-00000006", "--home", home)
     exported = call(
