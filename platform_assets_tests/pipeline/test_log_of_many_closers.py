@@ -1,0 +1,64 @@
+"""Real processes that enter their runs into one log on disk at the same time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from platform_assets.adapters.local_store import LocalStore
+from platform_assets.flow.checkpoint import open_checkpoint
+from platform_assets.flow.closure_log import checkpoint_path, log_path, log_problems, read_entry
+from platform_assets_tests.simulators.log_key import log_in_memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROCESSES, RUNS_EACH = 4, 25
+PROGRAM = """
+import sys
+from pathlib import Path
+from platform_assets.adapters.local_store import LocalStore
+from platform_assets.flow.closure_log import Closed, Logged, append
+from platform_assets.flow.steps import perform
+from platform_assets.ports.clock import SystemClock
+from platform_assets_tests.simulators.log_key import log_in_memory
+
+store, first, count, twice = LocalStore(Path(sys.argv[1])), *map(int, sys.argv[2:])
+for number in range(first, first + count):
+    run_id = f"payments-{number:08d}"
+    closed = Closed(run_id, "sha256:" + "c" * 64, f"sha256:{number:064x}", f"runs/{run_id}/closure")
+    for _ in range(1 + twice):
+        logged = perform(append(closed, log_in_memory()), store, SystemClock())
+        assert isinstance(logged, Logged), logged
+"""
+
+
+def test_processes_at_once_leave_one_entry_a_run_without_a_hole(tmp_path: Path) -> None:
+    """Every run is entered by two processes, and by one of them twice."""
+    store = tmp_path / "store"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, store, str(1 + half * RUNS_EACH), str(RUNS_EACH), "1"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for half in range(PROCESSES // 2)
+        for _ in range(2)
+    ]
+    for process in started:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    log, kept = log_in_memory(), LocalStore(store)
+    runs = RUNS_EACH * PROCESSES // 2
+    entries = [kept.read(log_path(index)) for index in range(1, runs + 1)]
+    assert not kept.exists(log_path(runs + 1))
+    assert log_problems(entries) == []
+    assert {read_entry(data).run_id for data in entries} == {
+        f"payments-{number:08d}" for number in range(1, runs + 1)
+    }
+    for index, data in enumerate(entries, start=1):
+        entry = read_entry(data, index)
+        note = kept.read(checkpoint_path(index, log.key))
+        assert open_checkpoint(note, [log.key], "it", alone=True).root == entry.tree.root
+        assert kept.read(f"runs/{entry.run_id}/closure/log.json") == data
