@@ -24,7 +24,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Return the raw signature over the bytes."""
+        """Return the signature over the bytes, the same for the same bytes: a step may sign again."""
         ...
 
 

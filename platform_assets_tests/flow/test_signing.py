@@ -86,6 +86,11 @@ def test_a_statement_comes_back_as_it_was_signed(signer: KeySigner) -> None:
     assert found.payload() == STATEMENT.payload()
 
 
+@pytest.mark.parametrize("signer", [ALICE, CAROL], ids=["ed25519", "ecdsa"])
+def test_a_statement_that_is_signed_again_gives_the_same_file(signer: KeySigner) -> None:
+    assert len({sign_statement(signer, STATEMENT) for _ in range(20)}) == 1
+
+
 def test_the_encoding_is_that_of_the_dsse_specification() -> None:
     # The example of https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
     encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world")
