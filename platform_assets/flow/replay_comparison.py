@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 _BESIDE = {
     "landing": ("parts",),
     "admission": ("landing_digest", "events", "duplicates", "quarantine"),
-    "manifest": ("generation", "code", "inputs", "parts"),
+    "manifest": ("generation", "code", "inputs", "parts", "encryption"),
 }
 _CHECK_FIELDS = ("name", "check", "outcome", "observed", "expected")
 _INPUT_FIELDS = ("product", "run_id", "rows")

@@ -44,14 +44,13 @@ def made_staging_key(platform: Platform, run: RunId) -> DataKey | None:
         return None
     path = layout.staging_key_path(run)
     if not platform.store.exists(path):
-        key, context = DataKey.new(), _of_run(platform, run)
-        record = {
+        record: dict[str, Any] = {
             "record": "staging_key",
             "version": 1,
             "run_id": str(run),
-            "config_digest": context["config_digest"],
-            "key": _wrapped(platform.staging_key, key, context),
+            "config_digest": platform.anchors(run)["config_digest"],
         }
+        record["key"] = _wrapped(platform.staging_key, DataKey.new(), _of_run(record))
         with suppress(RecordConflict):  # another process made one meanwhile, and that one counts
             write_record(platform.store, path, record)
     return staging_key(platform, run)
@@ -67,7 +66,16 @@ def staging_key(platform: Platform, run: RunId) -> DataKey | None:
     if not platform.run_configuration(run).declaration.strict:
         return None
     record = read_record(platform.store, layout.staging_key_path(run), "staging_key")
-    return _unwrapped(platform.staging_key, record["key"], _of_run(platform, run))
+    return run_key(platform, record)
+
+
+def run_key(platform: Platform, record: Mapping[str, Any]) -> DataKey:
+    """Return the key of a run's landing and admission from its record.
+
+    Raises:
+        KeyMissing, KeyDenied, KeyInvalid, KeyServiceUnreachable: the staging key does not serve.
+    """
+    return _unwrapped(platform.staging_key, record["key"], _of_run(record))
 
 
 def claimed(platform: Platform, key: DataKey, manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -113,11 +121,11 @@ def released_key(platform: Platform, certificate: Mapping[str, Any]) -> DataKey:
     return _unwrapped(platform.release_key, certificate["release"], _of_release(certificate))
 
 
-def _of_run(platform: Platform, run: RunId) -> Context:
+def _of_run(named: Mapping[str, Any]) -> Context:
     return {
         "stage": "staging",
-        "run_id": str(run),
-        "config_digest": platform.anchors(run)["config_digest"],
+        "run_id": named["run_id"],
+        "config_digest": named["config_digest"],
     }
 
 

@@ -35,7 +35,7 @@ class PlainParts:
 
     def __init__(self, platform: Platform, permit: Permit, key: DataKey) -> None:
         self._store = platform.store
-        self._scratch = platform.home / platform.settings.scratch
+        self._scratch = platform.scratch_root
         self._permit = permit
         self._key = key
         self._files: tuple[Path, ...] | None = None

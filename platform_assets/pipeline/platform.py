@@ -32,7 +32,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.scratch import scratch_folder
-from platform_assets.pipeline.secret_values import declared_secrets, store_secrets
+from platform_assets.pipeline.secret_values import declared_secrets, key_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
 
@@ -136,7 +136,7 @@ class Platform:
     def secret_values(self) -> frozenset[str]:
         """Return the values that must not reach any record, as they are now."""
         declared = declared_secrets(self.feeds.values(), self.home)
-        declared |= store_secrets(self.settings.store)
+        declared |= store_secrets(self.settings.store) | key_secrets(self.settings.keys, self.home)
         wrapping = self.staging_key.secret_values() | self.release_key.secret_values()
         return self.settings.secret_values() | declared | wrapping
 
@@ -290,4 +290,9 @@ class Platform:
 
     def scratch(self) -> AbstractContextManager[Path]:
         """Give a folder of its own in the home's scratch space; it is gone afterwards."""
-        return scratch_folder(self.home / self.settings.scratch)
+        return scratch_folder(self.scratch_root)
+
+    @property
+    def scratch_root(self) -> Path:
+        """The folder below which scratch folders are made."""
+        return self.home / self.settings.scratch

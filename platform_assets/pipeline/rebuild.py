@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.adapters.row_difference import first_difference
 from platform_assets.errors import (
     GapUnproven,
+    KeyDenied,
+    KeyInvalid,
+    KeyMissing,
     OffsetExpired,
     OffsetTruncated,
     Refusal,
@@ -31,6 +34,8 @@ from platform_assets.pipeline.divergence import (
 )
 from platform_assets.pipeline.land import land
 from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.replay_keys import plain_files, without_values
+from platform_assets.pipeline.scratch import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
 #: What says that a stream no longer has the records of the run.
 _LOST = (OffsetExpired, OffsetTruncated, SourceChanged, GapUnproven)
+_KEYS = (KeyDenied, KeyInvalid, KeyMissing)
 
 
 class Rebuild:
@@ -75,6 +81,8 @@ class Rebuild:
             try:
                 with self._progress.step(self._run, "land", stream):
                     rebuilt = land(self._platform, self._run, stream)
+            except _KEYS:
+                raise
             except Refusal as refusal:
                 self._note(refused("land", stream, refusal))
                 if isinstance(refusal, _LOST):
@@ -109,6 +117,8 @@ class Rebuild:
             with self._progress.step(self._run, step, thing):
                 try:
                     held = make(thing)
+                except _KEYS:
+                    raise  # without its keys nothing can be told of a strict product
                 except Refusal as refusal:
                     held = refused(step, thing, refusal)
             self._note(held)
@@ -202,9 +212,10 @@ class Rebuild:
             ours = self._local(table)
             if ours is None:
                 continue
-            difference = first_difference(ours, [self._rebuilt(p) for p in other.parts])
+            difference = first_difference(ours, self._rebuilt(other))
             if difference is not None:
-                found.append(divergence_of(step, thing, table, other, difference))
+                divergence = divergence_of(step, thing, table, other, difference)
+                found.append(without_values(divergence, table))
         in_order = step in ("land", "admit")  # their rows stand in the order of their positions
         found.sort(key=lambda each: order_of(each) if in_order else ())
         return found[0] if found else None
@@ -213,10 +224,19 @@ class Rebuild:
         """Return local files of recorded parts, None where the evidence came without them."""
         if any(part["path"] not in self._evidence.paths for part in table.parts):
             return None
-        return [self._evidence.lower.local_path(part["path"]) for part in table.parts]
+        lower = self._evidence.lower
+        return self._plain(table, lower.read, [lower.local_path(p["path"]) for p in table.parts])
 
-    def _rebuilt(self, part: Mapping[str, Any]) -> Path:
-        return self._platform.store.local_path(part["path"])
+    def _rebuilt(self, table: Table) -> list[Path]:
+        """Return local files of rebuilt parts."""
+        store = self._platform.store
+        return self._plain(table, store.read, [store.local_path(p["path"]) for p in table.parts])
+
+    def _plain(
+        self, table: Table, read: Callable[[str], bytes], files: Sequence[Path]
+    ) -> list[Path]:
+        into = make_folder(self._platform.scratch_root) / "plain"
+        return plain_files(self._platform, self._run, table, read, files, into=into)
 
     def _streams(self) -> list[str]:
         return [each["stream"] for each in self._platform.anchors(self._run)["streams"]]

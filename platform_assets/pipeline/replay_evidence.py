@@ -62,8 +62,11 @@ class Evidence:
         return frozenset(
             path
             for path in known
-            if not path.startswith(own) or (landing and path.startswith(self._landing))
+            if not path.startswith(own) or (landing and self._is_landed(path))
         )
+
+    def _is_landed(self, path: str) -> bool:
+        return path.startswith(self._landing) or path == layout.staging_key_path(self.records.run)
 
     @property
     def _landing(self) -> str:

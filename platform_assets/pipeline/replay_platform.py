@@ -15,23 +15,24 @@ from typing import TYPE_CHECKING
 from platform_assets.adapters.key_files import KeySigner, KeyTrust
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.adapters.signatures import new_private_key
+from platform_assets.adapters.wrapping_key_settings import open_wrapping_key
 from platform_assets.contracts.registry import ContractRegistry
 from platform_assets.flow.replay_inputs import consulted_runs, declaration_of
 from platform_assets.pipeline.overlay import Overlay
 from platform_assets.pipeline.platform import Platform
-from platform_assets.pipeline.scratch import scratch_folder
+from platform_assets.pipeline.replay_keys import ReplayWrappingKey
 from platform_assets.ports.clock import SystemClock
 from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.flow.run_records import RunRecords
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.overlay import Lower
+    from platform_assets.ports.keys import WrappingKey
     from platform_assets.ports.signer import Signer, Trust
 
 
@@ -97,9 +98,22 @@ class ReplayPlatform(Platform):
         keys = {keyid: given.public_key_pem(keyid) for keyid in given.keyids()}
         return KeyTrust([*keys.items(), ("throw-away key", self.signer.public_key_pem)])
 
-    def scratch(self) -> AbstractContextManager[Path]:
-        """Give a folder of its own in the scratch space of the replay."""
-        return scratch_folder(self.around.scratch / "steps")
+    @cached_property
+    def staging_key(self) -> WrappingKey:
+        """The home's key for what was recorded, and one that goes with the replay for the rest."""
+        home = open_wrapping_key(self.settings.keys.wrap_staging, self.home)
+        return ReplayWrappingKey(self.around.scratch / "keys" / "staging", home)
+
+    @cached_property
+    def release_key(self) -> WrappingKey:
+        """The home's key for what was recorded, and one that goes with the replay for the rest."""
+        home = open_wrapping_key(self.settings.keys.wrap_release, self.home)
+        return ReplayWrappingKey(self.around.scratch / "keys" / "release", home)
+
+    @property
+    def scratch_root(self) -> Path:
+        """The scratch space of the replay."""
+        return self.around.scratch / "steps"
 
     def counted_before(self, run: RunId) -> Sequence[RunId] | None:
         """Return the runs that counted before the run when it was made."""
