@@ -22,13 +22,15 @@ A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 TIME = "2026-01-31T06:00:00.000000Z"
 READY = product_ready(RUN, "orders", A, B, TIME)
 CLOSED = run_closed(RUN, A, TIME)
+CORRECTED = run_closed(RunId("shop", 3), A, TIME, RUN)
 
 digests = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 runs = st.builds(RunId, st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True), st.integers(1, 9))
+corrected = st.none() | runs
 products = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
-facts = st.builds(product_ready, runs, products, digests, digests, st.just(TIME)) | st.builds(
-    run_closed, runs, digests, st.just(TIME)
-)
+facts = st.builds(
+    product_ready, runs, products, digests, digests, st.just(TIME), supersedes=corrected
+) | st.builds(run_closed, runs, digests, st.just(TIME), corrected)
 
 
 def test_the_ids_of_facts_do_not_change() -> None:
@@ -49,7 +51,7 @@ def test_two_facts_have_two_ids(one: Announcement, other: Announcement) -> None:
     assert (one.id == other.id) == (one == other)
 
 
-@pytest.mark.parametrize("fact", [READY, CLOSED], ids=["ready", "closed"])
+@pytest.mark.parametrize("fact", [READY, CLOSED, CORRECTED], ids=["ready", "closed", "corrected"])
 def test_every_attribute_that_is_changed_added_or_taken_away_is_found(fact: Announcement) -> None:
     event = fact.event()
     for name in event:
@@ -59,7 +61,7 @@ def test_every_attribute_that_is_changed_added_or_taken_away_is_found(fact: Anno
     assert isinstance(announced({**event, "more": "x"}), str)
 
 
-@pytest.mark.parametrize("fact", [READY, CLOSED], ids=["ready", "closed"])
+@pytest.mark.parametrize("fact", [READY, CLOSED, CORRECTED], ids=["ready", "closed", "corrected"])
 def test_every_datum_that_is_changed_added_or_taken_away_is_found(fact: Announcement) -> None:
     event = fact.event()
     for name, value in fact.data.items():
