@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SECONDS = 30
+_POLL_SECONDS = 0.02
 _HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 
@@ -88,7 +89,9 @@ class HttpFaults:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
+        )
 
     @property
     def endpoint(self) -> str:

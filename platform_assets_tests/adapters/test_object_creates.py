@@ -1,0 +1,293 @@
+"""Creating objects where answers are lost, late or no: one's own success is never told as another's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_assets.adapters.parts import PartFile, sha256_file
+from platform_assets.errors import (
+    AlreadyExists,
+    DependencyUnreachable,
+    PartAltered,
+    PlatformError,
+    RecordConflict,
+    StoreDenied,
+    StoreUnwritable,
+    UnknownOutcome,
+)
+from platform_assets.flow.steps import UNCLEAR, perform, settle
+from platform_assets.pipeline.parts import put_part
+from platform_assets.pipeline.records import write_bytes
+from platform_assets.ports.clock import SystemClock
+from platform_assets_tests.object_stores import PREFIX, open_s3_store
+from platform_assets_tests.servers.fault_proxy import FaultProxy
+from platform_assets_tests.servers.http_faults import (
+    LOST_ANSWER,
+    LOST_REQUEST,
+    USUAL,
+    Asked,
+    Fate,
+    HttpFaults,
+    s3_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from platform_assets.adapters.object_store import ObjectStore
+    from platform_assets_tests.servers.s3 import S3Server
+
+PATH = "runs/x/closure/0001.seal"
+SLOW_DOWN = Fate(effect=False, answer=s3_error(503, "SlowDown"))
+CONFLICT = Fate(effect=False, answer=s3_error(409, "ConditionalRequestConflict"))
+NOT_THERE = Fate(effect=False, answer=(404, b""))
+
+
+@pytest.fixture
+def faults(s3_server: S3Server, s3_credentials: None) -> Iterator[HttpFaults]:
+    del s3_credentials
+    with HttpFaults(s3_server.endpoint) as faults:
+        yield faults
+
+
+@pytest.fixture
+def store(s3_server: S3Server, s3_bucket: str, faults: HttpFaults, tmp_path: Path) -> ObjectStore:
+    return open_s3_store(s3_server, s3_bucket, tmp_path, endpoint=faults.endpoint)
+
+
+def impatient(
+    server: S3Server, bucket: str, scratch: Path, endpoint: str, seconds: int = 1
+) -> ObjectStore:
+    return open_s3_store(server, bucket, scratch, endpoint=endpoint, timeout_seconds=seconds)
+
+
+def part(tmp_path: Path, data: bytes) -> PartFile:
+    path = tmp_path / "part.parquet"
+    path.write_bytes(data)
+    return PartFile(path.name, path, len(data), sha256_file(path), 1)
+
+
+def test_every_create_is_conditional_and_carries_its_checksum(
+    store: ObjectStore, faults: HttpFaults, tmp_path: Path
+) -> None:
+    store.create(PATH, b"data")
+    put_part(store, "runs/x/part", part(tmp_path, b"rows"))
+    puts = [asked.headers for asked in faults.asked if asked.method == "PUT"]
+    assert len(puts) == 2
+    for headers in puts:
+        assert headers["if-none-match"] == "*"
+        assert headers["x-amz-checksum-sha256"]
+        assert len(headers["x-amz-meta-sha256"]) == 64
+
+
+def test_a_lost_answer_is_an_unknown_outcome_and_reading_back_settles_it(
+    store: ObjectStore, faults: HttpFaults, tmp_path: Path
+) -> None:
+    faults.once(LOST_ANSWER, method="PUT")
+    with pytest.raises(UnknownOutcome):
+        store.create(PATH, b"mine")
+    assert store.read(PATH) == b"mine"
+    faults.once(LOST_ANSWER, method="PUT")
+    write_bytes(store, "runs/x/record", b"mine")
+    faults.once(LOST_ANSWER, method="PUT")
+    put_part(store, "runs/x/part", part(tmp_path, b"rows"))
+    faults.once(LOST_ANSWER, method="PUT")
+    assert perform(settle("runs/x/claim", b"mine"), store, SystemClock()) == b"mine"
+    assert faults.count("PUT") == 4
+
+
+def test_a_lost_answer_over_anothers_object_is_the_others_object(
+    store: ObjectStore, faults: HttpFaults, tmp_path: Path
+) -> None:
+    for path in (PATH, "runs/x/record", "runs/x/part"):
+        store.create(path, b"another's")
+    faults.always(LOST_ANSWER, method="PUT")
+    assert perform(settle(PATH, b"mine"), store, SystemClock()) == b"another's"
+    with pytest.raises(RecordConflict):
+        write_bytes(store, "runs/x/record", b"mine")
+    with pytest.raises(PartAltered):
+        put_part(store, "runs/x/part", part(tmp_path, b"rows"))
+
+
+def test_a_lost_request_is_sent_again_when_nothing_stands_there(
+    store: ObjectStore, faults: HttpFaults
+) -> None:
+    faults.once(LOST_REQUEST, method="PUT")
+    store.create(PATH, b"mine")
+    assert (store.read(PATH), faults.count("PUT")) == (b"mine", 2)
+
+
+def test_a_try_that_meets_the_success_of_an_earlier_one_is_never_told_as_anothers(
+    store: ObjectStore, faults: HttpFaults, tmp_path: Path
+) -> None:
+    """The first try takes effect unheard and late: the look finds nothing, the second try finds 412."""
+
+    def late() -> list[Fate]:
+        return [LOST_ANSWER, NOT_THERE]
+
+    def meets_itself(path: str) -> None:
+        fates = {"PUT": late()[:1], "HEAD": late()[1:]}
+
+        def rule(asked: Asked) -> Fate:
+            left = fates.get(asked.method, [])
+            return left.pop() if left and asked.path.endswith(path) else USUAL
+
+        faults.rule = rule
+
+    meets_itself(PATH)
+    with pytest.raises(UnknownOutcome, match="and then an object"):
+        store.create(PATH, b"mine")
+    meets_itself("record")
+    write_bytes(store, "runs/x/record", b"mine")
+    meets_itself("part")
+    put_part(store, "runs/x/part", part(tmp_path, b"rows"))
+    meets_itself("claim")
+    assert perform(settle("runs/x/claim", b"mine"), store, SystemClock()) == b"mine"
+    assert faults.count("PUT") == 8
+
+
+def test_a_412_is_an_answer_and_asked_for_once(store: ObjectStore, faults: HttpFaults) -> None:
+    store.create(PATH, b"first")
+    with pytest.raises(AlreadyExists):
+        store.create(PATH, b"second")
+    assert faults.count("PUT") == 2
+
+
+def test_a_409_is_looked_after_and_tried_again(store: ObjectStore, faults: HttpFaults) -> None:
+    faults.once(CONFLICT, method="PUT")
+    store.create(PATH, b"mine")
+    assert faults.count("PUT") == 2
+    faults.once(CONFLICT, method="PUT")
+    with pytest.raises(AlreadyExists):
+        store.create(PATH, b"mine")
+    assert faults.count("PUT") == 3
+
+
+def test_a_409_that_never_ends_is_an_unknown_outcome(
+    s3_server: S3Server, s3_bucket: str, faults: HttpFaults, tmp_path: Path
+) -> None:
+    store = impatient(s3_server, s3_bucket, tmp_path, faults.endpoint)
+    faults.always(CONFLICT, method="PUT")
+    with pytest.raises(UnknownOutcome, match="409 ConditionalRequestConflict"):
+        store.create(PATH, b"mine")
+    assert faults.count("PUT") > 1
+
+
+def test_a_store_that_is_overloaded_is_asked_again(store: ObjectStore, faults: HttpFaults) -> None:
+    fates = [SLOW_DOWN, SLOW_DOWN]
+    faults.rule = lambda asked: fates.pop() if asked.method == "PUT" and fates else USUAL
+    store.create(PATH, b"mine")
+    assert (store.read(PATH), faults.count("PUT")) == (b"mine", 3)
+
+
+def test_a_store_that_fails_for_long_is_unknown_to_writers_and_unreachable_to_readers(
+    s3_server: S3Server, s3_bucket: str, faults: HttpFaults, tmp_path: Path
+) -> None:
+    store = impatient(s3_server, s3_bucket, tmp_path, faults.endpoint)
+    faults.rule = lambda _: Fate(effect=False, answer=s3_error(500, "InternalError"))
+    with pytest.raises(UnknownOutcome, match="500"):
+        store.create(PATH, b"mine")
+    for ask in (store.read, store.stat, store.exists, store.list, store.local_path):
+        with pytest.raises(DependencyUnreachable, match="500"):
+            ask(PATH)
+    with pytest.raises((UnknownOutcome, DependencyUnreachable)):
+        write_bytes(store, PATH, b"mine")
+
+
+def test_a_store_that_is_gone_is_never_an_empty_one(
+    s3_server: S3Server, s3_bucket: str, s3_credentials: None, tmp_path: Path
+) -> None:
+    del s3_credentials
+    with FaultProxy(int(s3_server.endpoint.rpartition(":")[2])) as proxy:
+        endpoint = f"http://127.0.0.1:{proxy.port}"
+        store = impatient(s3_server, s3_bucket, tmp_path, endpoint)
+        store.create("runs/x/before", b"")
+        proxy.cut(refuse=True)
+        with pytest.raises(UnknownOutcome):
+            store.create(PATH, b"mine")
+        for ask in (store.read, store.stat, store.exists, store.list, store.local_path):
+            with pytest.raises(DependencyUnreachable):
+                ask("runs/x/before")
+        assert perform(settle(PATH, b"mine"), store, Hurried()) is UNCLEAR
+        proxy.restore()
+        assert perform(settle(PATH, b"mine"), store, SystemClock()) == b"mine"
+
+
+def test_a_silent_store_is_an_unknown_outcome_and_the_late_write_is_found(
+    s3_server: S3Server, s3_bucket: str, s3_credentials: None, tmp_path: Path
+) -> None:
+    del s3_credentials
+    with FaultProxy(int(s3_server.endpoint.rpartition(":")[2])) as proxy:
+        store = impatient(s3_server, s3_bucket, tmp_path, f"http://127.0.0.1:{proxy.port}")
+        store.create("runs/x/before", b"")
+        proxy.stall()
+        with pytest.raises(UnknownOutcome):
+            store.create(PATH, b"mine")
+        proxy.resume()
+        write_bytes(store, PATH, b"mine")
+        assert store.read(PATH) == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "told"),
+    [
+        (403, "AccessDenied", StoreDenied, "s3:PutObject"),
+        (403, "InvalidAccessKeyId", StoreDenied, "403 InvalidAccessKeyId"),
+        (400, "ExpiredToken", StoreDenied, "ExpiredToken"),
+        (403, "RequestTimeTooSkewed", StoreDenied, "clock"),
+        (403, "QuotaExceeded", StoreUnwritable, "quota"),
+        (507, "XMinioStorageFull", StoreUnwritable, "507"),
+        (501, "NotImplemented", StoreUnwritable, "conditional writes"),
+        (400, "InvalidRequest", StoreUnwritable, "nothing was written"),
+        (404, "NoSuchBucket", StoreUnwritable, "a bucket of that name"),
+        (301, "PermanentRedirect", StoreUnwritable, "in that region"),
+        (400, "AuthorizationHeaderMalformed", StoreUnwritable, "in that region"),
+    ],
+)
+def test_what_a_store_refuses_is_told_with_its_action_and_never_tried_again(
+    store: ObjectStore,
+    faults: HttpFaults,
+    s3_bucket: str,
+    status: int,
+    code: str,
+    error: type[PlatformError],
+    told: str,
+) -> None:
+    faults.always(Fate(effect=False, answer=s3_error(status, code)), method="PUT")
+    with pytest.raises(error, match=told) as refused:
+        store.create(PATH, b"mine")
+    assert s3_bucket in refused.value.thing
+    if error is StoreDenied:
+        assert f"{PREFIX}/{PATH}" in refused.value.thing
+    assert faults.count("PUT") == 1
+    assert not store.exists(PATH)
+
+
+def test_what_a_store_quotes_of_a_signature_is_not_told(
+    store: ObjectStore, faults: HttpFaults
+) -> None:
+    quoted = s3_error(403, "SignatureDoesNotMatch", CanonicalRequest="x-amz-security-token:hidden")
+    faults.always(Fate(effect=False, answer=quoted), method="PUT")
+    with pytest.raises(StoreDenied) as refused:
+        store.create(PATH, b"mine")
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_denied_action_is_told_in_the_stores_words(
+    store: ObjectStore, faults: HttpFaults
+) -> None:
+    said = "User: arn:aws:iam::1:role/r is not authorized to perform: s3:PutObject"
+    denied = s3_error(403, "AccessDenied", said)
+    faults.always(Fate(effect=False, answer=denied), method="PUT")
+    with pytest.raises(StoreDenied, match="role/r is not authorized"):
+        store.create(PATH, b"mine")
+
+
+class Hurried(SystemClock):
+    """Waits for nothing."""
+
+    def sleep(self, seconds: float) -> None:
+        del seconds
