@@ -14,6 +14,7 @@ from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.reports import redaction
 from platform_assets.reports.collect_products import consumer_view, product_view
 from platform_assets.reports.model import (
+    CorrectionView,
     GapView,
     KeyView,
     MomentView,
@@ -83,6 +84,7 @@ def collect(
         for stream in anchors["streams"]
     )
     return RunReport(
+        corrects=_correction_view(anchors, landings),
         run_id=anchors["run_id"],
         feed=anchors["feed"],
         description=description,
@@ -113,6 +115,19 @@ def collect(
         keys=tuple(KeyView(keyid, development) for keyid, development in sorted(keys)),
         commands=_commands(anchors["run_id"], epoch),
         samples_withheld=samples_withheld,
+    )
+
+
+def _correction_view(anchors: Record, landings: Mapping[str, Record]) -> CorrectionView | None:
+    named = anchors.get("supersedes")
+    if named is None:
+        return None
+    copied = {name: landing.get("copied_from") for name, landing in sorted(landings.items())}
+    return CorrectionView(
+        run_id=named["run_id"],
+        bundle_digest=named["bundle_digest"],
+        reason=named["reason"],
+        copied=tuple((name, each["because"]) for name, each in copied.items() if each),
     )
 
 
@@ -258,6 +273,9 @@ def _records(
     if anchors["predecessor"]:
         note = "the anchors before these in the feed's log"
         views.append(RecordView("predecessor", anchors["feed"], anchors["predecessor"], note))
+    if "supersedes" in anchors:
+        named, note = anchors["supersedes"], "the evidence of the run that this one corrects"
+        views.append(RecordView("superseded", named["run_id"], named["bundle_digest"], note))
     for stream, landing in sorted(landings.items()):
         records = plural(landing["delivered"], "record")
         note = f"{records} as delivered, in {plural(len(landing['parts']), 'part')}"

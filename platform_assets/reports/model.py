@@ -216,6 +216,16 @@ class KeyView:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectionView:
+    """The closed run that this one corrects, why, and which streams were copied from its landing."""
+
+    run_id: str
+    bundle_digest: str
+    reason: str
+    copied: tuple[tuple[str, str], ...]  # stream, why the source did not serve
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """Everything that the report of one run shows."""
 
@@ -243,6 +253,7 @@ class RunReport:
     keys: tuple[KeyView, ...]
     commands: tuple[str, ...]
     samples_withheld: bool = False
+    corrects: CorrectionView | None = None
 
     @property
     def delivered(self) -> int:

@@ -184,3 +184,15 @@ def _about(platform: Platform, bundle_digest: str) -> bytes:
         closed_at=anchors["pinned_at"],
     )
     return sign_statement(platform.signer, statement)
+
+
+def test_the_report_of_a_correction_names_the_run_and_the_reason(
+    corrected: Platform, corrected_home: Path
+) -> None:
+    reports = corrected_home / "store" / "runs"
+    new = (reports / str(THREE) / "evidence" / "0001" / "report.html").read_text()
+    assert f"It corrects <strong>{ONE}</strong>" in new
+    assert f"The reason: {REASON}" in new
+    assert verify_run(corrected, ONE).facts["bundle_digest"].removeprefix("sha256:")[:12] in new
+    old = (reports / str(ONE) / "evidence" / "0001" / "report.html").read_text()
+    assert "It corrects" not in old
