@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.local_removal import LocalRemoval
+from platform_assets.adapters.object_address import is_address, parse_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,5 +15,13 @@ if TYPE_CHECKING:
 
 
 def open_removal(settings: Settings, home: Path) -> Removal:
-    """Return what deletes parts from the store that the settings name."""
-    return LocalRemoval(home / settings.store)
+    """Return what deletes parts from the store that the settings name; nothing is asked of it yet.
+
+    Raises:
+        SettingsInvalid: the settings name no store.
+    """
+    if not is_address(settings.store):
+        return LocalRemoval(home / settings.store)
+    from platform_assets.adapters.object_removal import ObjectRemoval  # noqa: PLC0415 - slow to load
+
+    return ObjectRemoval(parse_address(settings.store), settings.object_store)
