@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from platform_assets.declarations.mistakes import found_by
 from platform_assets.declarations.model import Declaration
+from platform_assets.declarations.rules import ENDPOINT
 from platform_assets.declarations.yaml_positions import PositionedYaml
 from platform_assets.errors import DeclarationInvalid, SettingsInvalid
 
@@ -57,7 +58,8 @@ class ObjectStoreSettings(Declaration):
     """How an object store is reached; its credentials come from the provider's usual chain."""
 
     endpoint: Annotated[
-        str | None, Field(description="Address of a store that is not the provider's own.")
+        str | None,
+        Field(pattern=ENDPOINT, description="Address of a store that is not the provider's own."),
     ] = None
     allow_http: Annotated[
         bool, Field(strict=True, description="Whether the endpoint may be without TLS.")

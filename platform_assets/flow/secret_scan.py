@@ -24,6 +24,9 @@ from platform_assets.flow.envelope import unverified_payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+#: What stands in a text in place of a secret.
+WITHHELD = "[withheld]"
+
 _SHORTEST_SECRET = 4  # a shorter value occurs anywhere by chance
 _SHORTEST_IN_BASE64 = 12
 _SHORTEST_LINE = 24  # of a secret of several lines, such as a private key
@@ -88,10 +91,30 @@ def known_in(data: bytes, known: Iterable[str]) -> set[str]:
     return {"a known secret value"} if any(s in text for s in spelled for text in texts) else set()
 
 
+def without_known(text: str, known: Iterable[str]) -> str:
+    """Return a text in which known values are replaced in whatever spelling."""
+    return without_forms(text, known_forms(known))
+
+
+def known_forms(known: Iterable[str]) -> list[str]:
+    """Return every spelling of known values, the longest first."""
+    spelled = {form for value in known for form in spellings(value)}
+    texts = [form.decode("utf-8", "surrogateescape") for form in spelled]
+    return sorted(texts, key=lambda text: (-len(text), text))
+
+
+def without_forms(text: str, forms: Iterable[str]) -> str:
+    """Return a text in which each of the spellings is replaced, in their order."""
+    for form in forms:
+        text = text.replace(form, WITHHELD)
+    return text
+
+
 def spellings(value: str) -> list[bytes]:
     """Return the spellings under which a value may stand in records, pages, logs and URLs.
 
-    A value of several lines, such as a private key, counts by each of its longer lines as well.
+    A value of several lines counts by each of its longer lines as well; of a private key in PEM the
+    last line does not, because it may be a part of the public key.
     """
     found: dict[bytes, None] = {}
     for text in (value, value.strip(), *_long_lines(value)):
@@ -118,10 +141,11 @@ def _spelled(value: str) -> Iterator[bytes]:
 
 
 def _long_lines(value: str) -> list[str]:
-    lines = [line.strip() for line in value.splitlines()]
-    if len(lines) < 2:  # noqa: PLR2004 - it has one line
-        return []
-    return [line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("---")]
+    lines = [line.strip() for line in value.splitlines() if line.strip()]
+    body = [line for line in lines if not line.startswith("-----")]
+    if 1 < len(body) < len(lines):
+        body = body[:-1]
+    return [line for line in body if len(line) >= _SHORTEST_LINE] if len(lines) > 1 else []
 
 
 def _parts(data: bytes) -> list[bytes]:

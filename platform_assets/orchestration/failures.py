@@ -6,6 +6,7 @@ few times and no more, because every step looks at what stands before it acts. A
 what it meets fails its tick, and the next tick looks again.
 """
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -41,6 +42,9 @@ def refusals_fail_the_step(secrets: frozenset[str]) -> Iterator[None]:
             raise failure from cause
         failure.__cause__ = cause
         raise dg.RetryRequested(OUTAGE_RETRIES, OUTAGE_WAIT_SECONDS) from failure
+    except Exception as error:
+        _require_silent(error, secrets)
+        raise
 
 
 @contextmanager
@@ -57,6 +61,21 @@ def errors_fail_the_tick(secrets: frozenset[str]) -> Iterator[None]:
             raise
         shown = {name: without_secrets(getattr(error, name), secrets) for name in _FIELDS}
         raise type(error)(**shown) from None
+    except Exception as error:
+        _require_silent(error, secrets)
+        raise
+
+
+def _require_silent(error: Exception, secrets: frozenset[str]) -> None:
+    """Require that an error which nobody foresaw quotes no secret, nor what led to it.
+
+    Raises:
+        dagster.Failure: it does; the failure says the same without.
+    """
+    told = "".join(traceback.format_exception(error))
+    shown = without_secrets(told, secrets)
+    if shown != told:
+        raise dg.Failure(description=shown, allow_retries=False) from None
 
 
 def is_outage(kind: type[PlatformError]) -> bool:

@@ -10,9 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.flow.secret_scan import without_known
 from platform_assets.orchestration.metadata import Metadata
-
-WITHHELD = "[withheld]"
 
 
 def withhold(metadata: Metadata, secrets: Iterable[str]) -> Metadata:
@@ -21,10 +20,8 @@ def withhold(metadata: Metadata, secrets: Iterable[str]) -> Metadata:
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Return a text in which every secret is replaced, the longest first."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, WITHHELD)
-    return text
+    """Return a text in which every secret is replaced, in whatever spelling."""
+    return without_known(text, secrets)
 
 
 def _without(value: dg.MetadataValue[Any], secrets: Iterable[str]) -> dg.MetadataValue[Any]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from platform_assets.flow.gate import Identified
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+from platform_assets.pipeline.withheld_output import withholding
 
 
 def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def _run_checks(
     consulted: list[dict[str, str]],
 ) -> list[CheckResult]:
     checks = platform.feed(run.feed).outputs()[manifest["product"]].checks
+    secrets = platform.secret_values()
     reach = [check.history_runs for check in checks if isinstance(check, ReferentialCheck)]
     # refused here, and not as the error of a check
     earlier_runs(platform, run, max(reach, default=0))
@@ -109,7 +111,9 @@ def _run_checks(
         expected_rows=_expected_rows(platform, run, manifest),
         reference_time=parse_rfc3339(window_pinned_at(platform.anchors(run))),
         referenced=_referenced(platform, run, consulted),
-        load_function=lambda reference: load_function(reference, platform.home),
+        load_function=lambda reference: withholding(
+            load_function(reference, platform.home, secrets), secrets
+        ),
     )
     return run_checks(checks, context)
 

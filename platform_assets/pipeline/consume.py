@@ -21,6 +21,7 @@ from platform_assets.errors import (
     RecordConflict,
     ScopeViolation,
 )
+from platform_assets.flow.secret_scan import without_known
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.build import declared_output, write_sorted
 from platform_assets.pipeline.functions import load_function
@@ -29,6 +30,7 @@ from platform_assets.pipeline.place import Built, place
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import is_closed, require_open
+from platform_assets.pipeline.withheld_output import secrets_withheld
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,17 +140,19 @@ def _in_scope(platform: Platform, run: RunId, each: RunId) -> RunId:
 def _call(
     platform: Platform, run: RunId, name: str, declared: ConsumerDeclaration, inputs: _Inputs
 ) -> pl.DataFrame:
-    function = load_function(declared.function, platform.home)
+    secrets = platform.secret_values()
+    function = load_function(declared.function, platform.home, secrets)
     try:
-        answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
-        return answer.collect() if isinstance(answer, pl.LazyFrame) else answer
+        with secrets_withheld(secrets):
+            answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
+            return answer.collect() if isinstance(answer, pl.LazyFrame) else answer
     except (PlatformError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a function that exits or an engine that panics has failed too
         raise ConsumerFailed(
             f"consumer {name} of {run}",
             expected=f"{declared.function} to return a frame",
-            found=f"{type(error).__name__}: {error}",
+            found=without_known(f"{type(error).__name__}: {error}", secrets),
             remedy=f"Mend the function, then run it again: platform-assets materialize {name} "
             f"--run {run}",
         ) from error

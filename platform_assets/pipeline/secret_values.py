@@ -1,9 +1,10 @@
 """The secret values of a home: what no record, no text in Dagster and no bundle may hold.
 
-They are the values of the variables that the settings name, the passwords and tokens that a declaration
-refers to, wherever they are kept, and, where a declaration or the store leads to a cloud, the
-credentials for it that stand in the environment. They are read when they are needed and never kept, so
-that a renewed token counts. What cannot be read is not used by this process either.
+They are the values of the variables that the settings name, the private keys of the home, the passwords
+and tokens that a declaration refers to, wherever they are kept, and, where a declaration or the store
+leads to a cloud, the credentials for it that stand in the environment. They are read when they are
+needed and never kept, so that a renewed token counts. What cannot be read is not used by this process
+either.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.declarations import FeedDeclaration, SourceDeclaration
+    from platform_assets.settings import KeySettings
 
 _OF_AWS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 #: Clouds give secrets of 40 characters and more; a stand-in for them takes a word, which is no secret.
@@ -52,6 +54,15 @@ def declared_secrets(feeds: Iterable[FeedDeclaration], home: Path) -> frozenset[
     if any(_leads_to_aws(source) for source in sources):
         found.update(_in_environment(_OF_AWS))
     return frozenset(found - {""})
+
+
+def key_secrets(keys: KeySettings, home: Path) -> frozenset[str]:
+    """Return the private keys that stand in files of the home; one that is not made yet is none."""
+    found = []
+    for name in (keys.signing, keys.log):
+        with suppress(OSError, UnicodeDecodeError):
+            found.append((home / name).read_text())
+    return frozenset(found) - {""}
 
 
 def store_secrets(store: str) -> frozenset[str]:
