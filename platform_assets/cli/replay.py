@@ -14,6 +14,7 @@ from rich.text import Text
 from platform_assets.cli.names import known_run
 from platform_assets.cli.session import HomeOption, JsonOption, Session, session
 from platform_assets.errors import InvalidName
+from platform_assets.flow.checks import counted
 from platform_assets.identifiers import RunId
 from platform_assets.settings import SETTINGS_FILE
 
@@ -112,23 +113,24 @@ def _bundle(call: Session, path: Path, start: From, key: Path | None) -> Replay:
 
 def show_replay(console: Console, result: Replay) -> None:
     """Print the verdict in one line, then from what was rebuilt and what was compared."""
-    counted = f"{result.parts} parts, {result.rows:,} rows compared"
+    amount = f"{counted(result.parts, 'part')}, {counted(result.rows, 'row')} compared"
     if result.divergence is None:
         how = "every SHA-256 the same"
         if result.decided_by == "content digests":
             how = "every content digest the same, by other engines"
-        verdict = f"is {result.verdict}: {counted}, {how}"
+        verdict = f"is {result.verdict}: {amount}, {how}"
     else:
         verdict = f"has {result.verdict}: {result.divergence.text()}"
     console.print(Text(f"{result.run_id} {verdict}"), soft_wrap=True)
     console.print(Text(f"  rebuilt from the {result.start}: {result.reason}"), soft_wrap=True)
     if result.divergence is not None:
-        console.print(Text(f"  {counted} up to there"))
+        console.print(Text(f"  {amount} up to there"))
     for name, (then, now) in result.engines.items():
         console.print(Text(f"  {name} was {then}, is {now}"))
     for each in result.compared:
-        counts = f"{each.parts} parts, {each.rows:,} rows: " if each.parts else ""
-        console.print(Text(f"  {each.step} {each.thing}: {counts}{each.sameness}"))
+        amount = f"{counted(each.parts, 'part')}, {counted(each.rows, 'row')}: "
+        shown = f"{amount if each.parts else ''}{each.sameness}"
+        console.print(Text(f"  {each.step} {each.thing}: {shown}"))
         for problem in each.problems:
             console.print(Text(f"    {problem}"), soft_wrap=True)
     if result.keys == "self-asserted":

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.run import Progress
     from platform_assets.ports.signer import Trust
 
+_READ_AGAIN = "every stream was read again"
+_LANDED = "what was landed stands with the evidence"
 _FROM_LANDING = "Or rebuild the run from what was landed: --from landing."
 
 
@@ -102,16 +104,12 @@ def _replay(evidence: Evidence, around: Surroundings, start: Start, progress: Pr
         return Rebuild(platform, evidence, progress, exact=not engines)
 
     _require_data(evidence, evidence.consulted(), "")
-    begun, landed_from, why = None, Start.LANDING, "as asked"
+    begun, landed_from, why = None, Start.LANDING, _LANDED
     if start is not Start.LANDING:  # 3
         begun = rebuild(evidence.shown(landing=False), "anchors")
         lost = _land(begun)
-        landed_from, why = Start.ANCHORS, "every stream still has the records of the run"
-        if start is Start.ANCHORS:
-            why = "as asked"
-            if lost and begun.divergence is None:
-                raise RuntimeError(f"a stream lost records, and nothing diverged: {lost}")
-        elif lost:
+        landed_from, why = Start.ANCHORS, _READ_AGAIN
+        if lost and start is Start.WHERE_POSSIBLE:
             begun, landed_from, why = None, Start.LANDING, lost
     if begun is None:
         _require_data(evidence, evidence.landed(), why)
@@ -150,7 +148,7 @@ def _require_data(evidence: Evidence, needed: Sequence[str], why: str) -> None:
             f"replay of {run}",
             expected="the data from which it is rebuilt",
             found=f"{len(missing)} of {len(needed)} files absent, the first {missing[0]}"
-            + (f"; and {why}" if why not in ("", "as asked") else ""),
+            + (f"; and {why}" if why not in ("", _LANDED) else ""),
             remedy=f"Export it with its data: platform-assets export {run} --out FILE.tar "
             "--with-data. Where a teardown removed the landing, and its streams still have the "
             "records: --from anchors.",

@@ -27,8 +27,8 @@ def test_a_reproduced_run_is_told_in_one_line_first(two_runs: Path) -> None:
     assert (done.code, done.err) == (0, "")
     first, second, *rest = done.out.splitlines()
     assert first == (f"{SECOND} is REPRODUCED: 10 parts, 111 rows compared, every SHA-256 the same")
-    assert second == "  rebuilt from the anchors: every stream still has the records of the run"
-    assert "  consume turnover: 1 parts, 7 rows: same bytes" in rest
+    assert second == "  rebuilt from the anchors: every stream was read again"
+    assert "  consume turnover: 1 part, 7 rows: same bytes" in rest
     assert "  certify turnover: same outcomes" in rest
 
 
@@ -37,7 +37,10 @@ def test_json_holds_what_was_compared_and_no_divergence(two_runs: Path) -> None:
     answer = done.document
     assert done.code == 0
     assert answer["verdict"] == "REPRODUCED"
-    assert (answer["from"], answer["reason"]) == ("landing", "as asked")
+    assert (answer["from"], answer["reason"]) == (
+        "landing",
+        "what was landed stands with the evidence",
+    )
     assert answer["divergence"] is None
     assert answer["parts"] == sum(each["parts"] for each in answer["compared"]) == 8
 
