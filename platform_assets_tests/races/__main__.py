@@ -10,26 +10,25 @@ import argparse
 import gc
 import json
 import os
-import shutil
 import statistics
 import sys
 import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # before Polars is imported: eight racers on a few cores
 
-from platform_assets.adapters.local_store import LocalStore
+import pytest
+
 from platform_assets.flow.secret_scan import forms_in
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform
 from platform_assets.reports import run_report
 from platform_assets_tests.races.arena import Arena
-
-if TYPE_CHECKING:
-    from platform_assets_tests.races.racer import OpenStore
+from platform_assets_tests.races.grounds import bucket_ground, local_ground
+from platform_assets_tests.races.plans import frozen_plans, plans
+from platform_assets_tests.simulators.planted_bugs import BUGS
 
 RUN = RunId("shop", 1)
 
@@ -42,11 +41,28 @@ def main() -> int:
     parser.add_argument("--side-by-side", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True, help="where races are run")
+    parser.add_argument("--s3", help="endpoint of an S3 server; credentials from the environment")
+    parser.add_argument("--bucket", help="the bucket there, which exists")
+    parser.add_argument("--bug", choices=sorted(BUGS), help="plant it: the races have to show it")
+    parser.add_argument("--frozen", action="store_true", help="freeze every owner but the last")
     given = parser.parse_args()
+    if given.bug:
+        BUGS[given.bug](pytest.MonkeyPatch())
     platform = Platform.open(given.home)
     prepare_to_fork(platform)
+    ground = partial(local_ground, given.home / "store")
+    if given.s3:
+        at = {"endpoint": given.s3, "region": "us-east-1", "allow_http": True}
+        options = platform.settings.object_store.model_copy(update=at)
+        settings = platform.settings.model_copy(update={"object_store": options})
+        ground = partial(bucket_ground, given.home / "store", settings, given.bucket)
     arena = Arena(
-        platform, RUN, given.folder, partial(local_copy, given.home / "store"), seed=given.seed
+        platform,
+        RUN,
+        given.folder,
+        ground,
+        seed=given.seed,
+        drawn=frozen_plans if given.frozen else plans,
     )
     began = time.monotonic()
     problems: dict[int, list[str]] = {}
@@ -85,12 +101,6 @@ def prepare_to_fork(platform: Platform) -> None:
     forms_in(b"nothing to find")
     gc.collect()
     gc.freeze()  # so that racers do not copy the parent's memory by collecting in it
-
-
-def local_copy(ready: Path, folder: Path) -> OpenStore:
-    """Copy a ready store for one race; its objects do not change, so links will do."""
-    shutil.copytree(ready, folder / "store", copy_function=os.link)
-    return partial(LocalStore, folder / "store")
 
 
 def summary(seconds: list[float]) -> dict[str, float]:

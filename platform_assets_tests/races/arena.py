@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline import Platform
-    from platform_assets_tests.races.racer import OpenStore
+    from platform_assets_tests.races.grounds import Ground
 
 _TICK_SECONDS = 0.01
 _LONGEST_SECONDS = 240.0
@@ -45,9 +45,10 @@ class _Racer:
 class _Race:
     number: int
     folder: Path
-    open_store: OpenStore
+    ground: Ground
     racers: list[_Racer]
     began: float
+    preparing: int = 0
     killed: set[int] = field(default_factory=set)
     struck: list[Event] = field(default_factory=list)
     last: int = 0
@@ -56,13 +57,14 @@ class _Race:
 
 @dataclass
 class Arena:
-    """Where races are run: ``store_for`` makes a fresh copy of the ready run's store for a race."""
+    """Where races are run: ``ground_for`` makes a fresh copy of the ready run's store for a race."""
 
     platform: Platform
     run: RunId
     folder: Path
-    store_for: Callable[[Path], OpenStore]
+    ground_for: Callable[[Path], Ground]
     seed: int = 0
+    drawn: Callable[[int, float], list[Plan]] = plans
     _races: list[_Race] = field(default_factory=list)
 
     def results(self, races: int, side_by_side: int) -> Iterator[tuple[int, Verdict]]:
@@ -85,18 +87,20 @@ class Arena:
     def _prepared(self, number: int) -> _Race:
         folder = self.folder / f"race-{number}"
         folder.mkdir(parents=True)
-        open_store = self.store_for(folder)
+        ground = self.ground_for(folder)
         now = time.monotonic()
         ttl = self.platform.settings.claim_ttl_seconds
-        drawn = plans(self.seed + number, ttl)
-        racers = [_Racer(plan, now + plan.begins) for plan in drawn]
-        return _Race(number, folder, open_store, racers, now)
+        drawn = self.drawn(self.seed + number, ttl)
+        one = _Race(number, folder, ground, [_Racer(p, now + p.begins) for p in drawn], now)
+        if ground.prepare is not None:
+            one.preparing = ended_by(ground.prepare, folder / "prepared.ndjson")
+        return one
 
     def _tick(self) -> None:
         self._collect()
         now = time.monotonic()
         for one in self._races:
-            for racer in one.racers:
+            for racer in () if one.preparing else one.racers:
                 self._move(one, racer, now)
             if now - one.began > _LONGEST_SECONDS:
                 self._end(one)
@@ -105,7 +109,7 @@ class Arena:
                 noted = one.folder / "last.ndjson"
                 one.last = ended_by(
                     lambda one=one, noted=noted: come_last(
-                        self.platform, self.run, one.open_store, noted
+                        self.platform, self.run, one.ground.open_store, noted
                     ),
                     noted,
                 )
@@ -116,7 +120,9 @@ class Arena:
             if now >= racer.begins_at:
                 noted = one.folder / f"racer-{one.racers.index(racer)}.ndjson"
                 racer.pid = ended_by(
-                    lambda: race(self.platform, self.run, one.open_store, noted, plan.struck),
+                    lambda: race(
+                        self.platform, self.run, one.ground.open_store, noted, plan.struck
+                    ),
                     noted,
                 )
                 racer.strikes_at = now + plan.struck_after if plan.struck_how else None
@@ -138,16 +144,7 @@ class Arena:
             if not pid:
                 return
             for one in self._races:
-                one.over = one.over or pid == one.last
-                for racer in one.racers:
-                    if racer.pid != pid:
-                        continue
-                    if os.WIFSTOPPED(status):
-                        racer.wakes_at = time.monotonic() + racer.plan.sleeps
-                        continue
-                    racer.ended = True
-                    if os.WIFSIGNALED(status):
-                        one.killed.add(pid)
+                _note_child(one, pid, status)
 
     def _judged(self, one: _Race) -> Verdict:
         events = list(one.struck)
@@ -164,8 +161,28 @@ class Arena:
 
     def _end(self, one: _Race) -> None:
         pids = [racer.pid for racer in one.racers if racer.pid and not racer.ended]
-        for pid in [*pids, one.last] if one.last and not one.over else pids:
+        pids += [pid for pid in (one.preparing, one.last) if pid and not one.over]
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def _note_child(one: _Race, pid: int, status: int) -> None:
+    """Take in that a child of this race, if it is one, ended or was stopped."""
+    now = time.monotonic()
+    if pid == one.preparing:
+        one.preparing = 0
+        for racer in one.racers:
+            racer.begins_at = now + racer.plan.begins
+    one.over = one.over or pid == one.last
+    for racer in one.racers:
+        if racer.pid != pid:
+            continue
+        if os.WIFSTOPPED(status):
+            racer.wakes_at = now + racer.plan.sleeps
+            continue
+        racer.ended = True
+        if os.WIFSIGNALED(status):
+            one.killed.add(pid)

@@ -48,3 +48,10 @@ def plans(seed: int, ttl: float) -> list[Plan]:
             found.append(Plan(begins, struck_how=how, struck_after=after, sleeps=sleeps))
     choose.shuffle(found)
     return found
+
+
+def frozen_plans(seed: int, ttl: float) -> list[Plan]:
+    """Return plans where two come first and are frozen, if they own, with the evidence half written."""
+    struck = Struck("stop", 5, "before")
+    frozen = [Plan(0.0, struck=struck, sleeps=2 * ttl + 1.2 + seed % 2) for _ in range(2)]
+    return [*frozen, *[Plan(begins=0.5) for _ in range(CLOSERS - 2)]]
