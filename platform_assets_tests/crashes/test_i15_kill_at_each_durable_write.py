@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_assets.flow.closure_log import CHECKPOINTS_FOLDER, ORIGIN_PATH
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, runs, verify_run
 from platform_assets_tests.crashes.job import KillingStore, StandingClock, run_job
@@ -35,7 +36,8 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     append(home, "orders", 0, [order(0), order(2, cents=7), b"{", order(40, cents=-1), b""])
     append(home, "changes", 0, [cancelled(0), refunded(5), refunded(15, cents="many")])
     redeclare(home, _two_windows)
-    Platform.open(home).signer  # noqa: B018 - the key is made before the first crash
+    Platform.open(home).signer  # noqa: B018 - the keys are made before the first crash
+    Platform.open(home).log_key  # noqa: B018
     return home
 
 
@@ -116,13 +118,16 @@ def _records(home: Path) -> dict[str, bytes]:
         parts = name.split("/")
         if path.is_file() and not (parts[0] == "runs" and parts[2] in _PER_CLOSER):
             data = path.read_bytes()
-            records[name] = _without_bundle(data) if parts[0] == "log" else data
+            records[name] = _of_log(name, data) if parts[0] == "log" else data
     return records
 
 
-def _without_bundle(entry: bytes) -> bytes:
-    record = json.loads(entry)
-    return json.dumps([record["index"], record["run_id"]]).encode()
+def _of_log(name: str, data: bytes) -> bytes:
+    """What does not differ by closer: the log's name, where each run is, which sizes are signed."""
+    if name.startswith(CHECKPOINTS_FOLDER):
+        return b""
+    record = json.loads(data)
+    return data if name == ORIGIN_PATH else json.dumps([record["index"], record["run_id"]]).encode()
 
 
 def _closed_once(home: Path) -> None:
