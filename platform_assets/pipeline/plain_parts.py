@@ -39,6 +39,7 @@ class PlainParts:
         self._permit = permit
         self._key = key
         self._files: tuple[Path, ...] | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self._removal: weakref.finalize[[Path, int], PlainParts] | None = None
 
@@ -46,19 +47,30 @@ class PlainParts:
         """Return the plaintext files, in order.
 
         Raises:
-            PartAltered: a stored part is not what the manifest says.
+            PartAltered: a stored part is not what the manifest says; nothing is left of the others.
+            RuntimeError: it was closed.
         """
         with self._lock:
+            if self._closed:
+                raise RuntimeError("the product was closed; open it again to read it")
             if self._files is None:
-                self._files = tuple(self._decrypt())
+                try:
+                    self._files = tuple(self._decrypt())
+                except BaseException:
+                    self._remove()
+                    raise
             return self._files
 
     def close(self) -> None:
         """Remove the plaintext; what was derived from it cannot be read any more."""
         with self._lock:
-            if self._removal is not None:
-                self._removal()
-            self._removal = self._files = None
+            self._closed = True
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._removal is not None:
+            self._removal()
+        self._removal = self._files = None
 
     def _decrypt(self) -> list[Path]:
         permit = self._permit

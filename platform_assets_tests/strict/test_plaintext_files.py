@@ -59,6 +59,12 @@ def test_a_context_removes_it_at_its_end(closed_home: Path) -> None:
     with open_product(Platform.open(closed_home), RUN, "orders") as product:
         paths = product.paths
         assert all(path.exists() for path in paths)
+        rows = product.scan()
+    assert _plaintext(closed_home) == []
+    with pytest.raises(RuntimeError, match="open it again"):
+        assert product.paths
+    with pytest.raises(RuntimeError, match="open it again"):
+        rows.collect()
     assert _plaintext(closed_home) == []
 
 
@@ -94,6 +100,7 @@ def test_a_part_that_was_changed_after_it_was_opened_is_refused_when_it_is_read(
     attacker.overwrite(attacker.part(), bytes(data))
     with pytest.raises(PartAltered, match="chunk 0 does not authenticate"):
         assert product.paths
+    assert _plaintext(closed_home) == []
     assert found_in(closed_home / "scratch", planted()) == {}
 
 
