@@ -18,7 +18,7 @@ Record = Mapping[str, Any]
 
 #: Fields of a record that are no property of what was processed.
 _BESIDE = {
-    "landing": ("parts",),
+    "landing": ("parts", "copied_from"),
     "admission": ("landing_digest", "events", "duplicates", "quarantine"),
     "manifest": ("generation", "code", "inputs", "parts", "encryption"),
 }

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from platform_assets.declarations import FeedDeclaration
 from platform_assets.errors import RecordInvalid
+from platform_assets.flow.corrections import window_of
 from platform_assets.flow.foreign import references
 from platform_assets.flow.places import Place
 from platform_assets.flow.policy import policy_of
@@ -54,8 +55,12 @@ def declaration_of(records: RunRecords) -> FeedDeclaration:
 
 
 def consulted_runs(records: RunRecords) -> tuple[RunId, ...]:
-    """Return the runs of which a run consulted products, in the order of their windows."""
-    found = {each.run_id for each in references(records.parsed, str(records.run))}
+    """Return the runs of which a run consulted products, in the order of their windows.
+
+    The run that a correction supersedes is referred to, and not consulted.
+    """
+    used = references(records.parsed, str(records.run))
+    found = {each.run_id for each in used if each.product}
     return tuple(sorted(map(RunId.parse, found), key=lambda run: _window(records, run)))
 
 
@@ -65,10 +70,9 @@ def engines_of(records: RunRecords) -> list[Mapping[str, Any]]:
     return [m.value["code"]["engines"] for m in manifests if m is not None and not m.problem]
 
 
-def _window(records: RunRecords, run: RunId) -> int:
+def _window(records: RunRecords, run: RunId) -> str:
     anchors = records.sound(Place("anchors", name=run.feed, number=run.sequence))
-    corrected = anchors.value.get("supersedes", {}) if anchors is not None else {}
-    return int(corrected.get("window", run.sequence))
+    return str(run) if anchors is None else window_of(anchors.value)
 
 
 def _products_before(

@@ -63,17 +63,22 @@ def land(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
         require_open(platform, run)
     anchors = platform.anchors(run)
     require_stream(anchors, run, stream)
-    from_source = partial(_landed, platform, run, stream, anchors)
+    from_source = partial(land_from_source, platform, run, stream, anchors)
     again = is_correction(anchors)
     record = land_again(platform, anchors, stream, from_source) if again else from_source()
     write_record(platform.store, path, record)  # 5
     return record
 
 
-def _landed(
+def land_from_source(
     platform: Platform, run: RunId, stream: str, anchors: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Land what the source delivers, and return the receipt, not yet recorded."""
+    """Land what the source delivers, and return the receipt, not yet recorded.
+
+    Raises:
+        SourceUnreachable, SourceChanged, OffsetExpired, OffsetTruncated, GapUnproven,
+            LandingInconsistent: as for `land`.
+    """
     anchored = anchored_partitions(anchors, stream)
     name = f"stream {stream} of {run}"
     tallies = [PartitionTally(f"landing of {stream} in {run}", part) for part in anchored]

@@ -32,8 +32,8 @@ from platform_assets.pipeline.divergence import (
     order_of,
     refused,
 )
-from platform_assets.pipeline.land import land
-from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.land import land_from_source
+from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.replay_keys import plain_files, without_values
 from platform_assets.pipeline.scratch import make_folder
 
@@ -80,7 +80,7 @@ class Rebuild:
             recorded = self._recorded("landing", stream)
             try:
                 with self._progress.step(self._run, "land", stream):
-                    rebuilt = land(self._platform, self._run, stream)
+                    rebuilt = self._landed(stream)
             except _KEYS:
                 raise
             except Refusal as refusal:
@@ -99,6 +99,13 @@ class Rebuild:
             if divergence is not None and _is_gone(recorded, rebuilt):
                 lost = lost or f"{stream} no longer has every record: {divergence.problem}"
         return lost
+
+    def _landed(self, stream: str) -> dict[str, Any]:
+        """Land a stream from its source, also where a correction had copied what was landed before."""
+        anchors = self._platform.anchors(self._run)
+        record = land_from_source(self._platform, self._run, stream, anchors)
+        write_record(self._platform.store, layout.landing_receipt_path(self._run, stream), record)
+        return record
 
     def make(self) -> None:
         """Make everything that follows from the landing; stop where something has diverged."""
