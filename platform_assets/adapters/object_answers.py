@@ -168,6 +168,16 @@ class Asked:
             "does not know (docs/stores.md). Then run the step again.",
         )
 
+    def overwriting(self) -> StoreUnwritable:
+        """Say that the store creates twice what must be created once."""
+        return StoreUnwritable(
+            self.store,
+            expected="a store that turns down the second create of an object",
+            found="the second create overwrote the first one; nothing else was written",
+            remedy="Use a bucket without versions, or a release of this store that honours "
+            "If-None-Match in one with versions (docs/stores.md).",
+        )
+
     def unreachable(self, fault: Fault) -> DependencyUnreachable:
         """Say that there was no answer to a question."""
         return DependencyUnreachable(

@@ -85,9 +85,20 @@ class ObjectReads:
             StoreDenied, DependencyUnreachable: there was no answer.
         """
         check_object_path(path)
-        asked = self._bucket.asked("stat", path)
-        found = self._answered(asked, path, lambda: obstore.head(self._bucket.clients.reads, path))
+        found = self._head(path)
         return ObjectStat(path, found["size"], _version(found))
+
+    def stands(self, path: str) -> bool:
+        """Tell whether an object is there, also under a hidden name."""
+        try:
+            self._head(path)
+        except ObjectMissing:
+            return False
+        return True
+
+    def _head(self, path: str) -> Any:
+        asked = self._bucket.asked("stat", path)
+        return self._answered(asked, path, lambda: obstore.head(self._bucket.clients.reads, path))
 
     def list(self, prefix: str) -> list[str]:
         """Return the sorted paths below a folder; names that no store of ours writes are left out.

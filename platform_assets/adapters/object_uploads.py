@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 PIECE_BYTES = 16 * 2**20
 _MOST_PIECES = 10_000
 _UPLOADS_AT_ONCE = 4
-_PROBE = ".create-only-probe"
-_PROBE_BYTES = b"tells whether a completed upload overwrites\n"
+#: A hidden object of the store's own, to see what a second create of it does.
+PROBE = ".create-only-probe"
+PROBE_BYTES = b"tells whether a second create overwrites\n"
 SHA256_METADATA = "sha256"
 
 
@@ -79,6 +80,7 @@ class S3Uploads:
             **self._named(path),
             Body=data,
             IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",  # a lock is granted only to what says how it is checked
             ChecksumSHA256=_in_base64(sha256),
             Metadata={SHA256_METADATA: sha256},
             ObjectLockMode=self._options.lock_mode,
@@ -154,14 +156,9 @@ class S3Uploads:
             return self._in_pieces
 
     def _probe(self) -> bool:
-        sha256 = hashlib.sha256(_PROBE_BYTES).hexdigest()
-        try:
-            self._clients.once.put_object(**self._named(_PROBE), Body=_PROBE_BYTES, IfNoneMatch="*")
-        except ClientError as error:
-            if fault_of(error).answer not in (Answer.TAKEN, Answer.CONFLICT):
-                raise
-        upload = self._begin(_PROBE, sha256)
-        piece = self._send(upload, 1, _PROBE_BYTES)
+        """Complete an upload over the object that the store created before any other."""
+        upload = self._begin(PROBE, hashlib.sha256(PROBE_BYTES).hexdigest())
+        piece = self._send(upload, 1, PROBE_BYTES)
         try:
             self._complete(upload, [piece])
         except ClientError as error:
