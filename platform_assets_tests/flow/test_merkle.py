@@ -216,3 +216,22 @@ def test_a_tree_with_another_leaf_in_the_past_is_consistent_by_no_proof_of_its_o
     forged = subproof(old, leaves, known=True)
     assert not merkle.verify_consistency(old, size, ROOTS[old], mth(leaves), forged)
     assert merkle.verify_consistency(old, size, mth(leaves[:old]), mth(leaves), forged)
+
+
+def test_no_proof_of_another_length_than_the_sizes_need_verifies() -> None:
+    """A node inside a tree is no root of a larger one, and no leaf of a smaller one."""
+    sizes = range(1, 18)
+    places = [(index, size) for size in sizes for index in range(size)]
+    for index, size in places:
+        made = inclusion(index, size)
+        for other, others in places:
+            if len(merkle.inclusion_ranges(other, others)) != len(made):
+                claimed = (other, others, LEAVES[index], made, ROOTS[size])
+                assert not merkle.verify_inclusion(*claimed), claimed[:2]
+    pairs = [(old, size) for size in sizes for old in range(1, size + 1)]
+    for old, size in pairs:
+        made = consistency(old, size)
+        for other, others in pairs:
+            if len(merkle.consistency_ranges(other, others)) != len(made):
+                between = (other, others, ROOTS[old], ROOTS[size], made)
+                assert not merkle.verify_consistency(*between), between[:2]
