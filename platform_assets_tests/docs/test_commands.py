@@ -118,7 +118,7 @@ def test_a_feed_that_the_readme_shows_is_a_valid_one() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("replay payments-00000001", "there is no command replay"),
+        ("rerun payments-00000001", "there is no command rerun"),
         ("run payments --forever", "run has no option --forever"),
         ("run payments refunds", "takes 1 arguments, not 2"),
         ("--colour run payments", "the program has no option --colour"),
