@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,28 @@ def test_a_new_home_opens_with_both_examples(tmp_path: Path) -> None:
     for feed in platform.feeds.values():
         for stream in feed.streams:
             assert sum(e.end - e.start for e in platform.source(feed, stream).extents()) > 0
+
+
+def test_git_ignores_every_private_key_of_a_home_and_no_public_one(tmp_path: Path) -> None:
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not on this machine")
+    create_home(tmp_path, examples=())
+    platform = Platform.open(tmp_path)
+    assert platform.signer.development
+    assert platform.log_key.development
+    subprocess.run([git, "init", "-q"], cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [git, "status", "--short", "-uall"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    shown = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert "platform.yaml" in shown
+    trusted = f"keys/trusted/{platform.signer.keyid}.pem"
+    assert [path for path in shown if path.startswith("keys/")] == [trusted]
 
 
 def test_a_new_home_is_a_dg_project(tmp_path: Path) -> None:
