@@ -12,15 +12,18 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.local_store import LocalStore
+from platform_assets.adapters.stores import open_store
 from platform_assets.pipeline import Platform, caught_up
 from platform_assets.pipeline.run import Silence
 from platform_assets.settings import load_settings
+from platform_assets_tests.forking import prepare_to_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from platform_assets.ports.store import Store
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -41,20 +44,23 @@ class StandingClock:
         self._seconds += seconds
 
 
-class KillingStore(LocalStore):
-    """Kills this process at its n-th durable write."""
+class KillingStore:
+    """Any store; it kills this process at its n-th durable write."""
 
-    def __init__(self, root: Path, write: int, moment: str) -> None:
-        super().__init__(root)
+    def __init__(self, store: Store, write: int = 0, moment: str = "before") -> None:
         self.paths: list[str] = []
+        self._store = store
         self._kill_at = write
         self._moment = moment
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
     def create(self, path: str, data: bytes) -> None:
-        self._around(path, lambda: super(KillingStore, self).create(path, data))
+        self._around(path, lambda: self._store.create(path, data))
 
     def create_from(self, path: str, source: Path) -> None:
-        self._around(path, lambda: super(KillingStore, self).create_from(path, source))
+        self._around(path, lambda: self._store.create_from(path, source))
 
     def _around(self, path: str, write: Callable[[], None]) -> None:
         self.paths.append(path)
@@ -67,17 +73,25 @@ class KillingStore(LocalStore):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+def open_home(home: Path, write: int = 0, moment: str = "before") -> Platform:
+    """Open a home whose store, wherever it is, kills this process at a write."""
+    store = KillingStore(open_store(load_settings(home), home), write, moment)
+    return Platform.open(home, store=store, clock=StandingClock())
+
+
 def run_job(home: Path, write: int = 0, moment: str = "before") -> list[str]:
     """Run every window of the shop to its closure and return the path of each durable write."""
-    store = KillingStore(home / load_settings(home).store, write, moment)
-    platform = Platform.open(home, store=store, clock=StandingClock())
+    platform = open_home(home, write, moment)
     for _ in caught_up(platform, "shop", Silence()):
         pass
+    store = platform.store
+    assert isinstance(store, KillingStore)
     return store.paths
 
 
 def serve() -> None:
     """Fork a child for each line; the parent starts no thread, so forking is safe."""
+    prepare_to_fork()
     for line in sys.stdin:
         home, write, moment = line.split()
         child = os.fork()

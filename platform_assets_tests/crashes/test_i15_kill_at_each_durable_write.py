@@ -1,4 +1,9 @@
-"""I15: killing the job at any durable write and starting again gives the same records."""
+"""I15 and A3: killing the job at any durable write and starting again gives the same records.
+
+A store is in the same state just after one write and just before the next. So by default each write of
+the job on local disk is killed before, and some are killed after; ``PLATFORM_TESTS_KILLS=1`` kills both
+at each. In a bucket some are, unless ``PLATFORM_TESTS_S3_KILLS=1`` says each; at 2 every second one.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +13,32 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from platform_assets.flow.closure_log import CHECKPOINTS_FOLDER, ORIGIN_PATH
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import Platform, runs, verify_run
-from platform_assets_tests.crashes.job import KillingStore, StandingClock, run_job
+from platform_assets.pipeline import Platform, layout, runs, verify_run
+from platform_assets_tests.crashes.job import open_home, run_job
+from platform_assets_tests.servers.s3 import REGION, new_bucket
 from platform_assets_tests.shop import append, cancelled, make_shop, order, redeclare, refunded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from platform_assets_tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.crash
 
 ROOT = Path(__file__).parents[2]
 #: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
 _PER_CLOSER = ("closure", "evidence")
+KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "4"))
+S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "24"))
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +70,12 @@ def undisturbed(
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[subprocess.Popen[str]]:
+    with _fork_server() as process:
+        yield process
+
+
+@contextmanager
+def _fork_server() -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "platform_assets_tests.crashes.job"],
         stdin=subprocess.PIPE,
@@ -92,14 +110,45 @@ def test_i15_killed_at_each_durable_write_and_started_again(
 ) -> None:
     expected_home, writes = undisturbed
     expected = _records(expected_home)
-    for write in range(1 + shard, len(writes) + 1, 8):
+    step = 8 if moment == "before" else 8 * KILLS_AFTER
+    for write in range(1 + shard, len(writes) + 1, step):
         home = tmp_path / f"{write}-{moment}"
         shutil.copytree(fresh_home, home)
-        assert _fork(forks, home, write, moment) == -signal.SIGKILL
-        assert _fork(forks, home, 0, moment) == 0, f"write {write}"
-        assert _records(home) == expected, f"write {write}"
-        _closed_once(home)
+        _killed_and_started_again(forks, home, write, moment, expected)
         shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_i15_killed_at_durable_writes_to_a_bucket_and_started_again(
+    moment: str,
+    fresh_home: Path,
+    undisturbed: tuple[Path, list[str]],
+    s3_server: S3Server,
+    s3_credentials: None,
+    tmp_path: Path,
+) -> None:
+    expected_home, writes = undisturbed
+    expected, bucket = _records(expected_home), new_bucket(s3_server)
+    first = 1 if moment == "before" else 1 + S3_KILLS // 2
+    with _fork_server() as forks:
+        for write in range(first, len(writes) + 1, S3_KILLS):
+            home = tmp_path / f"{write}-{moment}"
+            shutil.copytree(fresh_home, home)
+            at = {"endpoint": s3_server.endpoint, "region": REGION, "allow_http": True}
+            settings = {"store": f"s3://{bucket}/{home.name}", "object_store": at}
+            with (home / "platform.yaml").open("a") as file:
+                file.write(yaml.safe_dump(settings))
+            _killed_and_started_again(forks, home, write, moment, expected)
+            shutil.rmtree(home)
+
+
+def _killed_and_started_again(
+    forks: subprocess.Popen[str], home: Path, write: int, moment: str, expected: dict[str, bytes]
+) -> None:
+    assert _fork(forks, home, write, moment) == -signal.SIGKILL
+    assert _fork(forks, home, 0, moment) == 0, f"write {write}"
+    assert _records(home) == expected, f"write {write}"
+    _closed_once(home)
 
 
 def _fork(forks: subprocess.Popen[str], home: Path, write: int, moment: str) -> int:
@@ -111,15 +160,16 @@ def _fork(forks: subprocess.Popen[str], home: Path, write: int, moment: str) -> 
 
 
 def _records(home: Path) -> dict[str, bytes]:
-    store = home / "store"
-    records = {}
-    for path in sorted(store.rglob("*")):
-        name = path.relative_to(store).as_posix()
-        parts = name.split("/")
-        if path.is_file() and not (parts[0] == "runs" and parts[2] in _PER_CLOSER):
-            data = path.read_bytes()
-            records[name] = _of_log(name, data) if parts[0] == "log" else data
-    return records
+    """Every object by its path, but for what differs by closer."""
+    store = open_home(home).store
+    paths = [path for path in store.list("") if not _per_closer(path.split("/"))]
+    found = store.read_all(paths)
+    assert set(found) == set(paths)
+    return {p: _of_log(p, found[p]) if p.startswith("log/") else found[p] for p in paths}
+
+
+def _per_closer(parts: list[str]) -> bool:
+    return parts[0] == "runs" and parts[2] in _PER_CLOSER
 
 
 def _of_log(name: str, data: bytes) -> bytes:
@@ -131,11 +181,10 @@ def _of_log(name: str, data: bytes) -> bytes:
 
 
 def _closed_once(home: Path) -> None:
-    platform = Platform.open(
-        home, store=KillingStore(home / "store", 0, "before"), clock=StandingClock()
-    )
+    platform = open_home(home)
     for run in runs(platform, "shop"):
-        seals = list((home / "store/runs" / str(run) / "closure").glob("*.seal"))
-        assert sum(b'"void"' not in seal.read_bytes() for seal in seals) == 1
+        closure = platform.store.list(layout.closure_folder(run))
+        seals = [platform.store.read(path) for path in closure if path.endswith(".seal")]
+        assert sum(b'"void"' not in seal for seal in seals) == 1
         assert verify_run(platform, run).ok
     assert runs(platform, "shop")[0] == RunId("shop", 1)

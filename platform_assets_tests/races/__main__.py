@@ -7,7 +7,6 @@ an owner was killed or frozen the next one held the claim.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import statistics
@@ -21,10 +20,9 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # before Polars is imported: eight racer
 
 import pytest
 
-from platform_assets.flow.secret_scan import forms_in
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform
-from platform_assets.reports import run_report
+from platform_assets_tests.forking import prepare_to_fork
 from platform_assets_tests.races.arena import Arena
 from platform_assets_tests.races.grounds import bucket_ground, local_ground
 from platform_assets_tests.races.plans import frozen_plans, plans
@@ -49,7 +47,8 @@ def main() -> int:
     if given.bug:
         BUGS[given.bug](pytest.MonkeyPatch())
     platform = Platform.open(given.home)
-    prepare_to_fork(platform)
+    platform.signer, platform.log_key  # noqa: B018 - made before anyone races
+    prepare_to_fork()
     ground = partial(local_ground, given.home / "store")
     if given.s3:
         at = {"endpoint": given.s3, "region": "us-east-1", "allow_http": True}
@@ -89,18 +88,6 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(answer) + "\n")
     return bool(problems)
-
-
-def prepare_to_fork(platform: Platform) -> None:
-    """Do once what every racer would do: make the keys, compile templates, import the detectors."""
-    platform.signer, platform.log_key  # noqa: B018 - made on first use
-    templates = run_report._environment()
-    for name in templates.list_templates():
-        if name.endswith(".j2"):
-            templates.get_template(name)
-    forms_in(b"nothing to find")
-    gc.collect()
-    gc.freeze()  # so that racers do not copy the parent's memory by collecting in it
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
