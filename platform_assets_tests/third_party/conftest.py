@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from platform_assets.adapters.key_files import signer_from_file
-from platform_assets.pipeline import Platform, export_run, finish, next_run
+from platform_assets.pipeline import Platform, export_run, finish, next_run, supersede
 from platform_assets_tests.servers.kinesis_start import ServerUnavailableError, node_packages
 from platform_assets_tests.shop import append, make_shop
 from platform_assets_tests.third_party.tools import HERE
@@ -61,6 +61,11 @@ class Exported:
                 "https://slsa.dev/provenance/v1",
                 [manifest, *self.parts("orders")],
             ),
+            "superseded": (
+                self.folder / "superseded.json",
+                "urn:platform-assets:supersession:v1",
+                [self.folder / "bundle.json"],
+            ),
         }
 
 
@@ -93,6 +98,7 @@ def export(target: Path, *, ed25519: bool) -> Exported:
     run = next_run(platform, "shop")
     assert run is not None
     finish(platform, run)
+    finish(platform, supersede(platform, run, "shown to the tools of others"))
     made = Exported(target / "evidence", target / "signer.pem", target / "other.pem")
     export_run(platform, run, made.folder, with_data=True)
     made.signer.write_bytes(platform.signer.public_key_pem)

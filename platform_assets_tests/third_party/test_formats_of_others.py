@@ -46,7 +46,7 @@ def statement_of(path: Path) -> dict[str, Any]:
 
 
 def test_every_signed_file_is_a_bundle_to_sigstores_models(exported: Exported) -> None:
-    assert len(signed_files(exported)) == 4 + 4 + 4 + 4
+    assert len(signed_files(exported)) == 5 + 4 + 4 + 4
     for path in signed_files(exported):
         data = path.read_bytes()
         parsed = Bundle.from_json(data)

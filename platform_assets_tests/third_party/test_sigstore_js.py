@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.usefixtures("sigstore_js_packages"),
     pytest.mark.xdist_group("third_party"),
 ]
-KINDS = ["seal", "evidence", "certificate", "provenance"]
+KINDS = ["seal", "evidence", "certificate", "provenance", "superseded"]
 
 
 def verified(exported: Exported, kind: str, **other: Any) -> Answer:
