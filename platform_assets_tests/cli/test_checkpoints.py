@@ -269,12 +269,27 @@ def test_an_entry_that_was_exchanged_before_an_older_run_shows_in_each_later_one
     other = Closed("shop-00000099", real.config_digest, "sha256:" + "0" * 64, "elsewhere")
     changed = read_entry(other.entry(real.before))
     put(logged, log_path(2), changed.data)
-    assert "entry 3 continues another log" in refused(logged)
+    found = refused(logged)
+    assert "entry 3 continues another log" in found
+    assert "entry 2 names shop-00000099, which is not closed" in found
+    in_home = ("--home", logged / "home")
+    assert "entry 1 is not in the tree that ends with entry 5" in findings(
+        "shop-00000001", *in_home
+    )
     third = entry(logged, 3)
     mine = Closed(third.run_id, third.config_digest, third.bundle_digest, "elsewhere")
     put(logged, log_path(3), mine.entry(changed.tree))
     put(logged, "runs/shop-00000003/closure/log.json", mine.entry(changed.tree))
     assert "does not lead from the entry" in findings("shop-00000003", "--home", logged / "home")
+
+
+def test_a_copy_that_is_not_the_entry_is_named(logged: Path) -> None:
+    put(logged, "runs/shop-00000003/closure/log.json", entry(logged, 2).data)
+    assert "entry 3 is not the copy that shop-00000003 has of it" in refused(logged)
+    assert "run_id shop-00000002" in findings("shop-00000003", "--home", logged / "home")
+    put(logged, "runs/shop-00000003/closure/log.json", b"{}")
+    assert "is not the copy" in refused(logged)
+    assert "closure/log.json" in findings("shop-00000003", "--home", logged / "home")
 
 
 def test_a_checkpoint_that_was_exchanged_or_is_another_logs_is_named(logged: Path) -> None:

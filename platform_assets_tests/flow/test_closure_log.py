@@ -283,6 +283,14 @@ def test_every_flaw_of_a_log_is_named_and_not_the_first() -> None:
     assert log_problems(twice) == ["entry 6 repeats payments-00000001 of entry 1"]
 
 
+def test_an_entry_at_another_index_than_its_own_is_refused() -> None:
+    data = entries(log_of(4))[2]
+    assert read_entry(data).index == read_entry(data, 3).index == 3
+    for index in (1, 2, 4, 5):
+        with pytest.raises(RecordInvalid, match=f"expected entry {index}, found entry 3"):
+            read_entry(data, index)
+
+
 def test_an_entry_whose_tree_is_none_is_refused() -> None:
     record = parse_canonical(entries(log_of(4))[3], "entry")
     for change in (
