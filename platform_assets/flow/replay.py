@@ -20,6 +20,7 @@ class Sameness(StrEnum):
 
     BYTES = "same bytes"
     CONTENT = "same content"
+    COUNTS = "same counts, rows not compared"
     OUTCOMES = "same outcomes"
     DIFFERENT = "different"
 
@@ -141,7 +142,8 @@ class Replay:
     @property
     def decided_by(self) -> str:
         """What the verdict rests on."""
-        other = any(each.sameness is Sameness.CONTENT for each in self.compared)
+        by_content = (Sameness.CONTENT, Sameness.COUNTS)
+        other = any(each.sameness in by_content for each in self.compared)
         return "content digests" if other else "part digests"
 
     def as_json(self) -> dict[str, Any]:

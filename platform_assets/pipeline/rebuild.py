@@ -68,37 +68,51 @@ class Rebuild:
         self._exact = exact
 
     def land(self) -> str:
-        """Land every stream from its anchors; return which stream has lost what, if one has.
+        """Land every stream from its anchors; return which one has lost what, if nothing else is wrong.
 
-        What was lost has diverged as well; whoever can go on without it begins anew.
+        What was lost has diverged as well; whoever can go on without it begins anew. A stream with other
+        records than were landed has diverged, whatever another stream has lost.
 
         Raises:
             SourceUnreachable: a stream did not answer.
         """
-        lost = ""
+        lost: list[str] = []
+        different: list[Divergence] = []
         for stream in self._streams():
-            recorded = self._recorded("landing", stream)
-            try:
-                with self._progress.step(self._run, "land", stream):
-                    rebuilt = self._landed(stream)
-            except _KEYS:
-                raise
-            except Refusal as refusal:
-                self._note(refused("land", stream, refusal))
-                if isinstance(refusal, _LOST):
-                    lost = lost or f"{stream}: {refusal.code}: {refusal.found}"
-                continue
-            compared, divergence = self._held(
-                "land",
-                stream,
-                flow.landing_problems(recorded, rebuilt),
-                flow.landing_tables(recorded, self._folder),
-                flow.landing_tables(rebuilt, self._folder),
-            )
-            self._note((compared, divergence))
-            if divergence is not None and _is_gone(recorded, rebuilt):
-                lost = lost or f"{stream} no longer has every record: {divergence.problem}"
-        return lost
+            with self._progress.step(self._run, "land", stream):
+                divergence, gone = self._hold_landing(stream)
+            if gone:
+                lost.append(gone)
+            elif divergence is not None:
+                different.append(divergence)
+        if different:
+            self.divergence = different[0]
+        return lost[0] if lost and not different else ""
+
+    def _hold_landing(self, stream: str) -> tuple[Divergence | None, str]:
+        """Land a stream and compare; return where it diverged, and what it has lost if it has."""
+        recorded = self._recorded("landing", stream)
+        try:
+            rebuilt = self._landed(stream)
+        except _KEYS:
+            raise
+        except Refusal as refusal:
+            held = refused("land", stream, refusal)
+            self._note(held)
+            gone = isinstance(refusal, _LOST)
+            return held[1], f"{stream}: {refusal.code}: {refusal.found}" if gone else ""
+        compared, divergence = self._held(
+            "land",
+            stream,
+            flow.landing_problems(recorded, rebuilt),
+            flow.landing_tables(recorded, self._folder),
+            flow.landing_tables(rebuilt, self._folder),
+        )
+        self._note((compared, divergence))
+        # a value that differs is never taken for a record that is gone
+        if divergence is not None and not divergence.column and _is_gone(recorded, rebuilt):
+            return divergence, f"{stream} no longer has every record: {divergence.problem}"
+        return divergence, ""
 
     def _landed(self, stream: str) -> dict[str, Any]:
         """Land a stream from its source, also where a correction had copied what was landed before."""
@@ -193,10 +207,15 @@ class Rebuild:
         if sameness is not Sameness.BYTES and (self._exact or problems or not has_digest):
             found = self._located(step, thing, recorded, rebuilt)
         if sameness is not Sameness.BYTES and found is None and not self._exact:
-            sameness = Sameness.CONTENT
+            told = has_digest or all(self._is_there(table) for table in recorded)
+            sameness = Sameness.CONTENT if told else Sameness.COUNTS
         if sameness is Sameness.DIFFERENT and found is None and not problems:
+            same_rows = all(self._is_there(table) for table in recorded)
             found = Divergence(
-                step, thing, "other bytes of the same rows", first_part(recorded, rebuilt)
+                step,
+                thing,
+                "other bytes of the same rows" if same_rows else "other bytes",
+                first_part(recorded, rebuilt),
             )
         counts = sum(len(t.parts) for t in recorded), sum(t.rows for t in recorded)
         compared = Compared(step, thing, *counts, sameness).with_problems(
@@ -214,12 +233,9 @@ class Rebuild:
         found = []
         for table in recorded:
             other = theirs.get(table.name, Table(table.name, ()))
-            if table.hashes == other.hashes:
+            if table.hashes == other.hashes or not self._is_there(table):
                 continue
-            ours = self._local(table)
-            if ours is None:
-                continue
-            difference = first_difference(ours, self._rebuilt(other))
+            difference = first_difference(self._local(table), self._rebuilt(other))
             if difference is not None:
                 divergence = divergence_of(step, thing, table, other, difference)
                 found.append(without_values(divergence, table))
@@ -227,10 +243,12 @@ class Rebuild:
         found.sort(key=lambda each: order_of(each) if in_order else ())
         return found[0] if found else None
 
-    def _local(self, table: Table) -> list[Path] | None:
-        """Return local files of recorded parts, None where the evidence came without them."""
-        if any(part["path"] not in self._evidence.paths for part in table.parts):
-            return None
+    def _is_there(self, table: Table) -> bool:
+        """Tell whether the evidence came with the parts of a table."""
+        return all(part["path"] in self._evidence.paths for part in table.parts)
+
+    def _local(self, table: Table) -> list[Path]:
+        """Return local files of recorded parts."""
         lower = self._evidence.lower
         return self._plain(table, lower.read, [lower.local_path(p["path"]) for p in table.parts])
 

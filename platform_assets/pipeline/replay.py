@@ -70,10 +70,12 @@ def replay_run(
         Usage: the data from which it is to be rebuilt is not there.
         DeclarationInvalid: a function of the run cannot be found.
     """
+    progress = progress or Silence()
     with platform.scratch() as scratch:
-        evidence = stored_evidence(platform, run, trust)  # 1
+        with progress.step(run, "verify", str(run)):
+            evidence = stored_evidence(platform, run, trust)  # 1
         around = Surroundings(platform.home, scratch, platform.settings, platform.feeds)
-        return _replay(evidence, around, start, progress or Silence())
+        return _replay(evidence, around, start, progress)
 
 
 def replay_bundle(

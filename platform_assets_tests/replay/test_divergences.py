@@ -12,7 +12,7 @@ import pytest
 from platform_assets.adapters import parts as written_parts
 from platform_assets.errors import DeclarationInvalid, SourceUnreachable, Usage, VerificationFailed
 from platform_assets.flow.checks import Outcome
-from platform_assets.flow.replay import Verdict
+from platform_assets.flow.replay import Sameness, Verdict
 from platform_assets.pipeline import Platform, export_run
 from platform_assets.pipeline.replay import Start, replay_bundle, replay_run
 from platform_assets.pipeline.replay_platform import Surroundings
@@ -67,6 +67,19 @@ def test_where_a_stream_lost_records_the_landing_is_taken_and_the_result_says_wh
     found = diverged(replay_run(platform, FIRST, start=Start.ANCHORS))
     assert (found.step, found.thing) == ("land", "orders")
     assert found.problem.split(":")[0] in result.reason
+
+
+@pytest.mark.parametrize("start", [Start.WHERE_POSSIBLE, Start.ANCHORS])
+def test_what_one_stream_lost_does_not_hide_that_another_is_different(
+    shop: Path, start: Start
+) -> None:
+    log_file(shop, "orders", 1).write_bytes(b"")
+    path = log_file(shop, "changes", 0)
+    lines = lines_of(path)
+    lines[2] = lines[2].replace(b"null", b'"why"')
+    path.write_bytes(b"".join(lines))
+    found = diverged(replay_run(Platform.open(shop), FIRST, start=start))
+    assert (found.step, found.thing, found.row, found.column) == ("land", "changes", 2, "value")
 
 
 def test_a_stream_that_does_not_answer_is_an_outage_and_no_verdict(shop: Path) -> None:
@@ -215,6 +228,26 @@ def test_under_other_engines_the_content_decides_and_the_result_says_so(
     )
     found = diverged(replay_run(platform, FIRST, start=Start.LANDING))
     assert (found.step, found.problem.split()[0]) == ("build", "content_digest")
+
+
+def test_under_other_engines_without_the_data_it_says_that_no_rows_were_compared(
+    two_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_run(Platform.open(two_runs), FIRST, tmp_path / "records.tar")
+    module = importlib.import_module("platform_assets.pipeline.code_identity")
+    version = module.metadata.version
+    monkeypatch.setattr(
+        module.metadata, "version", lambda name: "99.1" if name == "polars" else version(name)
+    )
+    monkeypatch.setattr(written_parts, "COMPRESSION_LEVEL", 9)
+    around = Surroundings(two_runs, tmp_path / "scratch")
+    result = replay_bundle(tmp_path / "records.tar", around, start=Start.ANCHORS)
+    assert result.verdict is Verdict.REPRODUCED
+    assert result.decided_by == "content digests"
+    found = {(each.step, each.thing): each.sameness for each in result.compared}
+    assert found["land", "orders"] is Sameness.BYTES
+    assert found["admit", "orders"] is Sameness.COUNTS
+    assert found["build", "orders"] is Sameness.CONTENT
 
 
 # --- what is not replayed ----------------------------------------------------------------------------
