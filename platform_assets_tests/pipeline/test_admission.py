@@ -13,7 +13,7 @@ from platform_assets.errors import AdmissionInconsistent
 from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, finish, land, next_run, pin
-from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.corrections import Corrections
 from platform_assets_tests.shop import append, cancelled, make_shop, order, redeclare, refunded
 
 if TYPE_CHECKING:
@@ -188,10 +188,21 @@ def test_i03_a_standing_receipt_is_the_result(shop: Path) -> None:
     assert admit(Platform.open(shop), RunId("shop", 1), "orders") == receipt
 
 
-def test_i04_the_horizon_is_so_many_runs_before_this_one() -> None:
-    assert earlier_runs(RunId("shop", 5), 2) == [RunId("shop", 3), RunId("shop", 4)]
-    assert earlier_runs(RunId("shop", 2), 30) == [RunId("shop", 1)]
-    assert earlier_runs(RunId("shop", 5), 0) == earlier_runs(RunId("shop", 1), 3) == []
+def test_i04_the_horizon_is_so_many_windows_before_that_of_a_run() -> None:
+    def before(sequence: int, count: int, windows: dict[int, int] | None = None) -> list[list[int]]:
+        chains = Corrections("shop", 9, windows or {}).windows_before(
+            RunId("shop", sequence), count
+        )
+        return [[run.sequence for run in chain] for chain in chains]
+
+    assert before(5, 2) == [[3], [4]]
+    assert before(2, 30) == [[1]]
+    assert before(5, 0) == before(1, 3) == []
+    corrected = {3: 1, 5: 1, 6: 4}
+    assert before(7, 3, corrected) == [[1, 3, 5], [2], [4, 6]]
+    assert before(7, 2, corrected) == [[2], [4, 6]]
+    assert before(6, 9, corrected) == before(4, 9, corrected) == [[1, 3, 5], [2]]
+    assert before(5, 9, corrected) == before(3, 9, corrected) == []
 
 
 def test_i04_a_repeat_at_the_same_offset_of_another_partition_is_a_duplicate(shop: Path) -> None:
