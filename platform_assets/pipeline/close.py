@@ -113,7 +113,11 @@ def _prepare(platform: Platform, run: RunId, held: Held) -> bytes:
     open_points = unmet([*requirements, *stored_problems(platform, run, records)])
     if open_points:
         raise _refused(run, open_points)
-    return _evidence(platform, run, records, requirements)  # 6
+    envelope = _evidence(platform, run, records, requirements)  # 6
+    # What a process that died had just created may be there and not be durable; the seal names it.
+    for folder in (layout.run_folder(run), layout.anchors_path(run).rpartition("/")[0]):
+        platform.store.make_durable(folder)
+    return envelope
 
 
 def _evidence(
@@ -140,6 +144,8 @@ def _evidence(
 
 
 def _closed(platform: Platform, run: RunId, sealed: SealedRun, *, already: bool) -> dict[str, Any]:
+    if already:  # before anyone is told: the seal may be there and its creator have died at once
+        platform.store.make_durable(layout.closure_folder(run))
     logged = enter(platform, run, sealed)  # 8
     record_supersession(platform, run, sealed)
     report = f"{layout.evidence_folder(run, sealed.epoch)}/report.html"

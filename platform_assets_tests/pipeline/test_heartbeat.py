@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from platform_assets.errors import InvalidName
 from platform_assets.flow import closure as protocol
 from platform_assets.flow.closure import Closer, Held, Lost, Patience
 from platform_assets.flow.steps import perform
@@ -72,3 +73,24 @@ def test_a_beat_whose_response_was_lost_leaves_no_hole_in_the_numbers() -> None:
     with Heartbeat(store, SystemClock(), CLOSURE, held, ttl_seconds=TTL):
         store.wait_for(CLOSURE.beat_path(1, 2))
     assert CLOSURE.beat_path(1, 1) in store.objects
+
+
+class DenyingStore(WatchedStore):
+    """Refuses the first creates in a way that is neither an unknown outcome nor a taken path."""
+
+    denied = 2
+
+    def create(self, path: str, data: bytes) -> None:
+        if ".beat." in path and self.denied:
+            self.denied -= 1
+            raise InvalidName(path, expected="a permission", found="none", remedy="Grant it.")
+        super().create(path, data)
+
+
+def test_a_beat_that_is_refused_is_tried_again_and_ends_nothing() -> None:
+    store = DenyingStore()
+    held = held_claim(store)
+    with Heartbeat(store, SystemClock(), CLOSURE, held, ttl_seconds=TTL) as heart:
+        store.wait_for(CLOSURE.beat_path(1, 2))
+    assert store.denied == 0
+    assert isinstance(heart.outcome, Held)
