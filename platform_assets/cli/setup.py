@@ -31,6 +31,13 @@ def init(
         typer.Argument(metavar="DIR", help="A new or empty folder; or give it as --home."),
     ] = None,
     *,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where a new home keeps its records: a folder, or s3://bucket/prefix.",
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -41,7 +48,7 @@ def init(
     from platform_assets.examples.home import create_home  # noqa: PLC0415
 
     call = session(directory or home, as_json=json)
-    added = create_home(call.home)
+    added = create_home(call.home, store=store)
     feeds = sorted(call.open().feeds)
 
     def text(console: Console) -> None:

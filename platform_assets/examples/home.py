@@ -8,16 +8,18 @@ the folder is a home.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platform_assets.adapters.object_address import is_address, parse_address
 from platform_assets.errors import SettingsInvalid, UnknownThing
 from platform_assets.examples import EXAMPLES
 from platform_assets.examples.earthquakes import log as earthquakes_log
 from platform_assets.examples.payments import generator as payments_log
 from platform_assets.resources import schemas_folder
-from platform_assets.settings import SETTINGS_FILE
+from platform_assets.settings import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,21 +33,31 @@ _LOG_WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def create_home(directory: Path, examples: Sequence[str] = EXAMPLES) -> list[Path]:
+def create_home(
+    directory: Path, examples: Sequence[str] = EXAMPLES, *, store: str | None = None
+) -> list[Path]:
     """Make the home, or add to it what is missing, and return what was added.
 
+    Args:
+        directory: the home.
+        examples: the feeds to make in it.
+        store: where a new home keeps its records: a folder, or the address of a bucket.
+
     Raises:
-        SettingsInvalid: the folder holds other things than a home, or cannot be written.
+        SettingsInvalid: the folder holds other things than a home, or cannot be written; the store is
+            no such address, or the home keeps its records elsewhere already.
         UnknownThing: there is no such example.
     """
     _check_examples(examples)
     _check_directory(directory)
+    if store is not None:
+        _check_store(directory, store)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         added = [
             directory / name
             for name, source in _files(examples)
-            if _add(directory / name, source.read_bytes())
+            if _add(directory / name, _content(name, source, store))
         ]
         for example in examples:
             log = directory / "data" / example
@@ -70,6 +82,28 @@ def _files(examples: Sequence[str]) -> Iterator[tuple[str, Path]]:
         contracts = schemas_folder() / "events" / example
         for source in sorted(contracts.glob("*.json")):
             yield f"schemas/events/{example}/{source.name}", source
+
+
+def _content(name: str, source: Path, store: str | None) -> bytes:
+    data = source.read_bytes()
+    if name != SETTINGS_FILE or store is None:
+        return data
+    return data.replace(b"\nstore: store ", f"\nstore: {json.dumps(store)} ".encode(), 1)
+
+
+def _check_store(directory: Path, store: str) -> None:
+    if is_address(store):
+        parse_address(store)
+    if not (directory / SETTINGS_FILE).exists():
+        return
+    standing = load_settings(directory).store
+    if standing != store:
+        raise SettingsInvalid(
+            f"store of {directory}",
+            expected=f"a new home, or one that keeps its records in {store}",
+            found=f"one that keeps them in {standing}",
+            remedy="Make another home. Records are not moved; a run is closed where it was pinned.",
+        )
 
 
 def _add(path: Path, data: bytes) -> bool:

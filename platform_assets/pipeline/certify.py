@@ -21,7 +21,7 @@ from platform_assets.canonical import digest, parse_rfc3339, rfc3339
 from platform_assets.contracts.columns import column_from_json
 from platform_assets.contracts.records import check_record
 from platform_assets.declarations.checks import ReferentialCheck
-from platform_assets.errors import AdmissionInconsistent, AlreadyExists
+from platform_assets.errors import AdmissionInconsistent, AlreadyExists, UnknownOutcome
 from platform_assets.flow.checks import verdict_of, withheld
 from platform_assets.flow.corrections import window_pinned_at
 from platform_assets.flow.gate import identify
@@ -171,6 +171,11 @@ def _issue(platform: Platform, run: RunId, certificate: dict[str, Any]) -> dict[
             platform.store.create(path, _signed(platform, run, stamped))
         except AlreadyExists:
             continue  # another certifier was first: look at what it found
+        except UnknownOutcome:
+            standing = trusted_certificate(platform, run, product, generation)
+            if standing is None or not _same(standing, certificate):
+                raise
+            return standing
         return stamped
 
 

@@ -151,3 +151,17 @@ def test_the_examples_use_every_kind_of_check(tmp_path: Path) -> None:
         "digest",
         "python",
     }
+
+
+def test_a_new_home_may_keep_its_records_in_a_bucket(tmp_path: Path) -> None:
+    address = "s3://some-bucket/some/prefix"
+    create_home(tmp_path / "home", store=address)
+    assert Platform.open(tmp_path / "home").settings.store == address
+    assert create_home(tmp_path / "home", store=address) == []
+    for other in ("store", "s3://other"):
+        with pytest.raises(SettingsInvalid, match="one that keeps them in s3://some-bucket"):
+            create_home(tmp_path / "home", store=other)
+    for wrong in ("ftp://bucket", "s3://", "s3://bucket/../up"):
+        with pytest.raises(SettingsInvalid):
+            create_home(tmp_path / "never", store=wrong)
+    assert not (tmp_path / "never").exists()
