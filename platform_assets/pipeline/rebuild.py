@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.row_difference import first_difference
 from platform_assets.errors import (
     GapUnproven,
     KeyDenied,
@@ -17,7 +16,6 @@ from platform_assets.errors import (
 )
 from platform_assets.flow import replay_comparison as flow
 from platform_assets.flow.replay import Compared, Divergence, Sameness
-from platform_assets.flow.replay_comparison import Table
 from platform_assets.flow.requirements_of_proofs import permit_of
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.admit import admit
@@ -26,20 +24,15 @@ from platform_assets.pipeline.certify import certify
 from platform_assets.pipeline.consume import consume
 from platform_assets.pipeline.divergence import (
     Held,
-    divergence_of,
-    first_part,
     first_problem,
-    order_of,
     refused,
 )
+from platform_assets.pipeline.held_tables import HeldTables
 from platform_assets.pipeline.land import land_from_source
 from platform_assets.pipeline.records import read_record, write_record
-from platform_assets.pipeline.replay_keys import plain_files, without_values
-from platform_assets.pipeline.scratch import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from platform_assets.pipeline.replay_evidence import Evidence
     from platform_assets.pipeline.replay_platform import ReplayPlatform
@@ -65,13 +58,13 @@ class Rebuild:
         self._run = evidence.records.run
         self._folder = layout.run_folder(self._run)
         self._progress = progress
-        self._exact = exact
+        self._tables = HeldTables(platform, evidence, exact=exact)
 
     def land(self) -> str:
         """Land every stream from its anchors; return which one has lost what, if nothing else is wrong.
 
-        What was lost has diverged as well; whoever can go on without it begins anew. A stream with other
-        records than were landed has diverged, whatever another stream has lost.
+        What was lost has diverged as well; whoever can go on without it begins anew. A stream with
+        other records than were landed has diverged, whatever another stream has lost.
 
         Raises:
             SourceUnreachable: a stream did not answer.
@@ -101,7 +94,7 @@ class Rebuild:
             self._note(held)
             gone = isinstance(refusal, _LOST)
             return held[1], f"{stream}: {refusal.code}: {refusal.found}" if gone else ""
-        compared, divergence = self._held(
+        compared, divergence = self._tables.held(
             "land",
             stream,
             flow.landing_problems(recorded, rebuilt),
@@ -147,7 +140,7 @@ class Rebuild:
     def _admit(self, stream: str) -> Held:
         recorded = self._recorded("admission", stream)
         rebuilt = admit(self._platform, self._run, stream)
-        return self._held(
+        return self._tables.held(
             "admit",
             stream,
             flow.admission_problems(recorded, rebuilt),
@@ -175,7 +168,7 @@ class Rebuild:
             layout.generation_folder(self._run, product, manifest["generation"])
             for manifest in (recorded, rebuilt)
         ]
-        return self._held(
+        return self._tables.held(
             step,
             product,
             flow.manifest_problems(recorded, rebuilt),
@@ -190,78 +183,6 @@ class Rebuild:
         problems = flow.certificate_problems(recorded, rebuilt)
         compared = Compared("certify", product, sameness=Sameness.OUTCOMES).with_problems(problems)
         return compared, first_problem("certify", product, problems)
-
-    def _held(
-        self,
-        step: str,
-        thing: str,
-        problems: Sequence[str],
-        recorded: Sequence[Table],
-        rebuilt: Sequence[Table],
-        *,
-        has_digest: bool = False,
-    ) -> Held:
-        """Hold rebuilt tables against recorded ones, and find the first row where they differ."""
-        sameness = flow.compared_tables(recorded, rebuilt)
-        found = None
-        if sameness is not Sameness.BYTES and (self._exact or problems or not has_digest):
-            found = self._located(step, thing, recorded, rebuilt)
-        if sameness is not Sameness.BYTES and found is None and not self._exact:
-            told = has_digest or all(self._is_there(table) for table in recorded)
-            sameness = Sameness.CONTENT if told else Sameness.COUNTS
-        if sameness is Sameness.DIFFERENT and found is None and not problems:
-            same_rows = all(self._is_there(table) for table in recorded)
-            found = Divergence(
-                step,
-                thing,
-                "other bytes of the same rows" if same_rows else "other bytes",
-                first_part(recorded, rebuilt),
-            )
-        counts = sum(len(t.parts) for t in recorded), sum(t.rows for t in recorded)
-        compared = Compared(step, thing, *counts, sameness).with_problems(
-            [*problems, *([found.problem] if found else [])]
-        )
-        return compared, found or first_problem(
-            step, thing, problems, first_part(recorded, rebuilt)
-        )
-
-    def _located(
-        self, step: str, thing: str, recorded: Sequence[Table], rebuilt: Sequence[Table]
-    ) -> Divergence | None:
-        """Return the first differing row of the tables, by position; None where none can be told."""
-        theirs = {table.name: table for table in rebuilt}
-        found = []
-        for table in recorded:
-            other = theirs.get(table.name, Table(table.name, ()))
-            if table.hashes == other.hashes or not self._is_there(table):
-                continue
-            difference = first_difference(self._local(table), self._rebuilt(other))
-            if difference is not None:
-                divergence = divergence_of(step, thing, table, other, difference)
-                found.append(without_values(divergence, table))
-        in_order = step in ("land", "admit")  # their rows stand in the order of their positions
-        found.sort(key=lambda each: order_of(each) if in_order else ())
-        return found[0] if found else None
-
-    def _is_there(self, table: Table) -> bool:
-        """Tell whether the evidence came with the parts of a table."""
-        return all(part["path"] in self._evidence.paths for part in table.parts)
-
-    def _local(self, table: Table) -> list[Path]:
-        """Return local files of recorded parts."""
-        lower = self._evidence.lower
-        return self._plain(table, lower.read, [lower.local_path(p["path"]) for p in table.parts])
-
-    def _rebuilt(self, table: Table) -> list[Path]:
-        """Return local files of rebuilt parts."""
-        store = self._platform.store
-        return self._plain(table, store.read, [store.local_path(p["path"]) for p in table.parts])
-
-    def _plain(
-        self, table: Table, read: Callable[[str], bytes], files: Sequence[Path]
-    ) -> list[Path]:
-        into = make_folder(self._platform.scratch_root) / "plain"
-        return plain_files(self._platform, self._run, table, read, files, into=into)
 
     def _streams(self) -> list[str]:
         return [each["stream"] for each in self._platform.anchors(self._run)["streams"]]
