@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import ConfigurationError, DependencyUnreachable, UnknownThing
+from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.errors import (
+    ConfigurationError,
+    DependencyUnreachable,
+    PlatformError,
+    UnknownThing,
+)
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
@@ -105,10 +111,18 @@ def writing(target: Path) -> Iterator[None]:
             found=error.strerror or str(error),
             remedy="Name another path, or give this user write access.",
         ) from error
-    except OSError as error:
+    except PlatformError:
+        raise
+    except Exception as error:
+        # an engine has its own errors for a disk that is full
+        found = disk_problem(error)
+        if not found and isinstance(error, OSError):
+            found = error.strerror or str(error)
+        if not found:
+            raise
         raise DependencyUnreachable(
             f"--out {target}",
             expected="a disk that takes the output",
-            found=error.strerror or str(error),
+            found=found,
             remedy="Look at the disk, then call the same command again.",
         ) from error

@@ -14,6 +14,9 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.errors import DependencyUnreachable, PlatformError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -21,12 +24,31 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """Give an empty folder of its own below the root; it is gone afterwards."""
-    folder = make_folder(root)
+    """Give an empty folder of its own below the root; it is gone afterwards.
+
+    Raises:
+        DependencyUnreachable: the disk takes no more, whoever wrote to it.
+    """
+    folder = None
     try:
+        folder = make_folder(root)
         yield folder
+    except PlatformError:
+        raise
+    except Exception as error:
+        problem = disk_problem(error)
+        if not problem:
+            raise
+        raise DependencyUnreachable(
+            f"scratch space {root}",
+            expected="room for the parts that a step writes",
+            found=problem,
+            remedy="Free space there, or name another folder as `scratch` in platform.yaml. Then run "
+            "the step again.",
+        ) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(root: Path) -> Path:

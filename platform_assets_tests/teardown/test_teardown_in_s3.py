@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from platform_assets.adapters.object_address import parse_address
 from platform_assets.adapters.object_paths import check_object_path
+from platform_assets.adapters.object_removal import ObjectRemoval
 from platform_assets.adapters.removals import open_removal
 from platform_assets.errors import InvalidName, RemovalDenied, UnknownOutcome
 from platform_assets.pipeline import Platform, finish, next_run, verify_run
 from platform_assets.pipeline.teardown import teardown
-from platform_assets.pipeline.teardown_records import standing_teardown
+from platform_assets.settings import ObjectStoreSettings
 from platform_assets_tests.object_stores import PREFIX, keep_in_s3
 from platform_assets_tests.servers.http_faults import LOST_ANSWER, LOST_REQUEST, HttpFaults
 from platform_assets_tests.servers.s3 import new_bucket, s3_client
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets_tests.servers.s3 import S3Server
+
+PART = f"runs/{FIRST}/landing/orders/part-00000.0123456789ab.parquet"
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 
@@ -56,6 +59,11 @@ def closed_in(home: Path, server: S3Server, bucket: str) -> Path:
     assert run == FIRST
     finish(platform, run)
     return home
+
+
+def removal_of(server: S3Server, bucket: str) -> ObjectRemoval:
+    options = ObjectStoreSettings(endpoint=server.endpoint, allow_http=True, timeout_seconds=10)
+    return ObjectRemoval(parse_address(f"s3://{bucket}/{PREFIX}"), options)
 
 
 def torn(home: Path) -> str:
@@ -91,54 +99,33 @@ def test_all_data_goes_from_the_bucket_and_every_record_stays(
     assert problems(verify_run(Platform.open(home), FIRST)) == []
 
 
-def test_every_version_goes_from_a_bucket_that_keeps_them(
-    tmp_path: Path, s3_server: S3Server
-) -> None:
-    bucket = new_bucket(s3_server)
-    client = s3_client(s3_server)
-    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    home = closed_in(tmp_path / "home", s3_server, bucket)
-    (hidden, *_) = parts(keys(s3_server, bucket))
-    client.put_object(Bucket=bucket, Key=f"{hidden}2", Body=b"its name begins alike")
-    assert torn(home) == "DONE"
-    assert parts(keys(s3_server, bucket, versions=True)) == []
-    assert f"{hidden}2" in keys(s3_server, bucket)
+def test_every_version_goes_from_a_bucket_that_keeps_them(s3_server: S3Server) -> None:
+    bucket, client = new_bucket(s3_server), s3_client(s3_server)
+    versioning = {"Status": "Enabled"}
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    key = f"{PREFIX}/{PART}"
+    for body in (b"first", b"second"):
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+    client.delete_object(Bucket=bucket, Key=key)  # hides it
+    client.put_object(Bucket=bucket, Key=f"{key}.of.another", Body=b"its name begins alike")
+    assert keys(s3_server, bucket, versions=True).count(key) == 3
+    removal_of(s3_server, bucket).remove(PART)
+    assert keys(s3_server, bucket, versions=True) == [f"{key}.of.another"]
+    removal_of(s3_server, bucket).remove(PART)  # what is gone is passed over
 
 
-def test_a_locked_part_is_told_and_the_next_call_after_its_lock_goes_on(
-    tmp_path: Path, s3_server: S3Server
-) -> None:
-    bucket = new_bucket(s3_server, object_lock=True)
-    home = closed_in(tmp_path / "home", s3_server, bucket)
-    client = s3_client(s3_server)
-    locked = parts(keys(s3_server, bucket))[-1]
-    client.put_object_legal_hold(Bucket=bucket, Key=locked, LegalHold={"Status": "ON"})
-    client.put_object_retention(
-        Bucket=bucket,
-        Key=parts(keys(s3_server, bucket))[0],
-        Retention={
-            "Mode": "GOVERNANCE",
-            "RetainUntilDate": datetime.now(UTC) + timedelta(days=1),
-        },
-    )
+def test_a_lock_is_told_and_what_it_holds_goes_when_it_ended(s3_server: S3Server) -> None:
+    bucket, client = new_bucket(s3_server, object_lock=True), s3_client(s3_server)
+    key = f"{PREFIX}/{PART}"
+    client.put_object(Bucket=bucket, Key=key, Body=b"held")
+    client.put_object_legal_hold(Bucket=bucket, Key=key, LegalHold={"Status": "ON"})
     with pytest.raises(RemovalDenied, match="403") as denied:
-        torn(home)
+        removal_of(s3_server, bucket).remove(PART)
     assert "lock or hold" in denied.value.remedy
-    platform = Platform.open(home)
-    assert (standing_teardown(platform, FIRST) or {})["state"] == "BEGUN"
-    assert problems(verify_run(platform, FIRST)) == []
-    client.put_object_legal_hold(Bucket=bucket, Key=locked, LegalHold={"Status": "OFF"})
-    versions = client.list_object_versions(Bucket=bucket, Prefix=parts(keys(s3_server, bucket))[0])
-    for version in versions["Versions"]:
-        client.put_object_retention(
-            Bucket=bucket,
-            Key=version["Key"],
-            VersionId=version["VersionId"],
-            Retention={},
-            BypassGovernanceRetention=True,
-        )
-    assert torn(home) == "DONE"
-    assert parts(keys(s3_server, bucket, versions=True)) == []
+    assert keys(s3_server, bucket) == [key]
+    client.put_object_legal_hold(Bucket=bucket, Key=key, LegalHold={"Status": "OFF"})
+    removal_of(s3_server, bucket).remove(PART)
+    assert keys(s3_server, bucket, versions=True) == []
 
 
 @pytest.mark.parametrize("fate", [LOST_ANSWER, LOST_REQUEST], ids=["answer", "request"])
