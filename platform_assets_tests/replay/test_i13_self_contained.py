@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from platform_assets.adapters.archive import open_bundle
 from platform_assets.canonical import parse_canonical
 from platform_assets.errors import ClosureRefused
+from platform_assets.flow.foreign import foreign_problems
 from platform_assets.flow.signing import unverified_predicate
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, close, export_run, finish, next_run, verify_bundle
 from platform_assets_tests.replay.conftest import FIRST, SECOND
 from platform_assets_tests.shop import append, order
+from platform_assets_tests.simulators.closed_run import ClosedFeed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +75,19 @@ def test_the_evidence_lists_data_of_other_runs_by_what_it_consulted(two_runs: Pa
     listed = unverified_predicate(parse_canonical(path.read_bytes(), str(path)))["data"]
     runs = {entry["path"].split("/")[1] for entry in listed}
     assert runs == {str(FIRST), str(SECOND)}
+
+
+def test_i13_anchors_that_nothing_refers_to_are_a_problem(tmp_path: Path) -> None:
+    feed = ClosedFeed(tmp_path)
+    for run in (RunId("payments", 1), RunId("payments", 2)):
+        feed.process(run)
+        if run.sequence == 1:
+            feed.close(run)
+    records = feed.records(run, feed.claim(run))
+    assert not any(foreign_problems(records).values())
+    for sequence in range(3, 10):
+        feed.anchors(RunId("payments", sequence))
+    path = "feeds/payments/00000009.json"
+    more = {**records.documents, path: feed.store.read(path)}
+    problems = foreign_problems(replace(records, documents=more))
+    assert problems["payments-00000009"] == [f"{path}: nothing refers to these anchors"]
