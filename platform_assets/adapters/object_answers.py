@@ -95,9 +95,17 @@ class Fault:
 
 
 def fault_of(error: Exception) -> Fault:
-    """Return what an error of a client library means."""
+    """Return what an error of a client library means.
+
+    Raises:
+        OSError: it is not theirs but this machine's, for example a full disk.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
     status, code, message = _read(error)
     answer = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if not status and isinstance(error, FileNotFoundError):
+        answer = Answer.ABSENT
     if answer is None and status in _REDIRECTS:
         answer = Answer.ELSEWHERE
     if answer is None:

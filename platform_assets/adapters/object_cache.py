@@ -25,6 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platform_assets.errors import StoreUnwritable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -62,12 +64,15 @@ class ObjectCache:
             version: its version.
             size: its bytes; a copy of another size is none.
             fill: writes the object's bytes into a new file, and raises where they are not whole.
+
+        Raises:
+            StoreUnwritable: this machine's disk does not take the copy.
         """
         digest = hashlib.sha256(f"{identity}\0{path}\0{version}".encode()).hexdigest()
         name = f"{digest[:_NAME_DIGITS]}-{path.rpartition('/')[2]}"
         with _guard:
             making = self._making[name]
-        with making:
+        with making, self._refusing(path):
             pins = self._own_pins()
             if not self._pinned(name, pins, size):
                 self._make(name, pins, fill)
@@ -143,6 +148,19 @@ class ObjectCache:
                 atexit.register(_remove, os.getpid(), folder)
                 _pins[own] = folder
             return folder
+
+    @contextmanager
+    def _refusing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnwritable(
+                f"local copy of {path}",
+                expected=f"room for it in {self._folder}",
+                found=error.strerror or str(error),
+                remedy="Free space, use a larger disk for `scratch`, or lower `object_store.cache_bytes`; "
+                "then run the step again.",
+            ) from error
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:

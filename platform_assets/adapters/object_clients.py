@@ -10,6 +10,7 @@ Google's and Azure's come from obstore, which reads what their own libraries rea
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from platform_assets.adapters.object_address import GCS, S3, Address
-from platform_assets.errors import CredentialMissing
+from platform_assets.errors import CredentialMissing, SettingsInvalid
 
 if TYPE_CHECKING:
     from obstore.store import (
@@ -45,6 +47,7 @@ _CONNECTIONS = 16
 #: Shorter than what botocore keeps between a renewal and the end of what it renews.
 _CREDENTIAL_LIFE = timedelta(minutes=8)
 _DEFAULT_REGION = "us-east-1"
+_MISSING = re.compile(r"\b[A-Z][a-z ]{1,40} must be specified\b")
 
 Client = S3Store | GCSStore | AzureStore
 
@@ -102,6 +105,7 @@ def open_clients(address: Address, options: ObjectStoreSettings) -> Clients:
 
     Raises:
         CredentialMissing: there are no credentials, or no such profile.
+        SettingsInvalid: something is missing that the provider's client needs.
     """
     seconds = options.timeout_seconds
     answer = timedelta(seconds=seconds)
@@ -123,15 +127,29 @@ def open_clients(address: Address, options: ObjectStoreSettings) -> Clients:
         }
         if retry is retries:
             connection["read_timeout"] = timedelta(seconds=min(_SILENCE_SECONDS, seconds))
-        if credentials is not None:
-            return _s3(address, config, credentials, connection, retry)
-        return _other(address, options, connection, retry)
+        try:
+            if credentials is not None:
+                return _s3(address, config, credentials, connection, retry)
+            return _other(address, options, connection, retry)
+        except BaseError as error:
+            raise _unusable(address, error) from error
 
     return Clients(
         reads=client(_PART_SECONDS, retries),
         creates=client(seconds, never),
         large_creates=client(_PART_SECONDS, never),
         s3=None if session is None else S3Clients(session, options, region),
+    )
+
+
+def _unusable(address: Address, error: BaseError) -> SettingsInvalid:
+    said = _MISSING.search(str(error))
+    return SettingsInvalid(
+        f"store {address}",
+        expected="settings and an environment that the provider's client can use",
+        found=said[0] if said else "some that it cannot; what it says may hold a secret",
+        remedy="Correct `object_store` in platform.yaml, or the provider's variables in the "
+        "environment (docs/stores.md).",
     )
 
 

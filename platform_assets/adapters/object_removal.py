@@ -47,7 +47,7 @@ class ObjectRemoval:
         try:
             s3 = self._bucket.clients.s3
             if s3 is None:
-                obstore.delete(self._bucket.clients.reads, key)
+                obstore.delete(self._bucket.clients.reads, path)  # knows its prefix
                 return
             for version in list(_versions(s3.repeating, self._bucket.address.bucket, key)):
                 s3.repeating.delete_object(

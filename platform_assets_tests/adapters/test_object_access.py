@@ -10,9 +10,10 @@ import pytest
 
 from platform_assets.errors import (
     CredentialMissing,
+    SettingsInvalid,
     StoreDenied,
 )
-from platform_assets_tests.object_stores import open_s3_store
+from platform_assets_tests.object_stores import open_object_store, open_s3_store
 from platform_assets_tests.servers.s3 import s3_client
 
 if TYPE_CHECKING:
@@ -151,3 +152,14 @@ def test_credentials_that_cannot_be_renewed_are_told_as_such(
             ask("runs/x")
     with pytest.raises(CredentialMissing):
         store.create("runs/x", b"")
+
+
+def test_what_a_providers_client_lacks_is_told_as_a_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_USE_EMULATOR"):
+        monkeypatch.delenv(name, raising=False)
+    store = open_object_store("az://some-container", tmp_path)
+    for ask in (store.read, store.exists, store.list, lambda path: store.create(path, b"")):
+        with pytest.raises(SettingsInvalid, match="Account must be specified"):
+            ask("runs/x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from platform_assets.adapters.object_cache import ObjectCache
+from platform_assets.errors import DependencyUnreachable, StoreUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +79,28 @@ def test_what_fails_leaves_no_copy(tmp_path: Path) -> None:
 
     def fail(new: Path) -> None:
         new.write_bytes(b"half")
-        raise ConnectionError
+        raise DependencyUnreachable("part", expected="it", found="half of it", remedy="Try again.")
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(DependencyUnreachable):
         cache.copy("store", "part", "1", KIB, fail)
     assert copies(tmp_path) == set()
     assert cache.copy("store", "part", "1", KIB, filled()).read_bytes() == b"x" * KIB
+
+
+def test_a_disk_that_does_not_take_a_copy_is_told_with_a_remedy(tmp_path: Path) -> None:
+    cache = ObjectCache(tmp_path, 100 * KIB)
+
+    def full(new: Path) -> None:
+        new.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreUnwritable, match="No space left") as refused:
+        cache.copy("store", "part", "1", KIB, full)
+    assert "scratch" in refused.value.remedy
+    assert copies(tmp_path) == set()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnwritable, match="Not a directory"):
+        ObjectCache(tmp_path / "file", KIB).copy("store", "part", "1", KIB, filled())
 
 
 def test_a_copy_of_another_size_is_made_anew(tmp_path: Path) -> None:
