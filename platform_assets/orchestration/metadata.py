@@ -29,7 +29,10 @@ def anchors_metadata(anchors: Record) -> Metadata:
         for stream in anchors["streams"]
         for part in stream["partitions"]
     ]
+    named = anchors.get("supersedes")
+    corrects = f"{named['run_id']}: {named['reason']}" if named else "none"
     return {
+        "supersedes": dg.MetadataValue.text(corrects),
         "offsets": dg.MetadataValue.int(
             sum(int(end) - int(start) for _, _, start, end, _ in ranges)
         ),
