@@ -158,7 +158,7 @@ class ObjectCache:
                 f"local copy of {path}",
                 expected=f"room for it in {self._folder}",
                 found=error.strerror or str(error),
-                remedy="Free space, use a larger disk for `scratch`, or lower `object_store.cache_bytes`; "
+                remedy="Free space, use a larger disk for scratch, or lower object_store.cache_bytes; "
                 "then run the step again.",
             ) from error
 
