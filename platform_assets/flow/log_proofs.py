@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.flow import merkle
-from platform_assets.flow.closure_log import Damaged, Entry, entry_at, log_length
+from platform_assets.flow.closure_log import Damaged, entry_at, log_length
+from platform_assets.flow.log_entries import Entry
 from platform_assets.flow.steps import UNCLEAR, Unclear
 
 if TYPE_CHECKING:

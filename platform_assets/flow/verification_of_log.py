@@ -19,15 +19,15 @@ from platform_assets.flow.checkpoint import (
     read_given,
     write_inclusion,
 )
-from platform_assets.flow.closure_log import read_entry
 from platform_assets.flow.evidence import LOG_ENTRY_FILE, LOG_PROOF_FILE
+from platform_assets.flow.log_entries import read_entry
 from platform_assets.flow.merkle import verify_inclusion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from platform_assets.flow.checkpoint import Checkpoint
-    from platform_assets.flow.closure_log import Entry
+    from platform_assets.flow.log_entries import Entry
 
 Found = tuple[str, str]
 

@@ -24,8 +24,9 @@ from platform_assets.flow.checkpoint import (
     unverified_checkpoint,
     write_consistency,
 )
-from platform_assets.flow.closure_log import Damaged, Entry, entry_at, sign_tree
+from platform_assets.flow.closure_log import Damaged, entry_at, sign_tree
 from platform_assets.flow.evidence import LOG_PROOF_FILE
+from platform_assets.flow.log_entries import Entry
 from platform_assets.flow.log_proofs import check_continuation
 from platform_assets.flow.merkle import consistency_ranges, proof, verify_consistency
 from platform_assets.flow.steps import Unclear, perform

@@ -14,14 +14,8 @@ from platform_assets.canonical import canonical_bytes, parse_canonical
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import ClosureUnknown, SettingsInvalid
 from platform_assets.flow.checkpoint import LogSigner
-from platform_assets.flow.closure_log import (
-    ORIGIN_PATH,
-    Closed,
-    Damaged,
-    Logged,
-    append,
-    log_length,
-)
+from platform_assets.flow.closure_log import Damaged, Logged, append, log_length
+from platform_assets.flow.log_entries import ORIGIN_PATH, Closed
 from platform_assets.flow.steps import Unclear, look, perform, settle
 from platform_assets.pipeline import layout
 

@@ -20,13 +20,8 @@ from typing import TYPE_CHECKING
 
 from platform_assets.errors import ObjectMissing, PlatformError
 from platform_assets.flow.checkpoint import LogKey, open_checkpoint
-from platform_assets.flow.closure_log import (
-    CHECKPOINTS_FOLDER,
-    LOG_FOLDER,
-    log_path,
-    log_problems,
-    read_entry,
-)
+from platform_assets.flow.closure_log import log_problems
+from platform_assets.flow.log_entries import CHECKPOINTS_FOLDER, LOG_FOLDER, log_path, read_entry
 from platform_assets.flow.merkle import Range, Tree, leaf_hash
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId

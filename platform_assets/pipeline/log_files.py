@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from platform_assets.errors import ObjectMissing, PlatformError
 from platform_assets.flow.checkpoint import LogKey, write_inclusion
-from platform_assets.flow.closure_log import Damaged, checkpoint_path, log_path, read_entry
+from platform_assets.flow.closure_log import Damaged
 from platform_assets.flow.evidence import LOG_ENTRY_FILE, LOG_PROOF_FILE
+from platform_assets.flow.log_entries import checkpoint_path, log_path, read_entry
 from platform_assets.flow.log_proofs import check_membership
 from platform_assets.flow.steps import Unclear, perform
 from platform_assets.pipeline import layout
@@ -20,7 +21,7 @@ from platform_assets.pipeline.closure_log import enter, is_logged, own_log
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from platform_assets.flow.closure_log import Entry
+    from platform_assets.flow.log_entries import Entry
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.pipeline.state import SealedRun

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from platform_assets.flow.closure_log import CHECKPOINTS_FOLDER, ORIGIN_PATH
+from platform_assets.flow.log_entries import CHECKPOINTS_FOLDER, ORIGIN_PATH
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, layout, runs, verify_run
 from platform_assets_tests.crashes.job import open_home, run_job

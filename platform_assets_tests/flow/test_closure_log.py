@@ -11,17 +11,8 @@ from platform_assets.canonical import canonical_bytes, parse_canonical
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import RecordInvalid, RecordNotCanonical
 from platform_assets.flow.checkpoint import Checkpoint, open_checkpoint
-from platform_assets.flow.closure_log import (
-    Closed,
-    Damaged,
-    Entry,
-    Logged,
-    append,
-    checkpoint_path,
-    log_path,
-    log_problems,
-    read_entry,
-)
+from platform_assets.flow.closure_log import Damaged, Logged, append, log_problems
+from platform_assets.flow.log_entries import Closed, Entry, checkpoint_path, log_path, read_entry
 from platform_assets.flow.log_proofs import check_continuation, check_membership
 from platform_assets.flow.merkle import Tree, verify_inclusion
 from platform_assets.flow.steps import UNCLEAR, Read, Wait, answer, perform

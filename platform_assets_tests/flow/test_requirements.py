@@ -96,7 +96,9 @@ def test_a_requirement_that_was_not_evaluated_is_not_met(records: RunRecords) ->
     verdicts = evaluate(records)
     assert [r.detail for r in unmet(verdicts[1:])] == ["not evaluated"]
     with pytest.raises(RuntimeError, match="AnchorsPinned"):
-        bundle_predicate(records, verdicts[1:], {}, closed_at=NOW, code=CODE, keys=["0" * 64])
+        bundle_predicate(
+            records, verdicts[1:], {}, closed_at=NOW, code=CODE, keys=["0" * 64], log={}
+        )
 
 
 def more(field: str, by: int = 1) -> Callable[[Any], None]:

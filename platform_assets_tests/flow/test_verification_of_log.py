@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_assets.flow.checkpoint import LogKey, LogSigner, write_inclusion
-from platform_assets.flow.closure_log import Closed, read_entry
 from platform_assets.flow.evidence import LOG_ENTRY_FILE, LOG_PROOF_FILE
+from platform_assets.flow.log_entries import Closed, read_entry
 from platform_assets.flow.merkle import Tree, leaf_hash
 from platform_assets.flow.verification_of_log import place_in_log
 from platform_assets_tests.simulators.closed_run import log_files
 from platform_assets_tests.simulators.log_key import log_in_memory
 
 if TYPE_CHECKING:
-    from platform_assets.flow.closure_log import Entry
+    from platform_assets.flow.log_entries import Entry
 
 LOG, NEW_KEY = log_in_memory(), log_in_memory(2)
 BUNDLE = "sha256:" + "b" * 64

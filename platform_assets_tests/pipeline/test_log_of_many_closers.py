@@ -11,7 +11,8 @@ import pytest
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.errors import LogInconsistent
 from platform_assets.flow.checkpoint import open_checkpoint
-from platform_assets.flow.closure_log import checkpoint_path, log_path, log_problems, read_entry
+from platform_assets.flow.closure_log import log_problems
+from platform_assets.flow.log_entries import checkpoint_path, log_path, read_entry
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, finish, next_run
 from platform_assets.pipeline.checkpoints import new_checkpoint
@@ -30,7 +31,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from platform_assets.adapters.local_store import LocalStore
-from platform_assets.flow.closure_log import Closed, Logged, append
+from platform_assets.flow.closure_log import Logged, append
+from platform_assets.flow.log_entries import Closed
 from platform_assets.flow.steps import perform
 from platform_assets.ports.clock import SystemClock
 from platform_assets_tests.simulators.log_key import log_in_memory

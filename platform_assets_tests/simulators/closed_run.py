@@ -20,8 +20,9 @@ from platform_assets.contracts.records import check_record
 from platform_assets.flow.attestations import attestations, key_path
 from platform_assets.flow.checkpoint import LogSigner, write_inclusion
 from platform_assets.flow.closure import Closer, ClosureOf, Held, Patience, claim, seal
-from platform_assets.flow.closure_log import Closed, Entry, Logged, append, read_entry
+from platform_assets.flow.closure_log import Logged, append
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
+from platform_assets.flow.log_entries import Closed, Entry, read_entry
 from platform_assets.flow.requirements import evaluate
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import TEST_RESULT, Statement, Subject, sign_statement
