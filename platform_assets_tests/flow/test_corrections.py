@@ -14,7 +14,11 @@ from platform_assets.contracts.records import check_record
 from platform_assets.errors import ChainBroken, RecordInvalid
 from platform_assets.flow.anchors import StreamSeen, anchors_record, verify_chain, verify_link
 from platform_assets.flow.continuity import position_of, position_seen_at
-from platform_assets.flow.corrections import Superseded, correction_record
+from platform_assets.flow.corrections import (
+    Superseded,
+    correction_problems,
+    correction_record,
+)
 from platform_assets.flow.positions import known_of, waiting_ranges
 from platform_assets.flow.windows import oldest_arrival
 from platform_assets.ports.streams import Entry, Extent, Identity, Position
@@ -191,3 +195,21 @@ def test_a_record_has_both_or_none(log: list[Record], missing: str) -> None:
     record = {key: value for key, value in corrected(*log).items() if key != missing}
     with pytest.raises(RecordInvalid):
         check_record(record, "anchors")
+
+
+def test_a_run_that_was_closed_under_other_anchors_is_not_the_corrected_one(
+    log: list[Record],
+) -> None:
+    first, second = log
+    correction = corrected(first, second)
+
+    def closed_under(anchors: Record) -> Record:
+        sha256 = digest(anchors).removeprefix("sha256:")
+        return {"records": [{"path": "feeds/shop/00000001.json", "sha256": sha256}]}
+
+    assert correction_problems(correction, first, closed_under(first)) == []
+    for evidence in (closed_under(second), {"records": []}):
+        found = correction_problems(correction, first, evidence)
+        assert found == [
+            "shop-00000001 was closed under other anchors than those it names",
+        ]
