@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+    import pyarrow.dataset as ds
 
     from platform_assets.adapters.data_key import DataKey
     from platform_assets.flow.gate import Permit
@@ -90,6 +91,20 @@ class PlainParts:
 def _remove(folder: Path, process: int) -> None:
     if os.getpid() == process:  # a process that was forked does not own it
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def mapped(parts: PlainParts) -> ds.Dataset:
+    """Return an Arrow dataset over the plaintext.
+
+    It has the files mapped, and so they are there for it and for what is made of it, also when their
+    folder is gone.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - slow to import, and few readers need it
+    import pyarrow.dataset as ds  # noqa: PLC0415
+
+    parquet = ds.ParquetFileFormat()
+    fragments = [parquet.make_fragment(pa.memory_map(str(file))) for file in parts.files()]
+    return ds.FileSystemDataset(fragments, fragments[0].physical_schema, parquet)
 
 
 def lazily(parts: PlainParts, schema: pl.Schema) -> pl.LazyFrame:

@@ -18,7 +18,7 @@ from platform_assets.errors import PartMissing, RunOpen
 from platform_assets.flow.gate import Permit, decide
 from platform_assets.pipeline.corrections import standing_runs
 from platform_assets.pipeline.data_keys import released_key
-from platform_assets.pipeline.plain_parts import PlainParts, lazily
+from platform_assets.pipeline.plain_parts import PlainParts, lazily, mapped
 from platform_assets.pipeline.product_parts import verified_product_parts
 from platform_assets.pipeline.standing import collect, declared_output
 from platform_assets.pipeline.teardown_records import refused_for_teardown
@@ -125,21 +125,17 @@ class CertifiedProduct:
         """Return an Arrow dataset over exactly the certified parts."""
         import pyarrow.dataset as ds  # noqa: PLC0415 - slow to import, and few readers need it
 
-        dataset = ds.dataset([str(path) for path in self.paths], format="parquet")
-        self._keep_with(dataset)
-        return dataset
+        if self._plain is not None:
+            return mapped(self._plain)
+        return ds.dataset([str(path) for path in self._paths], format="parquet")
 
     def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Return a DuckDB relation over exactly the certified parts."""
         # DuckDB expands patterns in names, and takes columns from folders called `a=b`
         exactly = [glob.escape(str(path)) for path in self.paths]
-        self._keep_with(connection)
+        if self._plain is not None:  # a relation holds its connection
+            weakref.finalize(connection, _let_go, self._plain)
         return connection.read_parquet(exactly, hive_partitioning=False)
-
-    def _keep_with(self, other: object) -> None:
-        """Keep what was decrypted for as long as the other object, which reads it lazily."""
-        if self._plain is not None:
-            weakref.finalize(other, _let_go, self._plain)
 
 
 def _let_go(plain: PlainParts) -> None:
