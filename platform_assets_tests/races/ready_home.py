@@ -1,15 +1,16 @@
-"""A home whose run is finished and not yet closed: what every race begins with."""
+"""A home whose run is finished and not yet closed: what every race begins with.
+
+Run as ``python -m platform_assets_tests.races.ready_home DIR TTL_SECONDS`` it makes one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, build, certify, consume, land, pin
 from platform_assets_tests.shop import make_shop
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RUN = RunId("shop", 1)
 
@@ -32,3 +33,7 @@ def make_ready(home: Path, *, ttl_seconds: float, settings: str = "") -> Path:
         consume(platform, RUN, consumer)
         certify(platform, RUN, consumer)
     return home
+
+
+if __name__ == "__main__":
+    make_ready(Path(sys.argv[1]), ttl_seconds=float(sys.argv[2]))
