@@ -159,6 +159,16 @@ def test_exported_evidence_is_tied_to_older_and_newer_checkpoints_by_proofs(logg
     assert (done.code, done.document["error"]) == (1, "CheckpointUnconnected")
 
 
+def test_in_the_home_a_proof_has_to_begin_at_the_logs_own_entries(logged: Path) -> None:
+    """The checkpoint at its end is the log's newest; the proof before it is of another beginning."""
+    proof = logged / "proof"
+    checkpoint(logged, "--since", logged / "kept.2", "--out", proof)
+    words = ("shop-00000001", "--home", logged / "home", "--checkpoint", proof)
+    assert call("verify", *words).code == 0
+    proof.write_text(proof.read_text().replace("old 2\n", "old 3\n"))
+    assert "its proof does not begin at the log's first 3 entries" in findings(*words)
+
+
 def test_a_checkpoint_goes_to_a_new_file_and_never_over_an_old_one(logged: Path) -> None:
     before = (logged / "kept.1").read_bytes()
     done = call("checkpoint", "--home", logged / "home", "--out", logged / "kept.1")
