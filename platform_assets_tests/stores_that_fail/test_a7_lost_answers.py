@@ -82,7 +82,7 @@ def test_a7_every_write_from_one_on_is_lost_and_a_later_run_finishes(
         faults.rule = lambda _: USUAL
         run_all(home)
         _closed_once(home, s3_server, bucket)
-        number += 6 * STRIDE if STRIDE > 1 else 1
+        number += 8 * STRIDE if STRIDE > 1 else 1
 
 
 @pytest.mark.parametrize("kind", FATES)
