@@ -384,7 +384,7 @@ def test_i07_product_that_was_never_built(attacker: Attacker) -> None:
 def test_i07_the_proof_cannot_be_made_by_hand(attacker: Attacker) -> None:
     permit = attacker.read()._permit
     with pytest.raises(RuntimeError):
-        CertifiedProduct(permit, [attacker.part()], made_by=object())
+        CertifiedProduct(permit, [attacker.part()], plain=None, made_by=object())
 
 
 def test_i08_a_consumer_meets_the_same_refusals(attacker: Attacker) -> None:
