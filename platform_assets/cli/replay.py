@@ -66,7 +66,7 @@ def replay(
     call = session(home, as_json=json)
     result = _replayed(call, target, start, key)
     call.answer(result.as_json(), lambda console: show_replay(console, result))
-    if result.divergence is not None:
+    if result.verdict != "REPRODUCED":
         raise typer.Exit(_DIVERGED)
 
 

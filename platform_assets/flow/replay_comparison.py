@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from platform_assets.flow.replay import Sameness
+from platform_assets.flow.replay import Divergence, Sameness
 
 Record = Mapping[str, Any]
 
@@ -81,6 +81,19 @@ def landing_problems(recorded: Record, rebuilt: Record) -> list[str]:
             problems.append(f"partition {name} delivered {part['delivered']}, now {found}")
     beside = ("partitions", "delivered", *_BESIDE["landing"])
     return problems + _field_problems(recorded, rebuilt, beside)
+
+
+def only_lost(recorded: Record, rebuilt: Record, divergence: Divergence) -> bool:
+    """Tell whether a stream delivers less than it did, and nothing else is known to be wrong with it.
+
+    A value that differs at a position is never taken for a record that is gone.
+    """
+    theirs = {part["partition"]: part["delivered"] for part in rebuilt["partitions"]}
+    counts = [
+        (part["delivered"], theirs.get(part["partition"], 0)) for part in recorded["partitions"]
+    ]
+    fewer = any(now < then for then, now in counts) and all(now <= then for then, now in counts)
+    return fewer and not divergence.column
 
 
 def admission_problems(recorded: Record, rebuilt: Record) -> list[str]:

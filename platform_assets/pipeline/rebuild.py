@@ -102,8 +102,7 @@ class Rebuild:
             flow.landing_tables(rebuilt, self._folder),
         )
         self._note((compared, divergence))
-        # a value that differs is never taken for a record that is gone
-        if divergence is not None and not divergence.column and _is_gone(recorded, rebuilt):
+        if divergence is not None and flow.only_lost(recorded, rebuilt, divergence):
             return divergence, f"{stream} no longer has every record: {divergence.problem}"
         return divergence, ""
 
@@ -197,12 +196,3 @@ class Rebuild:
         compared, divergence = held
         self.compared.append(compared)
         self.divergence = self.divergence or divergence
-
-
-def _is_gone(recorded: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> bool:
-    """Tell whether a stream delivers less than it did: what is gone, and not what is different."""
-    theirs = {part["partition"]: part["delivered"] for part in rebuilt["partitions"]}
-    counts = [
-        (part["delivered"], theirs.get(part["partition"], 0)) for part in recorded["partitions"]
-    ]
-    return any(now < then for then, now in counts) and all(now <= then for then, now in counts)
