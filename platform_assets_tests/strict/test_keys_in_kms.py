@@ -220,7 +220,8 @@ def test_no_error_of_the_service_repeats_the_key(key: str, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(KeyServiceUnreachable) as error:
         KmsWrappingKey(key).wrap(secret, CONTEXT)
-    told = repr(error.value) + str(error.value.__cause__)
+    told = repr(error.value)
+    assert error.value.__cause__ is None  # the library's error may quote the request
     assert error.value.__suppress_context__
     for form in (secret.hex(), base64.b64encode(secret).decode(), repr(secret)):
         assert form not in told
