@@ -69,7 +69,7 @@ def bucket(client: object) -> str:
 
 @pytest.fixture
 def store(bucket: str, faults: HttpFaults, tmp_path: Path) -> ObjectStore:
-    options = {"endpoint": faults.endpoint, "allow_http": True, "timeout_seconds": 5}
+    options = {"endpoint": faults.endpoint, "allow_http": True, "timeout_seconds": 60}
     store = open_object_store(f"s3://{bucket}/{PREFIX}", tmp_path / "scratch", **options)
     store.create("runs/known", b"")  # sees that creates are create-only here
     faults.asked.clear()
