@@ -8,6 +8,7 @@ import pytest
 
 from platform_assets.flow.replay import Divergence, Replay, Verdict
 from platform_assets.flow.replay_comparison import landing_problems, only_lost
+from platform_assets.flow.replay_inputs import _in_order
 
 ROW_GONE = Divergence("land", "s", "recorded s 0:4, rebuilt s 0:5", row=4)
 VALUE = Divergence("land", "s", "another value", row=4, column="value")
@@ -61,3 +62,8 @@ def test_a_replay_that_compared_nothing_has_reproduced_nothing() -> None:
         keys="given",
     )
     assert nothing.verdict is Verdict.DIVERGED
+
+
+def test_outputs_stand_behind_what_they_read_and_a_circle_ends() -> None:
+    assert _in_order({"a": {"b"}, "b": {"c"}, "c": set()}) == ["c", "b", "a"]
+    assert sorted(_in_order({"a": {"b"}, "b": {"a"}})) == ["a", "b"]
