@@ -67,7 +67,7 @@ def plan(
     bundle: Mapping[str, Any],
     present: Mapping[str, FileEntry],
     retention: Retention,
-    needed: Mapping[str, str],
+    needed: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> Plan:
     """Decide on every part of a closed run that is there.
@@ -76,7 +76,7 @@ def plan(
         bundle: the run's evidence.
         present: path -> entry of each part in the run's folders, whether the evidence names it or not.
         retention: what goes when.
-        needed: product -> who needs its parts, for products that are needed.
+        needed: kind and name (of a stream or product) -> who needs those parts, where somebody does.
         now: the present moment.
     """
     closed_at = moment(bundle["closed_at"])
@@ -157,13 +157,17 @@ def moment(text: str) -> datetime:
 
 
 def _kept(
-    kind: str, name: str, due: datetime | None, needed: Mapping[str, str], now: datetime
+    kind: str,
+    name: str,
+    due: datetime | None,
+    needed: Mapping[tuple[str, str], str],
+    now: datetime,
 ) -> str:
     if due is None:
         return "no retention is declared"
     if now < due:
         return f"its retention ends at {due.strftime('%Y-%m-%dT%H:%M:%SZ')}"
-    return needed.get(name, "") if kind == "products" else ""
+    return needed.get((kind, name), "")
 
 
 def _union(earlier: Sequence[FileEntry], now: Sequence[FileEntry]) -> list[FileEntry]:

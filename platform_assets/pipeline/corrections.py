@@ -71,6 +71,12 @@ class Corrections:
         return sorted(runs, key=lambda run: (self.window_of(run), run.sequence))
 
 
+def corrected_run(platform: Platform, run: RunId) -> RunId | None:
+    """Return the run that a run supersedes, None where it is no correction."""
+    anchors = platform.anchors(run)
+    return RunId.parse(anchors["supersedes"]["run_id"]) if is_correction(anchors) else None
+
+
 def corrections_of(platform: Platform, feed: str) -> Corrections:
     """Return the corrections of a feed, from the head of its log.
 

@@ -18,10 +18,10 @@ from platform_assets.errors import (
     ProductRemoved,
 )
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
-from platform_assets.flow.continuity import is_correction
 from platform_assets.flow.gate import decide
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.corrections import corrected_run
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.standing import collect
@@ -58,12 +58,6 @@ def outbox_of(platform: Platform, feed: str) -> Outbox:
         if run.sequence >= outbox.first:
             _look(platform, run, outbox)
     return outbox
-
-
-def corrected_run(platform: Platform, run: RunId) -> RunId | None:
-    """Return the run that a run supersedes, None where it is no correction."""
-    anchors = platform.anchors(run)
-    return RunId.parse(anchors["supersedes"]["run_id"]) if is_correction(anchors) else None
 
 
 def is_announced(platform: Platform, announcement: Announcement) -> bool:

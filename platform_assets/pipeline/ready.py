@@ -24,7 +24,7 @@ from platform_assets.errors import (
     SourceDenied,
     SourceUnreachable,
 )
-from platform_assets.pipeline.outbox import corrected_run
+from platform_assets.pipeline.corrections import corrected_run
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.ready_cursor import ReadyCursor

@@ -29,7 +29,7 @@ from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.state import is_closed, sealed_run
 from platform_assets.pipeline.stored_bundle import verify_run
-from platform_assets.pipeline.teardown_needs import needed_products, unannounced
+from platform_assets.pipeline.teardown_needs import needed_parts, unannounced
 from platform_assets.pipeline.teardown_records import standing_teardown
 from platform_assets.ports.removal import KINDS, kind_of_part
 
@@ -160,11 +160,12 @@ def _present(platform: Platform, run: RunId, retention: Retention) -> dict[str, 
         return dict(pool.map(entry, paths))
 
 
-def _needed(platform: Platform, run: RunId, sealed: SealedRun) -> Mapping[str, str]:
+def _needed(platform: Platform, run: RunId, sealed: SealedRun) -> Mapping[tuple[str, str], str]:
+    needed = needed_parts(platform, run.feed).get(run, {})
     if unannounced(platform, run):
         why = f"it may not be announced yet: platform-assets announce {run.feed}"
-        return dict.fromkeys(sealed.bundle["products"], why)
-    return needed_products(platform, run.feed).get(run, {})
+        needed |= {("products", product): why for product in sealed.bundle["products"]}
+    return needed
 
 
 def _write(platform: Platform, run: RunId, record: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 A run counts the identities of earlier runs within the dedupe horizon, a consumer reads the history that
 it declares, and a check may consult products of earlier runs. That holds for every open run and for the
-next window, which may be pinned at any moment. What is not announced yet is needed as well, because a
-product is announced only after it could be opened.
+next window, which may be pinned at any moment. A correction that is open may have to copy what the run
+that it corrects has landed. What is not announced yet is needed as well, because a product is announced
+only after it could be opened.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from platform_assets.declarations.checks import ReferentialCheck
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.corrections import newest_closed
+from platform_assets.pipeline.corrections import corrected_run, newest_closed
 from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.run import open_runs, runs
 
@@ -24,15 +25,24 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
 
 
-def needed_products(platform: Platform, feed: str) -> dict[RunId, dict[str, str]]:
-    """Return, by run, which of its products are needed and by whom."""
-    needed: dict[RunId, dict[str, str]] = {}
+def needed_parts(platform: Platform, feed: str) -> dict[RunId, dict[tuple[str, str], str]]:
+    """Return, by run, which of its parts (kind, and name of the stream or product) who needs."""
+    needed: dict[RunId, dict[tuple[str, str], str]] = {}
     for reader, who, declaration in _readers(platform, feed):
         for product, reach, why in reaches(declaration):
             for chain in earlier_chains(platform, reader, reach):
                 run = newest_closed(platform, chain)  # what was corrected counts no longer
                 if run is not None:
-                    needed.setdefault(run, {}).setdefault(product, f"{who} needs it: {why}")
+                    parts = needed.setdefault(run, {})
+                    parts.setdefault(("products", product), f"{who} needs it: {why}")
+    for correction in open_runs(platform, feed):
+        superseded = corrected_run(platform, correction)
+        if superseded is not None:
+            streams = platform.anchors(correction)["streams"]
+            why = f"{correction}, which is open, corrects it"
+            needed.setdefault(superseded, {}).update(
+                {("landing", stream["stream"]): why for stream in streams}
+            )
     return needed
 
 

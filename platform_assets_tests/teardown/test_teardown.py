@@ -35,6 +35,7 @@ from platform_assets.pipeline import (
     verify_bundle,
     verify_run,
 )
+from platform_assets.pipeline.supersede import supersede
 from platform_assets.pipeline.teardown_records import newest_statement, standing_teardown
 from platform_assets.ports.clock import SystemClock
 from platform_assets_tests.shop import append, order
@@ -185,6 +186,18 @@ def test_a_run_whose_horizon_was_deleted_verifies_by_the_teardown_of_that_run(ho
     assert [told["run_id"] for told in result.facts["removed"]] == [str(FIRST)]
     with pytest.raises(DataRemoved):
         export_run(Platform.open(home), RunId("shop", 2), home / "two.tar", with_data=True)
+
+
+def test_what_was_landed_stays_while_a_correction_may_have_to_copy_it(home: Path) -> None:
+    correction = supersede(Platform.open(home), FIRST, "a mended check")
+    answer = tear_down(home)
+    landed = [kept for kept in answer["kept"] if kept["kind"] == "landing"]
+    assert {kept["name"] for kept in landed} == {"orders", "changes"}
+    assert all(str(correction) in kept["why"] for kept in landed)
+    assert any("/landing/" in path for path in parts_of(home))
+    finish(Platform.open(home), correction)
+    tear_down(home)
+    assert not any("/landing/" in path for path in parts_of(home))
 
 
 def test_nothing_goes_before_its_retention_or_without_one(home: Path) -> None:
