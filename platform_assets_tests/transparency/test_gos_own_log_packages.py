@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -33,7 +34,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, An
     """Return a function that has Go's packages answer questions, one line each."""
     go = shutil.which("go")
     if go is None:
-        pytest.skip("Go is not on this machine")
+        _absent("Go is not on this machine")
     had = subprocess.run(
         [go, "mod", "download"],
         cwd=SOURCE,
@@ -43,7 +44,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, An
         timeout=120,
     )
     if had.returncode:
-        pytest.skip(f"the Go module cannot be had here: {had.stderr[-300:]}")
+        _absent(f"the Go module cannot be had here: {had.stderr[-300:]}")
     program = tmp_path_factory.mktemp("go") / "check"
     subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, check=True, timeout=300)
 
@@ -61,6 +62,13 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, An
         return found
 
     return answers
+
+
+def _absent(why: str) -> NoReturn:
+    """Skip; where `.ci/run` found Go, not having its packages is a failure."""
+    if "go" in os.environ.get("PLATFORM_TESTS_REQUIRE", "").split():
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def text(data: bytes) -> str:
