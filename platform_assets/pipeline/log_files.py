@@ -5,6 +5,7 @@ A run that its closer could not bring into the log any more is brought there fir
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,9 +76,12 @@ def membership_problems(platform: Platform, entry: Entry) -> Iterator[Found]:
 
 
 def present_log_keys(platform: Platform) -> list[LogKey]:
-    """Return the log key of this home, if it has one; none is made."""
+    """Return the log key of this home, if it has one that this process may read; none is made.
+
+    Who only reads needs no private key: evidence names the key that its closer had.
+    """
     keys = platform.settings.keys
-    if keys.log_env or (platform.home / keys.log).exists():
+    if keys.log_env or os.access(platform.home / keys.log, os.R_OK, effective_ids=True):
         return [own_log(platform).key]
     return []
 
