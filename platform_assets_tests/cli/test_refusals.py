@@ -221,7 +221,7 @@ def test_a_defect_of_ours_is_unknown_and_not_refused(
     def defect(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("platform_assets.pipeline.runs", defect)
+    monkeypatch.setattr("platform_assets.pipeline.run_summaries", defect)
     told = call("runs", "shop", "--home", failing, "--json")
     assert told.code == 3
     assert told.document["error"] == "UnknownOutcome"

@@ -80,6 +80,7 @@ def test_a7_every_write_from_one_on_is_lost_and_a_later_run_finishes(
         faults.rule = rule  # type: ignore[assignment]
         failed = failure_of(lambda h=home: run_all(h)) is not None or len(written) > number  # type: ignore[misc]
         faults.rule = lambda _: USUAL
+        keep_in_s3(home, s3_server, bucket)  # with time enough for a busy machine to answer
         run_all(home)
         _closed_once(home, s3_server, bucket)
         number += 8 * STRIDE if STRIDE > 1 else 1
@@ -98,7 +99,9 @@ def test_a7_the_command_line_says_what_to_do(
     assert "Traceback" not in called.err
     assert "remedy" in called.err
     faults.rule = lambda _: USUAL
-    assert call("run", "shop", "--home", home).code == 0
+    keep_in_s3(home, s3_server, s3_bucket)
+    finished = call("run", "shop", "--home", home)
+    assert finished.code == 0, finished.err
     _closed_once(home, s3_server, s3_bucket)
 
 
