@@ -174,11 +174,15 @@ class FeedDeclaration(Declaration):
     def configuration(self) -> dict[str, Any]:
         """Return what the configuration digest covers, as record values.
 
-        Defaults are written out: a later release may have others, and the run keeps its own.
+        Defaults are written out: a later release may have others, and the run keeps its own. What came
+        to be declared later, `strict`, is left out where it is not: what is declared as before has the
+        digest that it had.
         """
         declared = self.model_dump(mode="json", exclude_none=True, exclude=_CHANGES_NO_RUN)
         for output in (*declared["products"].values(), *declared["consumers"].values()):
             del output["checks"]
+            if not output["strict"]:
+                del output["strict"]
         return declared
 
     @model_validator(mode="after")

@@ -64,8 +64,8 @@ def test_a_part_of_a_feed_that_a_document_shows_is_a_valid_one(
     whole = yaml.safe_load(
         files("platform_assets.examples.payments").joinpath("defs.yaml").read_text()
     )["attributes"]
-    streams = whole["streams"] | part.get("streams", {})
-    assert FeedDeclaration.model_validate({**whole, **part, "streams": streams})
+    joined = {kind: whole[kind] | part.get(kind, {}) for kind in ("streams", "products")}
+    assert FeedDeclaration.model_validate({**whole, **part, **joined})
 
 
 def readme_followed(folder: Path, source: dict[str, Any] | None) -> str:
