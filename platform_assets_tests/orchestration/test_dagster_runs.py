@@ -68,7 +68,8 @@ def test_the_home_keeps_what_dagster_ran_for_the_ui(home: Path) -> None:
 def test_dagster_and_the_pipeline_leave_the_same_records(home: Path, tmp_path: Path) -> None:
     append(home, good_window(1))
     platform = Platform.open(home)
-    assert platform.signer.keyid  # both homes have the same key
+    assert platform.signer.keyid  # both homes have the same keys
+    assert platform.log_key.public_key
     other = shutil.copytree(home, tmp_path / "other")
     run_feed_in_dagster(home, "shop")
     through_pipeline = Platform.open(other)
