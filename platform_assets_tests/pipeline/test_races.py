@@ -80,7 +80,9 @@ def test_i15_processes_that_run_the_same_feed_leave_one_closed_run(shop: Path) -
     run = shop / "store/runs" / str(RUN)
     assert [path.name for path in (run / "products/orders").iterdir()] == ["0001"]
     assert len(list((run / "certificates").rglob("*.json"))) == 4
-    assert len(list((shop / "store/log").iterdir())) == 1
+    entries = [path.name for path in (shop / "store/log").glob("0*.json")]
+    assert entries == ["0000000001.json"]
+    assert len(list((shop / "store/log/checkpoints").iterdir())) == 1
     assert verify_run(Platform.open(shop), RUN).ok
 
 
