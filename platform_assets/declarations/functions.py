@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_homes_on_path: set[str] = set()
+#: Every home that was put on the path, also where somebody put it back after it was taken off.
+_homes_used: set[str] = set()
 #: The import system's caches may be emptied by one thread at a time only.
 _PATHS = threading.Lock()
 _PARSING = threading.Lock()  # CPython 3.11 loses count when threads build syntax trees at once
@@ -34,17 +35,16 @@ def use_home(home: Path) -> None:
     Two homes may have modules of one name; without this the first one imported would serve both.
     """
     with _PATHS:
-        others = _homes_on_path - {str(home)}
-        if others:
+        others = _homes_used - {str(home)}
+        if others.intersection(sys.path):
             sys.path[:] = [path for path in sys.path if path not in others]
-            _homes_on_path.difference_update(others)
             for name, module in list(sys.modules.items()):
                 file = getattr(module, "__file__", None) or ""
                 if any(file.startswith(f"{other}{os.sep}") for other in others):
                     del sys.modules[name]
         if str(home) not in sys.path:
             sys.path.append(str(home))
-            _homes_on_path.add(str(home))
+            _homes_used.add(str(home))
         importlib.invalidate_caches()
 
 

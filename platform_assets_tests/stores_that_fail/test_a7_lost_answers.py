@@ -95,9 +95,10 @@ def test_a7_the_command_line_says_what_to_do(
     _, rule = from_write(3, FATES[kind])
     faults.rule = rule  # type: ignore[assignment]
     called = call("run", "shop", "--home", home)
-    assert called.code in (1, 3), called.err
     assert "Traceback" not in called.err
-    assert "remedy" in called.err
+    if kind != "lost answer" or called.code != 0:  # what took effect is found by reading back
+        assert called.code in (1, 3), called.err
+        assert "remedy" in called.err
     faults.rule = lambda _: USUAL
     keep_in_s3(home, s3_server, s3_bucket)
     finished = call("run", "shop", "--home", home)
