@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 #: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
 _PER_CLOSER = ("closure", "evidence")
 KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "4"))
-S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "24"))
+S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "47"))
 
 
 @pytest.fixture(scope="session")

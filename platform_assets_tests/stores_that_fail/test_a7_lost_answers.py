@@ -83,7 +83,7 @@ def test_a7_every_write_from_one_on_is_lost_and_a_later_run_finishes(
         keep_in_s3(home, s3_server, bucket)  # with time enough for a busy machine to answer
         run_all(home)
         _closed_once(home, s3_server, bucket)
-        number += 8 * STRIDE if STRIDE > 1 else 1
+        number += 16 * STRIDE if STRIDE > 1 else 1
 
 
 @pytest.mark.parametrize("kind", FATES)
