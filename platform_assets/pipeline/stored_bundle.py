@@ -93,7 +93,9 @@ class StoredBundle:
 
     def paths(self) -> Sequence[str]:
         """Return what the evidence lists and the store holds."""
-        return sorted([*self._own, *(path for path in self._listed if self._store.exists(path))])
+        folders = {path.rpartition("/")[0] for path in self._listed}
+        standing = {path for folder in _uppermost(folders) for path in self._store.list(folder)}
+        return sorted([*self._own, *standing.intersection(self._listed)])
 
     def read(self, path: str) -> bytes:
         """Return the bytes of one file."""
@@ -116,10 +118,20 @@ class StoredBundle:
         """Return size and SHA-256 of files, hashed on all cores."""
 
         def fingerprint(path: str) -> tuple[str, tuple[int, str]]:
-            return path, (self._store.stat(path).size, sha256_file(self._store.local_path(path)))
+            local = self._store.local_path(path)
+            return path, (local.stat().st_size, sha256_file(local))
 
         with ThreadPoolExecutor() as pool:
             return dict(pool.map(fingerprint, paths))
+
+
+def _uppermost(folders: Iterable[str]) -> list[str]:
+    """Return the folders that stand in no other one of them."""
+    found: list[str] = []
+    for folder in sorted(folders, key=lambda each: each.split("/")):
+        if not found or not f"{folder}/".startswith(f"{found[-1]}/"):
+            found.append(folder)
+    return found
 
 
 def verify_run(
