@@ -5,8 +5,8 @@ over the files, and over the archive. Then each byte is changed to every other v
 notice is asked by itself: for a file at the root what opens it, for all others the digest under which
 it is listed.
 
-All of it takes half an hour of computing. ``PLATFORM_TESTS_EVERY_BYTE=1`` does it; otherwise one byte
-of `_EVERY` is taken, beginning at another place each day.
+All of it takes half an hour of one core. ``PLATFORM_TESTS_EVERY_BYTE=1`` does it; otherwise one byte of
+`_EVERY` is taken, beginning at another place each day.
 """
 
 from __future__ import annotations
