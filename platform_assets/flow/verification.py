@@ -149,12 +149,12 @@ def verify(
     if bundle is None:
         claimed = seal.predicate["run_id"] if seal else ""
         return Verification(claimed, tuple(findings))
-    evidence = bundle.predicate
+    evidence, bundle_digest = bundle.predicate, digest_bytes(files.read(BUNDLE_FILE))
     if seal is not None:
-        findings += _seal_findings(seal, evidence, digest_bytes(files.read(BUNDLE_FILE)))
+        findings += _seal_findings(seal, evidence, bundle_digest)
     with_data = needs_data or any(entry["path"] in paths for entry in evidence["data"])
     statements = files.read(TEARDOWN_FILE) if TEARDOWN_FILE in paths else None
-    removed = torn_down(statements, evidence, digest_bytes(files.read(BUNDLE_FILE)), trust)
+    removed = torn_down(statements, evidence, bundle_digest, trust)
     findings += [Finding(*found) for found in removed.problems]
     sound = _listed(files, paths, evidence, findings, removed, with_data=with_data)  # 4
     documents = {
@@ -164,10 +164,10 @@ def verify(
     }
     findings += [Finding(*found) for found in record_findings(bundle, documents, trust)]  # 5 to 8
     newer = files.read(SUPERSEDED_FILE) if SUPERSEDED_FILE in paths else None
-    related = relations(newer, evidence, digest_bytes(files.read(BUNDLE_FILE)), documents, trust)
+    related = relations(newer, evidence, bundle_digest, documents, trust)
     findings += [Finding(SUPERSEDED_FILE, problem) for problem in related.problems]  # 10
     of_log = {path: files.read(path) for path in (LOG_ENTRY_FILE, LOG_PROOF_FILE) if path in paths}
-    place = place_in_log(of_log, evidence, digest_bytes(files.read(BUNDLE_FILE)), log_keys)  # 9
+    place = place_in_log(of_log, evidence, bundle_digest, log_keys)  # 9
     findings += [Finding(*found) for found in place.problems]
     return Verification(
         evidence["run_id"],
@@ -175,7 +175,7 @@ def verify(
         {
             "feed": evidence["feed"],
             "closed_at": evidence["closed_at"],
-            "bundle_digest": digest_bytes(files.read(BUNDLE_FILE)),
+            "bundle_digest": bundle_digest,
             "signed_by": sorted({*bundle.keyids, *(seal.keyids if seal else ())}),
             "keys": "self-asserted" if self_asserted else "given",
             "totals": evidence["totals"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from platform_assets.adapters.archive import export_bundle, open_bundle
@@ -92,7 +93,11 @@ class StoredBundle:
             )
 
     def paths(self) -> Sequence[str]:
-        """Return what the evidence lists and the store holds."""
+        """Return what the evidence lists and the store held when it was first asked."""
+        return self._paths
+
+    @cached_property
+    def _paths(self) -> list[str]:
         folders = {path.rpartition("/")[0] for path in self._listed}
         standing = {path for folder in _uppermost(folders) for path in self._store.list(folder)}
         return sorted([*self._own, *standing.intersection(self._listed)])

@@ -76,7 +76,7 @@ def teardown(
         retention = retention_of(platform, run.feed, older_than)
         planned = plan(  # 3
             sealed.bundle,
-            _present(platform, run, retention),
+            _present(platform, run, sealed, retention),
             retention,
             _needed(platform, run, sealed),
             platform.clock.now(),
@@ -136,8 +136,11 @@ def _verified(platform: Platform, run: RunId) -> SealedRun:
     return sealed
 
 
-def _present(platform: Platform, run: RunId, retention: Retention) -> dict[str, FileEntry]:
-    """Return every part that is there; those that may go with their size and SHA-256."""
+def _present(
+    platform: Platform, run: RunId, sealed: SealedRun, retention: Retention
+) -> dict[str, FileEntry]:
+    """Return every part that is there; those that no evidence names and that may go are hashed."""
+    listed = {entry["path"]: entry for entry in sealed.bundle["data"]}
     paths = [
         path
         for kind in KINDS
@@ -146,6 +149,8 @@ def _present(platform: Platform, run: RunId, retention: Retention) -> dict[str, 
     ]
 
     def entry(path: str) -> tuple[str, FileEntry]:
+        if path in listed:
+            return path, listed[path]  # verified a moment ago
         found = kind_of_part(path)
         if found is None or found[1] not in retention.ages:
             return path, {"path": path}
