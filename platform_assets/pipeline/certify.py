@@ -36,6 +36,7 @@ from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.standing import certificate_issues, collect, trusted_certificate
 from platform_assets.pipeline.state import is_closed, require_open
+from platform_assets.pipeline.withheld_output import withholding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from platform_assets.flow.gate import Identified
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
-from platform_assets.pipeline.withheld_output import withholding
 
 
 def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:

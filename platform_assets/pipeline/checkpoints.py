@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.adapters.archive import open_bundle
 from platform_assets.errors import (
     BundleUnreadable,
-    ClosureUnknown,
     LogInconsistent,
     PlatformError,
     RecordMissing,
@@ -31,7 +30,7 @@ from platform_assets.flow.log_proofs import check_continuation
 from platform_assets.flow.merkle import consistency_ranges, proof, verify_consistency
 from platform_assets.flow.steps import Unclear, perform
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline.closure_log import enter
+from platform_assets.pipeline.closure_log import enter, unclear
 from platform_assets.pipeline.log_check import examine
 from platform_assets.pipeline.log_files import present_log_keys
 from platform_assets.pipeline.state import sealed_run
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.log_check import WholeLog
     from platform_assets.pipeline.platform import Platform
 
+_WRITABLE = "to read and write it"
 _REMEDY = (
     "Delete nothing. Restore the log from a copy of the store, or from exported evidence: each export "
     "holds its entry and a signed checkpoint. Then look again: platform-assets checkpoint"
@@ -152,7 +152,7 @@ def _examined_and_mended(platform: Platform) -> WholeLog:
         if isinstance(entered, Damaged):
             whole.problems.append(f"{run} is closed and not in the log: {entered.problem}")
         elif isinstance(entered, Unclear):
-            raise _unclear(f"log entry of {run}")
+            raise unclear(f"log entry of {run}", _WRITABLE)
     return whole if whole.problems else examine(platform)
 
 
@@ -171,7 +171,7 @@ def _signed(platform: Platform, whole: WholeLog, older: Checkpoint | None) -> di
     tree, log = whole.trees[-1], whole.log
     signed = perform(sign_tree(tree, log), platform.store, platform.clock)
     if isinstance(signed, Unclear):
-        raise _unclear("the newest checkpoint")
+        raise unclear("the newest checkpoint", _WRITABLE)
     assert signed is None  # it was among those that were judged
     note = log.checkpoint(tree)
     hashes = []
@@ -202,12 +202,3 @@ def _key_of_entry(platform: Platform, index: int) -> list[LogKey]:
         return [] if sealed is None else [LogKey.parse(sealed.bundle["log"]["key"])]
     except PlatformError:
         return []
-
-
-def _unclear(thing: str) -> ClosureUnknown:
-    return ClosureUnknown(
-        thing,
-        expected="to read and write it",
-        found="no clear answer of the store",
-        remedy="Try again when the store answers, and delete nothing.",
-    )

@@ -44,7 +44,7 @@ def own_log(platform: Platform) -> LogSigner:
     )
     standing = perform(_settled_origin(mine), platform.store, platform.clock)
     if isinstance(standing, Unclear):
-        raise _unclear(ORIGIN_PATH)
+        raise unclear(ORIGIN_PATH)
     origin = check_record(parse_canonical(standing, ORIGIN_PATH), ORIGIN_PATH)["origin"]
     if named is not None and named != origin:
         raise SettingsInvalid(
@@ -65,7 +65,7 @@ def log_of_evidence(platform: Platform) -> dict[str, Any]:
     log = own_log(platform)
     length = perform(log_length(), platform.store, platform.clock)
     if isinstance(length, Unclear):
-        raise _unclear("the log of closures")
+        raise unclear("the log of closures")
     return {"origin": log.origin, "key": str(log.key), "size": length}
 
 
@@ -97,10 +97,11 @@ def _settled_origin(mine: bytes) -> Steps[bytes | Unclear]:
     return standing
 
 
-def _unclear(thing: str) -> ClosureUnknown:
+def unclear(thing: str, expected: str = "to read it") -> ClosureUnknown:
+    """Return the error of a store that does not say what stands in the log."""
     return ClosureUnknown(
         thing,
-        expected="to read it",
+        expected=expected,
         found="no clear answer of the store",
         remedy="Try again when the store answers, and delete nothing.",
     )

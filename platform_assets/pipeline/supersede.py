@@ -79,14 +79,14 @@ def supersede(platform: Platform, run: RunId, reason: str) -> RunId:
 
 def _standing(platform: Platform, run: RunId, config_digest: str) -> RunId | None:
     """Return the open correction of a run that goes under the same configuration, None for none."""
-    correction = corrections_of(platform, run.feed).after(run)
+    corrections = corrections_of(platform, run.feed)
+    correction = corrections.after(run)
     if correction is None:
         return None
     anchors = platform.anchors(correction)
     named = anchors["supersedes"]
     if is_closed(platform, correction):
-        newest = corrections_of(platform, run.feed)
-        last = newest.chain(newest.window_of(run))[-1]
+        last = corrections.chain(corrections.window_of(run))[-1]
         raise RunSuperseded(
             str(run),
             expected="the newest run of its window",

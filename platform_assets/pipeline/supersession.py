@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import EvidenceInconsistent, ObjectMissing, RecordConflict
-from platform_assets.flow.continuity import is_correction
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.supersession import opened_supersession, supersession_statement
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.corrections import corrected_run
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.pipeline.state import sealed_run
 
@@ -32,13 +32,12 @@ def record_supersession(platform: Platform, run: RunId, sealed: SealedRun) -> No
     Raises:
         UnknownOutcome: the store does not say what it wrote; whoever looks next mends it.
     """
-    anchors = platform.anchors(run)
-    if not is_correction(anchors):
+    old = corrected_run(platform, run)
+    if old is None:
         return
-    old = RunId.parse(anchors["supersedes"]["run_id"])
     statement = supersession_statement(
         platform.anchors(old)["config_digest"],
-        anchors,
+        platform.anchors(run),
         bundle_digest=sealed.bundle_digest,
         closed_at=sealed.bundle["closed_at"],
     )
@@ -51,8 +50,8 @@ def mend_supersessions(platform: Platform, corrections: Corrections) -> None:
     """Record what the closers of a feed's corrections did not come to record."""
     for sequence in corrections.windows:
         correction = RunId(corrections.feed, sequence)
-        old = RunId.parse(platform.anchors(correction)["supersedes"]["run_id"])
-        if not platform.store.exists(layout.supersession_path(old)):
+        old = corrected_run(platform, correction)
+        if old is not None and not platform.store.exists(layout.supersession_path(old)):
             sealed = sealed_run(platform, correction)
             if sealed is not None:
                 record_supersession(platform, correction, sealed)
