@@ -12,10 +12,16 @@ from rich.text import Text
 
 from platform_assets.cli import tables
 from platform_assets.cli.checkpoints import given_checkpoints, given_log_keys
-from platform_assets.cli.names import check_target, known_run, writing
-from platform_assets.cli.session import HomeOption, JsonOption, RunArgument, Session, session
-from platform_assets.errors import ConfigurationError, InvalidName, RunOpen
-from platform_assets.identifiers import RunId
+from platform_assets.cli.names import check_target, known_run, run_if_no_evidence, writing
+from platform_assets.cli.session import (
+    HomeOption,
+    JsonOption,
+    KeyOption,
+    RunArgument,
+    Session,
+    session,
+)
+from platform_assets.errors import ConfigurationError, RunOpen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,10 +46,7 @@ def verify(
         str, typer.Argument(metavar="RUN|BUNDLE", help="A run, or exported evidence.")
     ],
     *,
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", metavar="PUB", help="Trust this public key (PEM) and no other."),
-    ] = None,
+    key: KeyOption = None,
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
@@ -160,15 +163,7 @@ def _verification(
 
     if Path(target).exists():
         return verify_bundle(Path(target), [key] if key else [], checkpoints, log_keys)
-    try:
-        run = RunId.parse(target)
-    except InvalidName as error:
-        raise InvalidName(
-            f"{target!r}",
-            expected="a run id, or the path of exported evidence",
-            found="neither: no file or folder is there",
-            remedy="Export a run: platform-assets export RUN --out FILE.tar",
-        ) from error
+    run = run_if_no_evidence(target, "")
     trust = trust_in([key]) if key else None
     platform = call.open()
     return verify_run(platform, known_run(platform, str(run)), trust, checkpoints, log_keys)

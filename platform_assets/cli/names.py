@@ -15,6 +15,7 @@ from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.errors import (
     ConfigurationError,
     DependencyUnreachable,
+    InvalidName,
     PlatformError,
     UnknownThing,
 )
@@ -52,6 +53,27 @@ def known_run(platform: Platform, text: str) -> RunId:
         found="no such run",
         remedy=f"List the runs: platform-assets runs {run.feed}",
     )
+
+
+def run_if_no_evidence(target: str, exported: str) -> RunId:
+    """Return the run that is named where no exported evidence stands at a path.
+
+    Args:
+        target: what was given as RUN|BUNDLE.
+        exported: the options with which such evidence is exported.
+
+    Raises:
+        InvalidName: it is no run id either.
+    """
+    try:
+        return RunId.parse(target)
+    except InvalidName as error:
+        raise InvalidName(
+            f"{target!r}",
+            expected="a run id, or the path of exported evidence",
+            found="neither: no file or folder is there",
+            remedy=f"Export a run: platform-assets export RUN --out FILE.tar{exported}",
+        ) from error
 
 
 def check_target(platform: Platform, out: Path) -> Path:

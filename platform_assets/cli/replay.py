@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from platform_assets.cli.names import known_run
-from platform_assets.cli.session import HomeOption, JsonOption, Session, session
-from platform_assets.errors import InvalidName
+from platform_assets.cli.names import known_run, run_if_no_evidence
+from platform_assets.cli.session import HomeOption, JsonOption, KeyOption, Session, session
 from platform_assets.flow.checks import counted
-from platform_assets.identifiers import RunId
 from platform_assets.settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
@@ -51,10 +49,7 @@ def replay(
             "where they still have it, of a bundle what was landed]",
         ),
     ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", metavar="PUB", help="Trust this public key (PEM) and no other."),
-    ] = None,
+    key: KeyOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -76,15 +71,7 @@ def _replayed(call: Session, target: str, start: From | None, key: Path | None) 
 
     if Path(target).exists():
         return _bundle(call, Path(target), start or From.LANDING, key)
-    try:
-        run = RunId.parse(target)
-    except InvalidName as error:
-        raise InvalidName(
-            f"{target!r}",
-            expected="a run id, or the path of exported evidence",
-            found="neither: no file or folder is there",
-            remedy="Export a run: platform-assets export RUN --out FILE.tar --with-data",
-        ) from error
+    run = run_if_no_evidence(target, " --with-data")
     platform = call.open()
     with call.progress() as progress:
         return replay_run(

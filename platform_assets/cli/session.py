@@ -38,6 +38,10 @@ HomeOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Answer with one JSON document on stdout.")
 ]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="PUB", help="Trust this public key (PEM) and no other."),
+]
 RunOption = Annotated[
     str, typer.Option("--run", metavar="RUN", help="For example payments-00000042.")
 ]
