@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.stores import open_store
 from platform_assets.pipeline import Platform, caught_up
 from platform_assets.pipeline.run import Silence
 from platform_assets.settings import load_settings
-from platform_assets_tests.forking import prepare_to_fork
+from platform_assets_tests.forking import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from platform_assets.ports.store import Store
 
@@ -89,24 +88,5 @@ def run_job(home: Path, write: int = 0, moment: str = "before") -> list[str]:
     return store.paths
 
 
-def serve() -> None:
-    """Fork a child for each line; the parent starts no thread, so forking is safe."""
-    prepare_to_fork()
-    for line in sys.stdin:
-        home, write, moment = line.split()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                run_job(Path(home), int(write), moment)
-                status = 0
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(ended)
-        sys.stdout.write(f"{code}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    serve()
+    serve(run_job)

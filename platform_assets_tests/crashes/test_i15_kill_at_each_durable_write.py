@@ -11,10 +11,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,17 +20,20 @@ from platform_assets.flow.log_entries import CHECKPOINTS_FOLDER, ORIGIN_PATH
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, layout, runs, verify_run
 from platform_assets_tests.crashes.job import open_home, run_job
+from platform_assets_tests.forking import fork_server, forked
 from platform_assets_tests.servers.s3 import REGION, new_bucket
 from platform_assets_tests.shop import append, cancelled, make_shop, order, redeclare, refunded
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
     from platform_assets_tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.crash
 
-ROOT = Path(__file__).parents[2]
+JOB = "platform_assets_tests.crashes.job"
 #: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
 _PER_CLOSER = ("closure", "evidence")
 KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "4"))
@@ -70,23 +69,8 @@ def undisturbed(
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[subprocess.Popen[str]]:
-    with _fork_server() as process:
+    with fork_server(JOB) as process:
         yield process
-
-
-@contextmanager
-def _fork_server() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "platform_assets_tests.crashes.job"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "POLARS_MAX_THREADS": "1"},
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 def test_i15_every_write_of_the_job_goes_through_the_port(
@@ -130,7 +114,7 @@ def test_i15_killed_at_durable_writes_to_a_bucket_and_started_again(
     expected_home, writes = undisturbed
     expected, bucket = _records(expected_home), new_bucket(s3_server)
     first = 1 if moment == "before" else 1 + S3_KILLS // 2
-    with _fork_server() as forks:
+    with fork_server(JOB) as forks:
         for write in range(first, len(writes) + 1, S3_KILLS):
             home = tmp_path / f"{write}-{moment}"
             shutil.copytree(fresh_home, home)
@@ -145,18 +129,10 @@ def test_i15_killed_at_durable_writes_to_a_bucket_and_started_again(
 def _killed_and_started_again(
     forks: subprocess.Popen[str], home: Path, write: int, moment: str, expected: dict[str, bytes]
 ) -> None:
-    assert _fork(forks, home, write, moment) == -signal.SIGKILL
-    assert _fork(forks, home, 0, moment) == 0, f"write {write}"
+    assert forked(forks, home, write, moment) == -signal.SIGKILL
+    assert forked(forks, home, 0, moment) == 0, f"write {write}"
     assert _records(home) == expected, f"write {write}"
     _closed_once(home)
-
-
-def _fork(forks: subprocess.Popen[str], home: Path, write: int, moment: str) -> int:
-    assert forks.stdin is not None
-    assert forks.stdout is not None
-    forks.stdin.write(f"{home} {write} {moment}\n")
-    forks.stdin.flush()
-    return int(forks.stdout.readline())
 
 
 def _records(home: Path) -> dict[str, bytes]:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.local_removal import LocalRemoval
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.pipeline import Platform
 from platform_assets.pipeline.teardown import teardown
+from platform_assets_tests.forking import serve
 from platform_assets_tests.teardown.torn import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Acts:
@@ -66,22 +66,5 @@ def tear_down(home: Path, act: int = 0, moment: str = "before") -> list[str]:
     return acts.done
 
 
-def serve() -> None:
-    """Fork a child for each line; the parent starts no thread, so forking is safe."""
-    for line in sys.stdin:
-        home, act, moment = line.split()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                tear_down(Path(home), int(act), moment)
-                status = 0
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(ended)}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    serve()
+    serve(tear_down)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from platform_assets.pipeline import Platform, verify_run
 from platform_assets.pipeline.teardown_records import standing_teardown
+from platform_assets_tests.forking import fork_server, forked
 from platform_assets_tests.teardown.job import tear_down
 from platform_assets_tests.teardown.torn import FIRST, everything, parts_of, problems
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.crash
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -34,17 +31,8 @@ def acts(closed_home: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "platform_assets_tests.teardown.job"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "POLARS_MAX_THREADS": "1"},
-    ) as process:
+    with fork_server("platform_assets_tests.teardown.job") as process:
         yield process
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 def test_i15_the_signed_record_stands_before_the_first_deletion(acts: list[str]) -> None:
@@ -66,9 +54,9 @@ def test_i15_killed_at_each_act_and_called_again(
         home = tmp_path / f"{act}-{moment}"
         shutil.copytree(closed_home, home)
         before = everything(home)
-        assert _fork(forks, home, act, moment) == -signal.SIGKILL
+        assert forked(forks, home, act, moment) == -signal.SIGKILL
         _is_accounted_for(home, act)
-        assert _fork(forks, home, 0, moment) == 0, f"act {act}"
+        assert forked(forks, home, 0, moment) == 0, f"act {act}"
         assert parts_of(home) == []
         after = everything(home)
         assert sorted(set(after) - set(before)) == sorted({acts[0], acts[-1]})
@@ -85,11 +73,3 @@ def _is_accounted_for(home: Path, act: int) -> None:
     assert problems(verify_run(platform, FIRST)) == [], f"act {act}"
     if len(parts_of(home)) < 10:
         assert standing_teardown(platform, FIRST) is not None
-
-
-def _fork(forks: subprocess.Popen[str], home: Path, act: int, moment: str) -> int:
-    assert forks.stdin is not None
-    assert forks.stdout is not None
-    forks.stdin.write(f"{home} {act} {moment}\n")
-    forks.stdin.flush()
-    return int(forks.stdout.readline())
