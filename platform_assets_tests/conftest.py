@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = [
+    "platform_assets_tests.servers.azure",
     "platform_assets_tests.servers.fixtures",
     "platform_assets_tests.servers.kinesis",
     "platform_assets_tests.servers.s3",
@@ -23,7 +24,13 @@ pytest_plugins = [
 ]
 
 #: Marker of the tests -> what they need.
-SERVERS = {"browser": "chromium", "kafka": "kafka", "kinesis": "kinesis", "s3": "s3"}
+SERVERS = {
+    "azure": "azure",
+    "browser": "chromium",
+    "kafka": "kafka",
+    "kinesis": "kinesis",
+    "s3": "s3",
+}
 
 
 def pytest_terminal_summary(
@@ -74,10 +81,10 @@ def _version(program: str, reporter: pytest.TerminalReporter) -> str:
         return ", ".join(sorted(seen))
     if program in ("kafka", "s3"):
         return "none was used"
-    if program == "kinesis":
-        from platform_assets_tests.servers import kinesis  # noqa: PLC0415 - the plugin comes first
+    if program in ("azure", "kinesis"):
+        from platform_assets_tests.servers import azure, kinesis  # noqa: PLC0415 - plugins come first
 
-        return kinesis.versions()
+        return azure.version() if program == "azure" else kinesis.versions()
     if shutil.which(program) is None:
         return "not on this machine"
     done = subprocess.run(

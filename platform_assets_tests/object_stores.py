@@ -40,13 +40,14 @@ def open_s3_store(
 def keep_in_s3(
     home: Path, server: S3Server, bucket: str, *, endpoint: str | None = None, **options: Any
 ) -> None:
-    """Let a home keep its records and parts in a bucket from now on."""
+    """Let a home keep its records and parts in a bucket of a server from now on."""
+    keep_at(home, f"s3://{bucket}/{PREFIX}", endpoint=endpoint or server.endpoint, **options)
+
+
+def keep_at(home: Path, address: str, **options: Any) -> None:
+    """Let a home keep its records and parts at an address from now on."""
     path = home / SETTINGS_FILE
     settings = yaml.safe_load(path.read_text()) or {}
-    settings["store"] = f"s3://{bucket}/{PREFIX}"
-    settings["object_store"] = {
-        "endpoint": endpoint or server.endpoint,
-        "allow_http": True,
-        **options,
-    }
+    settings["store"] = address
+    settings["object_store"] = {"allow_http": True, **options}
     path.write_text(yaml.safe_dump(settings))

@@ -25,7 +25,7 @@ from platform_assets_tests.servers.http_faults import (
     HttpFaults,
     s3_error,
 )
-from platform_assets_tests.servers.kinesis_start import moto_server
+from platform_assets_tests.servers.leashed import moto_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

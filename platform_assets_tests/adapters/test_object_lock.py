@@ -18,7 +18,7 @@ from platform_assets.errors import AlreadyExists, RecordConflict, SettingsInvali
 from platform_assets.pipeline.records import write_bytes
 from platform_assets_tests.object_stores import PREFIX, open_object_store, open_s3_store
 from platform_assets_tests.servers.http_faults import LOST_ANSWER, HttpFaults
-from platform_assets_tests.servers.kinesis_start import moto_server
+from platform_assets_tests.servers.leashed import moto_server
 from platform_assets_tests.servers.s3 import new_bucket
 
 if TYPE_CHECKING:

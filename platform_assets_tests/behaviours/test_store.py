@@ -15,11 +15,12 @@ import pytest
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.errors import AlreadyExists, InvalidName, ObjectMissing, RecordConflict
 from platform_assets.pipeline.records import write_bytes
-from platform_assets_tests.object_stores import open_object_store, open_s3_store
+from platform_assets_tests.object_stores import PREFIX, open_object_store, open_s3_store
 from platform_assets_tests.simulators.store import SimulatedStore
 
 if TYPE_CHECKING:
     from platform_assets.ports.store import Store
+    from platform_assets_tests.servers.azure import AzureServer
 
 RACERS = 32
 ROUNDS = int(os.environ.get("PLATFORM_TESTS_STORE_ROUNDS", "20"))
@@ -54,6 +55,7 @@ LISTED = int(os.environ.get("PLATFORM_TESTS_LISTED_OBJECTS", "1100"))
         "local",
         "simulated",
         pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.xdist_group("s3")]),
+        pytest.param("azurite", marks=[pytest.mark.azure, pytest.mark.xdist_group("azure")]),
         *(kind for kind, variable in GIVEN.items() if variable in os.environ),
     ]
 )
@@ -67,6 +69,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
             request.getfixturevalue("s3_credentials")
             server = request.getfixturevalue("s3_server")
             return open_s3_store(server, request.getfixturevalue("s3_bucket"), tmp_path / "scratch")
+        case "azurite":
+            request.getfixturevalue("azure_credentials")
+            azure: AzureServer = request.getfixturevalue("azure_server")
+            address = f"az://{azure.new_container()}/{PREFIX}"
+            return open_object_store(address, tmp_path / "scratch", allow_http=True)
         case kind:
             return given_store(kind, tmp_path / "scratch")
 

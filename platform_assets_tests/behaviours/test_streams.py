@@ -26,7 +26,7 @@ from platform_assets_tests.behaviours.kafka_subject import KafkaSubject
 from platform_assets_tests.behaviours.kinesis_subject import KinesisSubject
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kinesis import kinesalite_server
-from platform_assets_tests.servers.kinesis_start import ServerUnavailableError
+from platform_assets_tests.servers.leashed import ServerUnavailableError
 from platform_assets_tests.servers.processes import NoServer
 from platform_assets_tests.simulators.file_logs import FileLogWriter
 from platform_assets_tests.simulators.streams import SimulatedStream

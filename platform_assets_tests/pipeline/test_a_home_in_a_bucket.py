@@ -25,7 +25,7 @@ from platform_assets.pipeline import (
     verify_bundle,
     verify_run,
 )
-from platform_assets_tests.object_stores import keep_in_s3
+from platform_assets_tests.object_stores import PREFIX, keep_at, keep_in_s3
 from platform_assets_tests.servers.http_faults import (
     LOST_ANSWER,
     USUAL,
@@ -37,6 +37,7 @@ from platform_assets_tests.servers.http_faults import (
 from platform_assets_tests.shop import make_shop
 
 if TYPE_CHECKING:
+    from platform_assets_tests.servers.azure import AzureServer
     from platform_assets_tests.servers.s3 import S3Server
 
 RUN = RunId("shop", 1)
@@ -51,6 +52,23 @@ def in_s3(tmp_path: Path, s3_server: S3Server, s3_bucket: str, s3_credentials: N
     return home
 
 
+@pytest.fixture(
+    params=[
+        pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.xdist_group("s3")]),
+        pytest.param("azure", marks=[pytest.mark.azure, pytest.mark.xdist_group("azure")]),
+    ]
+)
+def in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param == "s3":
+        home: Path = request.getfixturevalue("in_s3")
+        return home
+    request.getfixturevalue("azure_credentials")
+    server: AzureServer = request.getfixturevalue("azure_server")
+    home = make_shop(tmp_path / "home in azure")
+    keep_at(home, f"az://{server.new_container()}/{PREFIX}")
+    return home
+
+
 def parts(platform: Platform) -> dict[str, list[str]]:
     return {
         product: [part["sha256"] for part in open_product(platform, RUN, product).manifest["parts"]]
@@ -59,9 +77,9 @@ def parts(platform: Platform) -> dict[str, list[str]]:
 
 
 def test_a_run_is_closed_verified_exported_and_read_as_on_a_disk(
-    in_s3: Path, closed_shop: Path, tmp_path: Path
+    in_a_bucket: Path, closed_shop: Path, tmp_path: Path
 ) -> None:
-    platform, local = Platform.open(in_s3), Platform.open(closed_shop)
+    platform, local = Platform.open(in_a_bucket), Platform.open(closed_shop)
     assert isinstance(platform.store, ObjectStore)
     assert next_run(platform, "shop") == RUN
     closed = finish(platform, RUN)
@@ -76,7 +94,7 @@ def test_a_run_is_closed_verified_exported_and_read_as_on_a_disk(
         ours = open_product(platform, RUN, product).scan().collect()
         assert ours.equals(open_product(local, RUN, product).scan().collect())
         assert isinstance(ours, pl.DataFrame)
-    assert not (in_s3 / "store").exists()
+    assert not (in_a_bucket / "store").exists()
     assert len(platform.store.list("")) == len(local.store.list(""))
 
 

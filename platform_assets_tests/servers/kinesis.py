@@ -53,7 +53,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from platform_assets_tests.servers.kinesis_start import (
+from platform_assets_tests.servers.leashed import (
     NODE_SOURCES,
     ServerUnavailableError,
     moto_server,

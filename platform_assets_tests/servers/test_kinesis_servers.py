@@ -19,7 +19,7 @@ from platform_assets_tests.servers.kinesis import (
     kinesalite_server,
     versions,
 )
-from platform_assets_tests.servers.kinesis_start import ServerUnavailableError, node_packages
+from platform_assets_tests.servers.leashed import ServerUnavailableError, node_packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,8 +201,7 @@ def test_two_processes_install_the_packages_at_once(tmp_path: Path) -> None:
     except ServerUnavailableError as error:
         pytest.skip(str(error))
     program = (
-        "from platform_assets_tests.servers.kinesis_start import node_packages\n"
-        "print(node_packages())\n"
+        "from platform_assets_tests.servers.leashed import node_packages\nprint(node_packages())\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     installing = [

@@ -32,7 +32,7 @@ from platform_assets.pipeline import Platform, caught_up, open_product
 from platform_assets.pipeline.run import Silence
 from platform_assets.ports.keys import Wrapped
 from platform_assets_tests.cli.calls import call
-from platform_assets_tests.servers.kinesis_start import moto_server
+from platform_assets_tests.servers.leashed import moto_server
 from platform_assets_tests.strict.planted_shop import make_planted, planted
 from platform_assets_tests.strict.raw_search import found_in
 

@@ -10,7 +10,7 @@ import pytest
 
 from platform_assets.adapters.key_files import signer_from_file
 from platform_assets.pipeline import Platform, export_run, finish, next_run, supersede
-from platform_assets_tests.servers.kinesis_start import ServerUnavailableError, node_packages
+from platform_assets_tests.servers.leashed import ServerUnavailableError, node_packages
 from platform_assets_tests.shop import append, make_shop
 from platform_assets_tests.third_party.tools import HERE
 

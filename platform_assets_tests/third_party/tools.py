@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_assets_tests.servers.kinesis_start import node_packages
+from platform_assets_tests.servers.leashed import node_packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

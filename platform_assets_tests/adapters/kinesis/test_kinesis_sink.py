@@ -16,7 +16,7 @@ from platform_assets.errors import SourceChanged, SourceUnreachable
 from platform_assets.ports.sinks import Outgoing
 from platform_assets_tests.servers.kinesis import REGION, kinesalite_server
 from platform_assets_tests.servers.kinesis_faults import FAULTS, fault_proxy
-from platform_assets_tests.servers.kinesis_start import ServerUnavailableError
+from platform_assets_tests.servers.leashed import ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-// Starts kinesalite on KINESIS_HOST and KINESIS_PORT (0: any free port) and says where it listens.
+// Starts kinesalite on SERVER_HOST and SERVER_PORT (0: any free port) and says where it listens.
 // `POST /clock` with a number moves the server's clock forward by so many seconds: iterators expire
 // after 300 of them and records after their retention, without a test having to wait. Its answers carry
 // that clock's date.
@@ -51,7 +51,7 @@ server.on("request", (request, response) => {
   );
 });
 
-const host = process.env.KINESIS_HOST || "127.0.0.1";
-server.listen(Number(process.env.KINESIS_PORT || 0), host, () => {
+const host = process.env.SERVER_HOST || "127.0.0.1";
+server.listen(Number(process.env.SERVER_PORT || 0), host, () => {
   console.log(`listening on port ${server.address().port}`);
 });

@@ -1,4 +1,4 @@
-"""Starts the Kinesis test servers: as containers where an engine answers, else as native processes.
+"""Starts the test servers that run in Node, and moto: as containers, or as processes of this machine.
 
 A server binds this machine's loopback on a port that it chooses itself and tells in its first line.
 It ends with its standard input: the pipe closes when the process that started it ends, even by a kill,
@@ -28,7 +28,7 @@ from platform_assets_tests.servers.containers import engine_answers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-NODE_SOURCES = Path(__file__).with_name("kinesis_node")
+NODE_SOURCES = Path(__file__).with_name("node")
 _NODE_IMAGE = "node:22-slim"
 _START_SECONDS = 90
 _INSTALL_SECONDS = 300
@@ -53,7 +53,7 @@ class ServerUnavailableError(Exception):
 
 @contextmanager
 def node_server(script: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run ``kinesis_node/<script>`` and yield its address.
+    """Run ``node/<script>`` and yield its address.
 
     Raises:
         ServerUnavailableError: neither an engine for containers nor node with npm is there, or the
@@ -77,7 +77,7 @@ def moto_server() -> Iterator[str]:
         yield address
 
 
-def node_packages(sources: Path = NODE_SOURCES, name: str = "kinesis") -> Path:
+def node_packages(sources: Path = NODE_SOURCES, name: str = "servers") -> Path:
     """Return the folder that holds ``node_modules``; install it if it is not there.
 
     Args:
@@ -184,7 +184,7 @@ def _container(script: str, environment: Mapping[str, str]) -> Iterator[str]:
     container = DockerContainer(_NODE_IMAGE).with_exposed_ports(4567)
     container.with_volume_mapping(str(NODE_SOURCES), "/sources", "ro")
     container.with_command(["sh", "-c", f"{install} && exec node {script}"])
-    settings = {"KINESIS_HOST": "0.0.0.0", "KINESIS_PORT": "4567", "KINESIS_LEASH": "none"}  # noqa: S104
+    settings = {"SERVER_HOST": "0.0.0.0", "SERVER_PORT": "4567", "SERVER_LEASH": "none"}  # noqa: S104
     for name, value in {**settings, **environment}.items():
         container.with_env(name, value)
     with container:
