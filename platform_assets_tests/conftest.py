@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -31,6 +32,12 @@ SERVERS = {
     "kinesis": "kinesis",
     "s3": "s3",
 }
+
+
+def pytest_configure() -> None:
+    """Take interruptions again where the tests were started in the background, which ignores them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(
