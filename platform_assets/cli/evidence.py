@@ -72,9 +72,9 @@ def verify(
     Exported evidence needs no home. Without --key its own key is used and reported as self-asserted.
     """
     call = session(home, as_json=json)
-    result = _verification(
-        call, target, key, given_checkpoints(checkpoint or []), given_log_keys(log_key or [])
-    )
+    given, log_keys = given_checkpoints(checkpoint or []), given_log_keys(log_key or [])
+    with call.working(f"{target} verify"):
+        result = _verification(call, target, key, given, log_keys)
     call.answer(answer_of(result), lambda console: show_verification(console, result))
     if not result.ok:
         raise typer.Exit(1)
@@ -107,7 +107,7 @@ def export(
             remedy="Name it FILE.tar, and pack it afterwards if you have to.",
         )
     target = check_target(platform, out)
-    with writing(target):
+    with writing(target), call.working(f"{run_id} export"):
         answer = export_run(platform, run_id, target, with_data=with_data)
 
     def text(console: Console) -> None:

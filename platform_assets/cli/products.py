@@ -48,7 +48,8 @@ def materialize(
     platform = call.open()
     run_id = known_run(platform, run)
     consumers = platform.run_configuration(run_id).declaration.consumers
-    manifest = (consume if product in consumers else build)(platform, run_id, product)
+    with call.working(f"{run_id} materialize {product}"):
+        manifest = (consume if product in consumers else build)(platform, run_id, product)
 
     def text(console: Console) -> None:
         console.print(
@@ -68,7 +69,9 @@ def certify(
 
     call = session(home, as_json=json)
     platform = call.open()
-    certificate = certify_product(platform, known_run(platform, run), product)
+    run_id = known_run(platform, run)
+    with call.working(f"{run_id} certify {product}"):
+        certificate = certify_product(platform, run_id, product)
     call.answer(certificate, lambda console: console.print(tables.certificate(certificate)))
     if certificate["verdict"] != "PASS":
         raise typer.Exit(CertificationFailed.exit_code)
@@ -105,12 +108,13 @@ def read(
     call = session(home, as_json=json)
     platform = call.open()
     target = _checked(platform, out) if out else None
-    opened = _opened(platform, product, run, feed)
-    summary = run_summary(platform, opened.run)
-    if target is not None:
-        with written_whole(target) as staged:
-            _write(opened, staged, target.suffix)
-    events = events_digest([opened]).value if digest else None
+    with call.working(f"{run} read {product}"):
+        opened = _opened(platform, product, run, feed)
+        summary = run_summary(platform, opened.run)
+        if target is not None:
+            with written_whole(target) as staged:
+                _write(opened, staged, target.suffix)
+        events = events_digest([opened]).value if digest else None
 
     def text(console: Console) -> None:
         console.print(

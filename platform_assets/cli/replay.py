@@ -90,7 +90,11 @@ def _bundle(call: Session, path: Path, start: From, key: Path | None) -> Replay:
     platform = None
     if start is From.ANCHORS and (call.home / SETTINGS_FILE).exists():
         platform = call.open()  # it knows where the streams are now
-    with tempfile.TemporaryDirectory(prefix="platform-assets-") as folder, call.progress() as shown:
+    with (
+        tempfile.TemporaryDirectory(prefix="platform-assets-") as folder,
+        call.progress() as shown,
+        shown.act(f"{path.name} replay"),
+    ):
         around = Surroundings(call.home, Path(folder))
         if platform is not None:
             around = replace(around, settings=platform.settings, feeds=platform.feeds)

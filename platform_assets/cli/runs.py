@@ -127,7 +127,8 @@ def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False
     call = session(home, as_json=json)
     platform = call.open()
     run_id = known_run(platform, run)
-    closure = close_run(platform, run_id)
+    with call.working(f"{run_id} close"):
+        closure = close_run(platform, run_id)
     summary = run_summary(platform, run_id)
 
     def text(console: Console) -> None:

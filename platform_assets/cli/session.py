@@ -111,6 +111,12 @@ class Session:
         ) as bar:
             yield StepProgress(bar)
 
+    @contextmanager
+    def working(self, act: str) -> Iterator[None]:
+        """Show on stderr that one act lasts, and how long, where someone is looking."""
+        with self.progress() as steps, steps.act(act):
+            yield
+
 
 class StepProgress:
     """Tells a person which step of which run is under way."""
@@ -121,7 +127,13 @@ class StepProgress:
     @contextmanager
     def step(self, run: RunId, step: str, thing: str) -> Iterator[None]:
         """Show one step while it lasts."""
-        task = self._bar.add_task(f"{run} {step} {thing}", total=None)
+        with self.act(f"{run} {step} {thing}"):
+            yield
+
+    @contextmanager
+    def act(self, words: str) -> Iterator[None]:
+        """Show one act while it lasts."""
+        task = self._bar.add_task(words, total=None)
         try:
             yield
         finally:

@@ -68,11 +68,14 @@ def teardown(
     removal = open_removal(platform.settings, platform.home)
     answers: list[dict[str, Any]] = []
     refused: list[PlatformError] = []
-    for run in _targets(platform, target):
-        try:
-            answers.append(delete(platform, removal, run, older_than=older_than, dry_run=dry_run))
-        except PlatformError as error:
-            refused.append(error)
+    with call.progress() as shown:
+        for run in _targets(platform, target):
+            try:
+                with shown.act(f"{run} teardown"):
+                    answer = delete(platform, removal, run, older_than=older_than, dry_run=dry_run)
+                answers.append(answer)
+            except PlatformError as error:
+                refused.append(error)
     if refused:
         if not call.as_json:
             show(Console(stderr=True), answers, proof=proof)

@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from platform_assets_tests.cli.calls import start
 from platform_assets_tests.cli.conftest import CLOSED, OPEN
 from platform_assets_tests.shop import make_shop
 
-COMMAND = Path(sys.executable).with_name("platform-assets")
 FULL = Path("/dev/full")
-
-
-def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    given = [str(argument) for argument in arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-    return subprocess.Popen([str(COMMAND), *given], **pipes)
 
 
 def test_the_installed_command_answers_and_refuses(failing: Path) -> None:
