@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUN = RunId("shop", 1)
-CHANGES = 150
+CHANGES = 1000
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def test_i12_another_key_than_the_signers_refuses(exported: Path, tmp_path: Path
     assert not verify_bundle(exported / "folder", [other]).ok
 
 
-def test_i12_single_byte_changes_over_all_files_of_the_folder(
+def test_i12_a_thousand_single_byte_changes_over_all_files_of_the_folder(
     exported: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "folder"
