@@ -91,7 +91,7 @@ def _version(program: str, reporter: pytest.TerminalReporter) -> str:
     if program in ("azure", "kinesis"):
         from platform_assets_tests.servers import azure, kinesis  # noqa: PLC0415 - plugins come first
 
-        return azure.version() if program == "azure" else kinesis.versions()
+        return {"azure": azure.version, "kinesis": kinesis.versions}[program]()
     if shutil.which(program) is None:
         return "not on this machine"
     done = subprocess.run(

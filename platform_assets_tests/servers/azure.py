@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from platform_assets_tests.servers.leashed import (
-    NODE_SOURCES,
     ServerUnavailableError,
+    locked_version,
     node_server,
 )
 
@@ -62,5 +61,4 @@ def azure_credentials(azure_server: AzureServer, monkeypatch: pytest.MonkeyPatch
 
 def version() -> str:
     """Return the server's name and version as installed."""
-    packages = json.loads((NODE_SOURCES / "package-lock.json").read_bytes())["packages"]
-    return f"Azurite {packages['node_modules/azurite']['version']}"
+    return f"Azurite {locked_version('azurite')}"

@@ -38,7 +38,6 @@ the proxy of `kinesis_faults`. None trims closed shards from ListShards after th
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import urllib.request
@@ -54,8 +53,8 @@ import pytest
 from botocore.config import Config
 
 from platform_assets_tests.servers.leashed import (
-    NODE_SOURCES,
     ServerUnavailableError,
+    locked_version,
     moto_server,
     node_server,
 )
@@ -229,8 +228,7 @@ def versions() -> str:
     """Return which servers the tests use, with their versions as installed."""
     if os.environ.get("PLATFORM_TESTS_KINESIS"):
         return "the server at the given address"
-    packages = json.loads((NODE_SOURCES / "package-lock.json").read_bytes())["packages"]
-    named = {name: packages[f"node_modules/{name}"]["version"] for name in _NODE_PACKAGES}
+    named = {name: locked_version(name) for name in _NODE_PACKAGES}
     named["moto"] = metadata.version("moto")
     return ", ".join(f"{name} {version}" for name, version in named.items())
 

@@ -12,6 +12,7 @@ once cannot see half of it; the one that comes second throws its copy away.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -107,6 +108,12 @@ def node_packages(sources: Path = NODE_SOURCES, name: str = "servers") -> Path:
             if not folder.is_dir():  # another run was first, or the disk refuses
                 raise
     return folder
+
+
+def locked_version(package: str) -> str:
+    """Return the version of a package of the Node servers."""
+    packages = json.loads((NODE_SOURCES / "package-lock.json").read_bytes())["packages"]
+    return str(packages[f"node_modules/{package}"]["version"])
 
 
 def _install(npm: str, folder: Path) -> None:
