@@ -89,6 +89,18 @@ class DependencyUnreachable(PlatformError):
     exit_code = 3
 
 
+class SpillExhausted(Refusal):
+    """A step needs more room for what does not fit in memory; nothing of it was published."""
+
+
+class MemoryExceeded(Refusal):
+    """A step needs more memory than its budget; nothing of it was published."""
+
+
+class WorkerLost(DependencyUnreachable):
+    """A worker process of a step died, for example killed by the system for want of memory."""
+
+
 class StoreUnwritable(DependencyUnreachable):
     """The store cannot take an object now, for example a full disk; nothing was written."""
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError
 
 from platform_assets.declarations.mistakes import found_by
 from platform_assets.declarations.model import Declaration
@@ -23,6 +23,15 @@ SETTINGS_FILE = "platform.yaml"
 DEFAULT_HOME = ".platform"
 
 _REMEDY = "Correct the file; an empty one means all defaults."
+
+#: Below it, the interpreter and the engines alone would take what a step needs.
+LEAST_MEMORY = 1024**3
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("not a number of bytes, nor one with a unit such as 2GiB")  # noqa: TRY004 - pydantic reports it
+    return value
 
 
 class KeySettings(Declaration):
@@ -94,6 +103,24 @@ class Settings(Declaration):
     ] = "store"
     object_store: ObjectStoreSettings = ObjectStoreSettings()
     scratch: str = "scratch"
+    memory_budget: Annotated[
+        ByteSize,
+        BeforeValidator(_no_truth),
+        Field(ge=LEAST_MEMORY, description="Memory of all processes of a step, for example 2GiB."),
+    ] = ByteSize(2 * 1024**3)
+    cores: Annotated[
+        int | None,
+        Field(gt=0, strict=True, description="Cores that a step may use; all if absent."),
+    ] = None
+    spill_dir: Annotated[
+        str | None,
+        Field(description="Folder for what does not fit in memory; the scratch folder if absent."),
+    ] = None
+    spill_limit: Annotated[
+        ByteSize | None,
+        BeforeValidator(_no_truth),
+        Field(gt=0, description="Most that a step may spill; what the disk has free if absent."),
+    ] = None
     defs: str = "defs"
     schemas: str = "schemas/events"
     keys: KeySettings = KeySettings()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from platform_assets.adapters.budget import Budget
 from platform_assets.adapters.key_files import (
     FileTrust,
     signer_from_environment,
@@ -31,7 +32,7 @@ from platform_assets.errors import RecordInvalid, RecordMissing, UnknownThing
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
-from platform_assets.pipeline.scratch import scratch_folder
+from platform_assets.pipeline.scratch import scratch_folder, spill_folder
 from platform_assets.pipeline.secret_values import declared_secrets, key_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
@@ -292,7 +293,22 @@ class Platform:
         """Give a folder of its own in the home's scratch space; it is gone afterwards."""
         return scratch_folder(self.scratch_root)
 
+    def spill(self) -> AbstractContextManager[Path]:
+        """Give a folder for what a step cannot hold in memory; it is gone afterwards.
+
+        Raises:
+            SpillExhausted: the step needs more room than there is; nothing of it was published.
+        """
+        return spill_folder(self.budget)
+
     @property
     def scratch_root(self) -> Path:
         """The folder below which scratch folders are made."""
         return self.home / self.settings.scratch
+
+    @property
+    def budget(self) -> Budget:
+        """How much memory, how many cores and how much spill space a step may use."""
+        given = self.settings
+        spill_dir = self.home / given.spill_dir if given.spill_dir else self.scratch_root
+        return Budget.of(given.memory_budget, given.cores, spill_dir, given.spill_limit)

@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.full_disks import disk_problem
-from platform_assets.errors import DependencyUnreachable, PlatformError
+from platform_assets.adapters.spilling import spill_problem
+from platform_assets.errors import DependencyUnreachable, PlatformError, SpillExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from platform_assets.adapters.budget import Budget
 
 
 @contextmanager
@@ -45,6 +48,35 @@ def scratch_folder(root: Path) -> Iterator[Path]:
             found=problem,
             remedy="Free space there, or name another folder as `scratch` in platform.yaml. Then run "
             "the step again.",
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def spill_folder(budget: Budget) -> Iterator[Path]:
+    """Give an empty folder for what does not fit in memory; it is gone afterwards.
+
+    Raises:
+        SpillExhausted: the disk is full, or the step spilled as much as it may.
+    """
+    folder = None
+    try:
+        folder = make_folder(budget.spill_dir)
+        yield folder
+    except PlatformError:
+        raise
+    except Exception as error:
+        problem = disk_problem(error) or spill_problem(error)
+        if not problem:
+            raise
+        raise SpillExhausted(
+            f"spill space {budget.spill_dir}",
+            expected="room for what a step cannot hold in memory",
+            found=problem,
+            remedy="Nothing was published. Free space there, name a larger disk as `spill_dir` or "
+            "raise `spill_limit` or `memory_budget` in platform.yaml. Then run the step again.",
         ) from error
     finally:
         if folder is not None:

@@ -1,0 +1,58 @@
+"""How much memory, how many cores and how much spill space a step may use.
+
+A step's memory is that of all its processes together. What it takes is planned from the budget before
+it starts: so many workers, so much for the engine that sorts. The plan decides how fast a step is, and
+never what it writes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MIB = 1024**2
+#: What the first process has before it holds any row: the interpreter, Polars, Arrow, DuckDB.
+BASE_BYTES = 320 * _MIB
+#: What a worker has at most while it works on one landed part or one row group.
+WORKER_BYTES = 512 * _MIB
+#: What DuckDB and the allocators take beyond the engine's own limit, and the batches in flight.
+ENGINE_SLACK_BYTES = 384 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the steps of one process may use together.
+
+    ``memory`` and ``spill_limit`` are bytes; no limit of the spill means what the disk has free.
+    """
+
+    memory: int
+    cores: int
+    spill_dir: Path
+    spill_limit: int | None = None
+
+    @classmethod
+    def of(
+        cls, memory: int, cores: int | None, spill_dir: Path, spill_limit: int | None = None
+    ) -> Budget:
+        """Return a budget with the cores that this process may run on, where none are given."""
+        return cls(memory, cores or usable_cores(), spill_dir, spill_limit)
+
+    def workers(self, tasks: int) -> int:
+        """Return how many worker processes so many tasks get; fewer than two are not worth starting."""
+        fitting = (self.memory - BASE_BYTES) // WORKER_BYTES
+        return max(1, min(self.cores, fitting, tasks))
+
+    @property
+    def engine_memory(self) -> int:
+        """The limit, in bytes, that an engine beside this process's own memory is given."""
+        return self.memory - BASE_BYTES - ENGINE_SLACK_BYTES
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
