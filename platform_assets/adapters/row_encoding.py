@@ -1,16 +1,18 @@
-"""The content digest of Polars frames: `flow.content_digest`, a batch of columns at a time.
+"""The content digest of columns in memory: `flow.content_digest`, a batch of rows at a time.
 
 The fixed parts of a batch are one byte matrix, filled column by column; the variable parts are Arrow
 binary arrays, joined behind it. A list's elements are encoded as one long table of one column, whose
-bytes are then cut at the lists' borders: no element is touched in Python. Rows are hashed by
-polars-hash, batches on as many threads as there are cores. Whatever the batches, threads and chunks,
-the digest is the same, because sums do not depend on order.
+bytes are then cut at the lists' borders: no element is touched in Python. Batches are so small that
+their matrix stays in the processor's cache. Rows are hashed by polars-hash; what it writes in hex is
+summed where it lies, in whatever order, because sums do not depend on order. Hence the digest is the
+same whatever the batches, threads and chunks.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,9 +29,11 @@ from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fi
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Rows and bytes of one batch at most. A batch needs about four times its bytes while it is encoded.
-BATCH_ROWS = 32_768
+#: Rows and bytes that one thread takes at most. They need about four times their bytes while encoded.
+BATCH_ROWS = 65_536
 BATCH_BYTES = 16 * 1024 * 1024
+#: Rows of one byte matrix: with a hundred or two hundred bytes each they stay in the cache.
+MATRIX_ROWS = 16_384
 
 Matrix = npt.NDArray[np.uint8]
 
@@ -44,9 +48,18 @@ _STORAGE = {
     Scalar.DATE: pa.int32(),
     Scalar.FLOAT64: pa.float64(),
 }
+_HEX_SIZE = 64
 _HEX_PAIRS = np.zeros(65_536, dtype=np.uint8)
 for _byte in range(256):
     _HEX_PAIRS[int.from_bytes(f"{_byte:02x}".encode(), "little")] = _byte
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the rows of a batch are: their digest, and the bytes that each has when it is encoded."""
+
+    digest: ContentDigest
+    lengths: npt.NDArray[np.int64]
 
 
 def content_digest(frame: pl.DataFrame, columns: Sequence[Column]) -> ContentDigest:
@@ -58,14 +71,33 @@ def content_digest(frame: pl.DataFrame, columns: Sequence[Column]) -> ContentDig
     chosen = require_columns(frame, columns)
     total = ContentDigest.empty(columns)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
-        for part in threads.map(lambda batch: _digest_batch(batch, columns), _batches(chosen)):
-            total = total.merge(part)
+        batches = (_arrays(batch) for batch in _batches(chosen))
+        for part in threads.map(lambda arrays: digest_arrays(arrays, columns), batches):
+            total = total.merge(part.digest)
     return total
+
+
+def digest_arrays(arrays: Sequence[pa.Array], columns: Sequence[Column]) -> Encoded:
+    """Return digest and lengths of the rows of Arrow arrays; there is at least one column."""
+    total = ContentDigest.empty(columns)
+    lengths = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(arrays[0]), MATRIX_ROWS):
+        pieces = [array.slice(start, MATRIX_ROWS) for array in arrays]
+        encoded = _encode_arrays(pieces, columns, len(pieces[0]))
+        lengths.append(np.diff(_offsets(encoded)))
+        total = total.merge(_hashed(encoded, columns))
+    return Encoded(total, np.concatenate(lengths))
 
 
 def encode_rows(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.Series:
     """Return each row's encoding (rules 1 to 3) as a binary series; meant for small frames."""
-    return pl.Series("row", _encode(require_columns(frame, columns), columns), dtype=pl.Binary)
+    chosen = require_columns(frame, columns)
+    return pl.Series("row", encode_arrays(_arrays(chosen), columns), dtype=pl.Binary)
+
+
+def encode_arrays(arrays: Sequence[pa.Array], columns: Sequence[Column]) -> pa.LargeBinaryArray:
+    """Return each row's encoding of Arrow arrays; there is at least one column."""
+    return _encode_arrays(arrays, columns, len(arrays[0]))
 
 
 def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -74,23 +106,29 @@ def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     return frame.iter_slices(rows)
 
 
-def _digest_batch(batch: pl.DataFrame, columns: Sequence[Column]) -> ContentDigest:
-    encoded = encode_rows(batch, columns).to_frame()
-    hashes = encoded.select(plh.col("row").chash.sha2_256()).to_series()
-    text = hashes.to_arrow(compat_level=pl.CompatLevel.oldest())
-    pairs = np.frombuffer(text.buffers()[2], dtype="<u2")[: 32 * batch.height]
-    halves = _HEX_PAIRS[pairs].view(">u4").reshape(batch.height, 8).sum(axis=0, dtype=np.uint64)
+def _arrays(frame: pl.DataFrame) -> list[pa.Array]:
+    oldest = pl.CompatLevel.oldest()
+    return [column.to_arrow(compat_level=oldest) for column in frame.iter_columns()]
+
+
+def _hashed(encoded: pa.LargeBinaryArray, columns: Sequence[Column]) -> ContentDigest:
+    rows = len(encoded)
+    hashes = pl.DataFrame({"row": pl.Series(encoded)}).select(plh.col("row").chash.sha2_256())
+    pairs = _hex_of(hashes.to_series(), rows)
+    halves = _HEX_PAIRS[pairs].view(">u4").reshape(rows, 8).sum(axis=0, dtype=np.uint64)
     high, low = halves[0::2].tolist(), halves[1::2].tolist()
     a, b, c, d = ((h << 32) + lo for h, lo in zip(high, low, strict=True))
-    return ContentDigest(tuple(columns), batch.height, (a, b, c, d))
+    return ContentDigest(tuple(columns), rows, (a, b, c, d))
 
 
-def _encode(frame: pl.DataFrame, columns: Sequence[Column]) -> pa.LargeBinaryArray:
-    arrays = [
-        frame.get_column(column.name).to_arrow(compat_level=pl.CompatLevel.oldest())
-        for column in columns
-    ]
-    return _encode_arrays(arrays, columns, frame.height)
+def _hex_of(hashes: pl.Series, rows: int) -> npt.NDArray[np.uint16]:
+    """Return all hashes in hex, two digits a number, in any order."""
+    views = hashes.to_arrow(compat_level=pl.CompatLevel.newest())
+    data = [buffer for buffer in views.buffers()[2:] if buffer is not None]
+    if sum(buffer.size for buffer in data) != _HEX_SIZE * rows:  # shared, or with gaps: copy
+        plain = hashes.to_arrow(compat_level=pl.CompatLevel.oldest())
+        return np.frombuffer(plain.buffers()[2], dtype="<u2")[: _HEX_SIZE // 2 * rows]
+    return np.concatenate([np.frombuffer(buffer, dtype="<u2") for buffer in data])
 
 
 def _encode_arrays(
@@ -108,7 +146,7 @@ def _put(
     array: pa.Array, column_type: ColumnType, fixed: Matrix, at: int, variable: list[pa.Array]
 ) -> int:
     """Write a column's fixed part from byte ``at`` on, keep its variable part; return the next byte."""
-    fixed[:, at] = array.is_valid().to_numpy(zero_copy_only=False)
+    fixed[:, at] = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else 1
     at += 1
     match column_type:
         case Struct(fields):
@@ -117,20 +155,20 @@ def _put(
                 at = _put(child, field.type, fixed, at, variable)
             return at
         case Scalar.STRING | Scalar.JSON:
-            _put_variable(array.cast(pa.large_binary()), fixed, at, variable)
+            _put_variable(_bytes_of(array), fixed, at, variable)
         case ListOf(element, nullable):
             _put_variable(_lists(array, Column("element", element, nullable)), fixed, at, variable)
         case Decimal():
             _put_decimals(array, fixed, at)
         case Scalar.BOOLEAN:
-            fixed[:, at] = array.fill_null(False).to_numpy(zero_copy_only=False)
+            fixed[:, at] = _filled(array, False).to_numpy(zero_copy_only=False)
         case Scalar():
             _put_numbers(array, column_type, fixed, at)
     return at - 1 + fixed_width(column_type)
 
 
 def _put_numbers(array: pa.Array, column_type: Scalar, fixed: Matrix, at: int) -> None:
-    values = array.cast(_STORAGE[column_type]).fill_null(0).to_numpy()
+    values = _filled(array.view(_STORAGE[column_type]), 0).to_numpy()
     if column_type is not Scalar.FLOAT64:
         _window(fixed, at, _BIG_ENDIAN[column_type])[:] = values
         return
@@ -140,7 +178,7 @@ def _put_numbers(array: pa.Array, column_type: Scalar, fixed: Matrix, at: int) -
 
 
 def _put_decimals(array: pa.Array, fixed: Matrix, at: int) -> None:
-    array = array.fill_null(0)
+    array = _filled(array, 0)
     words = np.frombuffer(
         array.buffers()[1], dtype="<u8", count=2 * len(array), offset=16 * array.offset
     ).reshape(-1, 2)
@@ -149,21 +187,36 @@ def _put_decimals(array: pa.Array, fixed: Matrix, at: int) -> None:
 
 
 def _put_variable(contents: pa.Array, fixed: Matrix, at: int, variable: list[pa.Array]) -> None:
-    lengths = pc.binary_length(contents).fill_null(0).to_numpy()
+    lengths = _filled(pc.binary_length(contents), 0).to_numpy()
     _window(fixed, at, np.dtype(">i8"))[:] = lengths
     variable.append(contents)
 
 
 def _lists(array: pa.Array, element: Column) -> pa.Array:
     """Return the variable part of a list column: rule 2."""
-    counts = pc.list_value_length(array).fill_null(0).to_numpy().astype(">i8")
+    counts = _filled(pc.list_value_length(array), 0).to_numpy().astype(">i8")
     elements = array.flatten()  # leaves out what lies hidden under absent lists
     encoded = _encode_arrays([elements], [element], len(elements))
     borders = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-    offsets = np.frombuffer(encoded.buffers()[1], dtype=np.int64)[borders]
+    offsets = _offsets(encoded)[borders]
     contents = _binary(offsets, encoded.buffers()[2])
     joined = _join(_as_binary(counts.view(np.uint8).reshape(-1, 8)), contents)
     return pc.if_else(array.is_valid(), joined, pa.scalar(None, pa.large_binary()))
+
+
+def _filled(array: pa.Array, value: Any) -> pa.Array:
+    return array.fill_null(value) if array.null_count else array
+
+
+def _bytes_of(text: pa.Array) -> pa.LargeBinaryArray:
+    if text.type != pa.large_string():
+        return text.cast(pa.large_binary())
+    return text.view(pa.large_binary())
+
+
+def _offsets(encoded: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
+    borders = np.frombuffer(encoded.buffers()[1], dtype=np.int64)
+    return borders[encoded.offset : encoded.offset + len(encoded) + 1]
 
 
 def _join(*pieces: pa.Array) -> pa.Array:
