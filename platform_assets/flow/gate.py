@@ -73,6 +73,26 @@ class Found:
         """How errors name the product."""
         return f"{self.product} of {self.run}"
 
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The fields by which each of its records says what it belongs to."""
+        return {"run_id": str(self.run), "product": self.product}
+
+    @property
+    def manifest_kind(self) -> str:
+        """The kind of record that is its manifest."""
+        return "manifest"
+
+    @property
+    def certificate_kind(self) -> str:
+        """The kind of record that is its certificate."""
+        return "certificate"
+
+    @property
+    def look(self) -> str:
+        """The command that shows its checks."""
+        return f"platform-assets show {self.run}"
+
     def command(self, verb: str) -> str:
         """Return the command that does something to the product."""
         return f"platform-assets {verb} {self.product} --run {self.run}"
@@ -108,7 +128,8 @@ def identify(found: Found) -> Identified:
     """
     generation = resolved(found)  # 0
     config_digest = anchored(found)  # 1
-    manifest = manifested(found, generation, config_digest)  # 2
+    asked = {**found.named, "generation": generation, "config_digest": config_digest}
+    manifest = manifested(found, asked)  # 2
     return Identified(generation, manifest, digest_bytes(found.manifest or b""))
 
 

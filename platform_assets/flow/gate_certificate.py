@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from platform_assets.flow.gate import Found, Identified
+    from platform_assets.flow.gate_asked import Asked
     from platform_assets.ports.signer import Trust
 
 
-def certified(found: Found, identified: Identified, trust: Trust) -> Mapping[str, Any]:
+def certified(found: Asked, identified: Identified, trust: Trust) -> Mapping[str, Any]:
     """Return the certificate of the manifest, whatever its verdict (steps 3 and 4).
 
     Raises:
@@ -47,14 +48,15 @@ def certified(found: Found, identified: Identified, trust: Trust) -> Mapping[str
             found="none",
             remedy=f"Run its checks: {found.command('certify')}",
         )
-    certificate, digests = _opened(found.certificate, trust, f"certificate of {found.thing}")
+    thing = f"certificate of {found.thing}"
+    certificate, digests = _opened(found.certificate, trust, thing, found.certificate_kind)
     asked = {
-        "run_id": str(found.run),
-        "product": found.product,
+        **found.named,
         "generation": identified.generation,
-        "config_digest": identified.manifest["config_digest"],
         "manifest_digest": identified.manifest_digest,
     }
+    if "config_digest" in identified.manifest:
+        asked["config_digest"] = identified.manifest["config_digest"]
     foreign = {key: certificate[key] for key in asked if certificate[key] != asked[key]}
     if digests != {identified.manifest_digest}:
         foreign["subject"] = sorted(digests)
@@ -69,16 +71,18 @@ def certified(found: Found, identified: Identified, trust: Trust) -> Mapping[str
     return certificate
 
 
-def opened_certificate(data: bytes, trust: Trust, thing: str) -> dict[str, Any]:
+def opened_certificate(
+    data: bytes, trust: Trust, thing: str, kind: str = "certificate"
+) -> dict[str, Any]:
     """Return the certificate in a signed envelope, of whatever manifest and verdict.
 
     Raises:
         GateRefusal: it is none, or its signature does not hold.
     """
-    return dict(_opened(data, trust, thing)[0])
+    return dict(_opened(data, trust, thing, kind)[0])
 
 
-def passed(found: Found, certificate: Mapping[str, Any]) -> None:
+def passed(found: Asked, certificate: Mapping[str, Any]) -> None:
     """Require a PASS of the declared policy over its complete check set (step 5).
 
     Raises:
@@ -100,7 +104,7 @@ def passed(found: Found, certificate: Mapping[str, Any]) -> None:
             found.thing,
             expected="verdict PASS",
             found=f"{certificate['verdict']}: {', '.join(failed) or 'no check named'}",
-            remedy=f"Look at the checks: platform-assets show {found.run}. Mend the cause, then: "
+            remedy=f"Look at the checks: {found.look}. Mend the cause, then: "
             f"{found.command('materialize')} and {certify}",
         )
     if certificate["policy_digest"] != policy_digest(policy):
@@ -175,10 +179,12 @@ def standing(
             )
 
 
-def _opened(data: bytes, trust: Trust, thing: str) -> tuple[Mapping[str, Any], frozenset[str]]:
+def _opened(
+    data: bytes, trust: Trust, thing: str, kind: str
+) -> tuple[Mapping[str, Any], frozenset[str]]:
     statement = open_statement(data, trust, thing=thing, predicate_type=TEST_RESULT)
     claimed = statement.predicate.get("certificate")
-    return _claimed(claimed, thing, "certificate"), statement.digests()
+    return _claimed(claimed, thing, kind), statement.digests()
 
 
 def _revocation(found: Found, data: bytes, trust: Trust) -> Mapping[str, Any]:

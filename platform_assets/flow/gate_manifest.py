@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
     from platform_assets.errors import GateRefusal
     from platform_assets.flow.gate import Found
+    from platform_assets.flow.gate_asked import Asked
 
 _CHANGED_AFTER_CLOSURE = "The store was changed after closure. Restore it from exported evidence."
 _LOG_CHANGED = "The feed's log was changed. Restore it from a copy, or from exported evidence."
 
 
-def resolved(found: Found) -> int:
+def resolved(found: Asked) -> int:
     """Return the number of the generation, if it is complete (step 0).
 
     Raises:
@@ -82,8 +83,8 @@ def anchored(found: Found) -> str:
     return str(anchors["config_digest"])
 
 
-def manifested(found: Found, generation: int, config_digest: str) -> Mapping[str, Any]:
-    """Return the manifest of that generation (step 2).
+def manifested(found: Asked, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the manifest, if its fields are what was asked for (step 2).
 
     Raises:
         ManifestInvalid: it is not a canonical and valid manifest.
@@ -96,15 +97,14 @@ def manifested(found: Found, generation: int, config_digest: str) -> Mapping[str
         else "Move the damaged file away, then build it again: "
         f"{found.command('materialize')}, and certify it."
     )
-    manifest = _record(data, f"manifest of {found.thing}", "manifest", ManifestInvalid, mend)
-    asked = (str(found.run), found.product, generation, config_digest)
-    named = tuple(manifest[key] for key in ("run_id", "product", "generation", "config_digest"))
+    thing = f"manifest of {found.thing}"
+    manifest = _record(data, thing, found.manifest_kind, ManifestInvalid, mend)
+    named = {key: manifest[key] for key in asked}
     if named != asked:
         raise ManifestForeign(
             found.thing,
-            expected="a manifest of run, product, generation and configuration "
-            + ", ".join(map(str, asked)),
-            found=", ".join(map(str, named)),
+            expected=f"a manifest of {_listed(asked)}",
+            found=f"one of {_listed(named)}",
             remedy=mend,
         )
     if found.sealed is not None and found.sealed.manifest_digest != digest_bytes(data):
@@ -115,6 +115,10 @@ def manifested(found: Found, generation: int, config_digest: str) -> Mapping[str
             remedy=mend,
         )
     return manifest
+
+
+def _listed(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in fields.items())
 
 
 def _link_problem(found: Found, anchors: Mapping[str, Any]) -> str | None:

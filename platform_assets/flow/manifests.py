@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from platform_assets.identifiers import RunId
 
 #: What may differ between two manifests of the same product.
-_BESIDE_IDENTITY = ("generation", "code")
+_BESIDE_IDENTITY = ("generation", "code", "checkpoint")
 
 
 def manifest_of(

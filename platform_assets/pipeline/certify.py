@@ -17,24 +17,23 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from platform_assets.adapters.polars_checks import CheckContext, run_checks
-from platform_assets.canonical import digest, parse_rfc3339, rfc3339
+from platform_assets.canonical import digest, parse_rfc3339
 from platform_assets.contracts.columns import column_from_json
-from platform_assets.contracts.records import check_record
 from platform_assets.declarations.checks import ReferentialCheck
-from platform_assets.errors import AdmissionInconsistent, AlreadyExists, UnknownOutcome
+from platform_assets.errors import AdmissionInconsistent
 from platform_assets.flow.checks import verdict_of, withheld
 from platform_assets.flow.corrections import window_pinned_at
 from platform_assets.flow.gate import identify
 from platform_assets.flow.policy import check_names, policy_digest
-from platform_assets.flow.signing import TEST_RESULT, Statement, Subject, sign_statement
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.data_keys import claimed_key, released
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import column_at, earlier_runs
+from platform_assets.pipeline.issuing import issue
 from platform_assets.pipeline.product_parts import decrypted_product_parts, verified_product_parts
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.records import read_record
-from platform_assets.pipeline.standing import certificate_issues, collect, trusted_certificate
+from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import is_closed, require_open
 from platform_assets.pipeline.withheld_output import withholding
 
@@ -87,7 +86,13 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     }
     if key is not None and certificate["verdict"] == "PASS":
         certificate["release"] = released(platform, key, certificate)
-    return _issue(platform, run, certificate)  # 3
+    return issue(  # 3
+        platform,
+        certificate,
+        folder=layout.certificate_folder(run, product, identified.generation),
+        manifest=layout.manifest_path(run, product, identified.generation),
+        thing=f"certificate of {found.thing}",
+    )
 
 
 def _run_checks(
@@ -157,41 +162,6 @@ def _referenced(
     return read
 
 
-def _issue(platform: Platform, run: RunId, certificate: dict[str, Any]) -> dict[str, Any]:
-    product, generation = certificate["product"], certificate["generation"]
-    while True:
-        issues = certificate_issues(platform, run, product, generation)
-        standing = trusted_certificate(platform, run, product, generation)
-        if standing is not None and _same(standing, certificate):
-            return standing
-        stamped = {**certificate, "issued_at": rfc3339(platform.clock.now())}
-        path = layout.certificate_path(run, product, generation, max(issues, default=0) + 1)
-        check_record(stamped, path)
-        try:
-            platform.store.create(path, _signed(platform, run, stamped))
-        except AlreadyExists:
-            continue  # another certifier was first: look at what it found
-        except UnknownOutcome:
-            standing = trusted_certificate(platform, run, product, generation)
-            if standing is None or not _same(standing, certificate):
-                raise
-            return standing
-        return stamped
-
-
-def _same(standing: Mapping[str, Any], certificate: Mapping[str, Any]) -> bool:
-    """Tell whether a certificate stands already; a key that is wrapped again is the same key."""
-    rest = {k: v for k, v in certificate.items() if k != "release"}
-    return all(standing.get(k) == v for k, v in rest.items()) and _released_by(
-        standing
-    ) == _released_by(certificate)
-
-
-def _released_by(certificate: Mapping[str, Any]) -> tuple[str, str] | None:
-    release = certificate.get("release")
-    return None if release is None else (release["key_id"], release["wrapping_key"])
-
-
 def _staged_key(platform: Platform, run: RunId, identified: Identified) -> DataKey | None:
     """Return the key of a strict product that stands, from the claim of its generation."""
     if "encryption" not in identified.manifest:
@@ -201,19 +171,3 @@ def _staged_key(platform: Platform, run: RunId, identified: Identified) -> DataK
     claim = read_record(platform.store, path, "generation")
     named = {**claim, "manifest_digest": identified.manifest_digest}
     return claimed_key(platform, named)
-
-
-def _signed(platform: Platform, run: RunId, certificate: dict[str, Any]) -> bytes:
-    passed = certificate["verdict"] == "PASS"
-    outcomes = {check["name"]: check["outcome"] for check in certificate["checks"]}
-    policy = {"sha256": certificate["policy_digest"].removeprefix("sha256:")}
-    path = layout.manifest_path(run, certificate["product"], certificate["generation"])
-    predicate = {
-        "result": "PASSED" if passed else "FAILED",
-        "configuration": [{"name": "policy", "digest": policy}],
-        "passedTests": [name for name, outcome in outcomes.items() if outcome == "PASS"],
-        "failedTests": [name for name, outcome in outcomes.items() if outcome != "PASS"],
-        "certificate": certificate,
-    }
-    subject = Subject(path, certificate["manifest_digest"])
-    return sign_statement(platform.signer, Statement(TEST_RESULT, (subject,), predicate))

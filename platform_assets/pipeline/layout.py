@@ -62,17 +62,32 @@ def product_folder(run: RunId, product: str) -> str:
 
 def generation_folder(run: RunId, product: str, generation: int) -> str:
     """Return the folder of one generation: its claim, its parts and its manifest."""
-    return f"{product_folder(run, product)}/{generation:04d}"
+    return numbered(product_folder(run, product), generation)
+
+
+def numbered(generations: str, generation: int) -> str:
+    """Return the folder of one generation below the folder of all."""
+    return f"{generations}/{generation:04d}"
+
+
+def claim_in(generation: str) -> str:
+    """Return the path whose creation claims the generation of that folder."""
+    return f"{generation}/claim.json"
+
+
+def manifest_in(generation: str) -> str:
+    """Return the path of the manifest in the folder of a generation."""
+    return f"{generation}/manifest.json"
 
 
 def generation_claim_path(run: RunId, product: str, generation: int) -> str:
     """Return the path whose creation claims a generation."""
-    return f"{generation_folder(run, product, generation)}/claim.json"
+    return claim_in(generation_folder(run, product, generation))
 
 
 def manifest_path(run: RunId, product: str, generation: int) -> str:
     """Return the path of a generation's manifest."""
-    return f"{generation_folder(run, product, generation)}/manifest.json"
+    return manifest_in(generation_folder(run, product, generation))
 
 
 def certificate_folder(run: RunId, product: str, generation: int) -> str:
@@ -83,6 +98,27 @@ def certificate_folder(run: RunId, product: str, generation: int) -> str:
 def certificate_path(run: RunId, product: str, generation: int, issue: int) -> str:
     """Return the path of one signed certificate; the newest issue counts."""
     return f"{certificate_folder(run, product, generation)}/{issue:04d}.json"
+
+
+def compactions_folder(feed: str, product: str) -> str:
+    """Return the folder of everything that compaction wrote of a product."""
+    return f"compactions/{check_name(feed, 'feed')}/{check_name(product, 'product')}"
+
+
+def day_folder(feed: str, product: str, day: str) -> str:
+    """Return the folder of all generations of a product of a day."""
+    return f"{compactions_folder(feed, product)}/{day}"
+
+
+def day_certificate_folder(feed: str, product: str, day: str, generation: int) -> str:
+    """Return the folder of the certificates that were issued for a generation of a day."""
+    return f"{day_folder(feed, product, day)}/certificates/{generation:04d}"
+
+
+def slices_path(run: RunId, product: str, generation: int) -> str:
+    """Return the path of the signed record of how a product of a run divides into days."""
+    folder = compactions_folder(run.feed, product)
+    return f"{folder}/slices/{run.sequence:08d}/{generation:04d}.json"
 
 
 def consumption_path(run: RunId, consumer: str, generation: int) -> str:

@@ -14,7 +14,7 @@ wrapped. So an attempt that meets a claim encrypts under its key to tell whether
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from platform_assets.adapters.data_key import DataKey
 from platform_assets.adapters.part_encryption import SCHEME
@@ -36,7 +36,7 @@ from platform_assets.pipeline.data_keys import claimed, claimed_key
 from platform_assets.pipeline.encrypted_parts import encrypted
 from platform_assets.pipeline.parts import put_part, require_same
 from platform_assets.pipeline.records import read_record, write_record
-from platform_assets.pipeline.standing import newest_generation
+from platform_assets.pipeline.standing import newest_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +57,45 @@ _DAMAGED = (
 )
 
 
+class Placeable(Protocol):
+    """What can be placed as a generation: a product of a run, or of a day.
+
+    ``parts`` are in the clear until `under` encrypts those of a strict product.
+    """
+
+    @property
+    def thing(self) -> str:
+        """How errors name it."""
+
+    @property
+    def folder(self) -> str:
+        """Where its generations stand."""
+
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """The kinds of its two records: the claim of a generation, and its manifest."""
+
+    @property
+    def parts(self) -> Sequence[PartFile]:
+        """The parts, in order, in scratch."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether the parts are to be encrypted."""
+
+    def under(self, key: DataKey | None, generation: int) -> Self:
+        """Return it as that generation stores it: encrypted where there is a key."""
+
+    def manifest(self, generation: int, code: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest that it has as that generation."""
+
+    def claim(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return the record that claims the generation of a manifest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A product that is written to scratch and not yet placed.
+    """A product of a run that is written to scratch and not yet placed.
 
     ``parts`` are in the clear until `under` encrypts those of a strict product.
     """
@@ -76,6 +112,21 @@ class Built:
     inputs: Sequence[dict[str, str]]
     strict: bool
     encryption: dict[str, str] | None = None
+
+    @property
+    def thing(self) -> str:
+        """How errors name the product."""
+        return f"{self.product} of {self.run}"
+
+    @property
+    def folder(self) -> str:
+        """Where its generations stand."""
+        return layout.product_folder(self.run, self.product)
+
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """The kinds of its two records: the claim of a generation, and its manifest."""
+        return "generation", "manifest"
 
     def under(self, key: DataKey | None, generation: int) -> Built:
         """Return the product as that generation stores it: encrypted where there is a key."""
@@ -107,8 +158,20 @@ class Built:
             encryption=self.encryption,
         )
 
+    def claim(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return the record that claims the generation of a manifest."""
+        return {
+            "record": "generation",
+            "version": 1,
+            "run_id": str(self.run),
+            "config_digest": self.config_digest,
+            "product": self.product,
+            "generation": manifest["generation"],
+            "manifest_digest": digest(manifest),
+        }
 
-def place(platform: Platform, built: Built) -> dict[str, Any]:
+
+def place(platform: Platform, built: Placeable) -> dict[str, Any]:
     """Make a built product a generation, or converge on the one that holds it already.
 
     Raises:
@@ -116,7 +179,7 @@ def place(platform: Platform, built: Built) -> dict[str, Any]:
     """
     code = platform.code()
     for _ in range(_MAX_ATTEMPTS):
-        newest = newest_generation(platform, built.run, built.product) or 0
+        newest = newest_number(platform, built.folder) or 0
         standing = _standing(platform, built, newest, code) if newest else None
         if standing is not None:
             return standing
@@ -128,7 +191,7 @@ def place(platform: Platform, built: Built) -> dict[str, Any]:
         if _claim(platform, stored, manifest, key):
             return _complete(platform, stored, manifest)
     raise GenerationConflict(
-        f"{built.product} of {built.run}",
+        built.thing,
         expected=f"a free generation number up to {_MAX_GENERATION}",
         found=f"generation {newest}, taken by others",
         remedy="Stop the other writers, move away what the platform did not write, then materialize "
@@ -137,21 +200,21 @@ def place(platform: Platform, built: Built) -> dict[str, Any]:
 
 
 def _standing(
-    platform: Platform, built: Built, generation: int, code: dict[str, Any]
+    platform: Platform, built: Placeable, generation: int, code: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Return the generation's manifest where it holds the product, whole, else None."""
-    path = layout.manifest_path(built.run, built.product, generation)
-    claim_path = layout.generation_claim_path(built.run, built.product, generation)
+    claim_path, path = _paths(built, generation)
+    claim_kind, kind = built.kinds
     try:
         if platform.store.exists(path):
-            standing = read_record(platform.store, path, "manifest")
+            standing = read_record(platform.store, path, kind)
             stored = _as_claimed(platform, built, generation) if built.strict else built
             same = same_product(standing, stored.manifest(generation, code))
             same = same and standing["generation"] == generation
             return _complete(platform, stored, standing) if same else None  # 1
         if not platform.store.exists(claim_path):
             return None
-        claim = read_record(platform.store, claim_path, "generation")
+        claim = read_record(platform.store, claim_path, claim_kind)
         stored = _as_claimed(platform, built, generation) if built.strict else built
         manifest = stored.manifest(generation, code)
         if claim["manifest_digest"] != digest(manifest):
@@ -161,26 +224,26 @@ def _standing(
         return None
 
 
-def _as_claimed(platform: Platform, built: Built, generation: int) -> Built:
+def _as_claimed(platform: Platform, built: Placeable, generation: int) -> Placeable:
     """Return the product under the key of a claim that stands."""
-    path = layout.generation_claim_path(built.run, built.product, generation)
-    claim = read_record(platform.store, path, "generation")
+    path, _ = _paths(built, generation)
+    claim = read_record(platform.store, path, built.kinds[0])
     return built.under(claimed_key(platform, claim), generation)
 
 
-def _claim(platform: Platform, built: Built, manifest: dict[str, Any], key: DataKey | None) -> bool:
-    claim: dict[str, Any] = {
-        "record": "generation",
-        "version": 1,
-        "run_id": str(built.run),
-        "config_digest": built.config_digest,
-        "product": built.product,
-        "generation": manifest["generation"],
-        "manifest_digest": digest(manifest),
-    }
+def _paths(built: Placeable, generation: int) -> tuple[str, str]:
+    """Return where claim and manifest of a generation stand."""
+    folder = layout.numbered(built.folder, generation)
+    return layout.claim_in(folder), layout.manifest_in(folder)
+
+
+def _claim(
+    platform: Platform, built: Placeable, manifest: dict[str, Any], key: DataKey | None
+) -> bool:
+    claim = built.claim(manifest)
     if key is not None:
         claim["key"] = claimed(platform, key, manifest)
-    path = layout.generation_claim_path(built.run, built.product, manifest["generation"])
+    path, _ = _paths(built, manifest["generation"])
     try:
         write_record(platform.store, path, claim)
     except RecordConflict:
@@ -188,15 +251,12 @@ def _claim(platform: Platform, built: Built, manifest: dict[str, Any], key: Data
     return True
 
 
-def _complete(platform: Platform, built: Built, manifest: dict[str, Any]) -> dict[str, Any]:
-    generation = manifest["generation"]  # 2
-    folder = layout.generation_folder(built.run, built.product, generation)
+def _complete(platform: Platform, built: Placeable, manifest: dict[str, Any]) -> dict[str, Any]:
+    folder = layout.numbered(built.folder, manifest["generation"])  # 2
     # All are compared before any is moved there: another generation may need every one.
     paths = {f"{folder}/{part.name}": part for part in built.parts}
     absent = {p: part for p, part in paths.items() if not require_same(platform.store, p, part)}
     for path, part in absent.items():
         put_part(platform.store, path, part)
-    write_record(
-        platform.store, layout.manifest_path(built.run, built.product, generation), manifest
-    )
+    write_record(platform.store, layout.manifest_in(folder), manifest)
     return manifest

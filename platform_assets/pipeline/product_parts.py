@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from platform_assets.adapters.data_key import DataKey
     from platform_assets.flow.gate import Found, Identified, Permit
+    from platform_assets.flow.gate_asked import Asked
     from platform_assets.pipeline.platform import Platform
 
 _FROM_EVIDENCE = "The store was changed after closure. Restore it from exported evidence."
@@ -38,11 +39,20 @@ def verified_product_parts(
         PartUnlisted: the folder holds something else.
     """
     folder = layout.generation_folder(found.run, found.product, manifested.generation)
-    listed = {f"{folder}/{part['name']}": part for part in manifested.manifest["parts"]}
-    own = {
-        layout.manifest_path(found.run, found.product, manifested.generation),
-        layout.generation_claim_path(found.run, found.product, manifested.generation),
-    }
+    return verified_parts_in(platform, folder, found, manifested.manifest, strict=strict)
+
+
+def verified_parts_in(
+    platform: Platform, folder: str, found: Asked, manifest: Mapping[str, Any], *, strict: bool
+) -> list[Path]:
+    """Return local files of exactly the parts that the manifest in a folder lists, in order.
+
+    Raises:
+        PartMissing, PartAltered, PartNotRegular: a part is not what the manifest says.
+        PartUnlisted: the folder holds something else.
+    """
+    listed = {f"{folder}/{part['name']}": part for part in manifest["parts"]}
+    own = {layout.manifest_in(folder), layout.claim_in(folder)}
     extra = set(platform.store.list(folder)) - set(listed) - own
     if extra:
         raise PartUnlisted(
@@ -88,7 +98,7 @@ def decrypted_product_parts(
 
 
 def _verified_part(
-    platform: Platform, found: Found, path: str, part: Mapping[str, Any], *, strict: bool
+    platform: Platform, found: Asked, path: str, part: Mapping[str, Any], *, strict: bool
 ) -> Path:
     try:
         stat, local = platform.store.stat(path), platform.store.local_path(path)

@@ -7,140 +7,39 @@ certificate released, and decrypts when it is first read.
 
 from __future__ import annotations
 
-import glob
-import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from platform_assets.adapters.parts import read_parts
-from platform_assets.contracts.columns import Column, column_from_json
-from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import PartMissing, RunOpen
 from platform_assets.flow.gate import Permit, decide
+from platform_assets.pipeline.certified_parts import GATE, CertifiedParts
 from platform_assets.pipeline.corrections import standing_runs
 from platform_assets.pipeline.data_keys import released_key
-from platform_assets.pipeline.plain_parts import PlainParts, lazily, mapped
+from platform_assets.pipeline.plain_parts import PlainParts
 from platform_assets.pipeline.product_parts import verified_product_parts
 from platform_assets.pipeline.standing import collect, declared_output
 from platform_assets.pipeline.teardown_records import refused_for_teardown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-
-    import duckdb
-    import polars as pl
-    import pyarrow.dataset as ds
 
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
-_GATE = object()
 
-
-class CertifiedProduct:
-    """A product that may be read: exactly the certified parts of one generation.
-
-    Only the gate makes one. It never globs: every reader gets the manifest's list of files.
-
-    The files of a strict product are decrypted when they are first needed, into a private folder that
-    goes with this object and with what `scan`, `dataset` and `relation` made of it; used as a context,
-    it removes them at the end.
-    """
+class CertifiedProduct(CertifiedParts):
+    """A product of a run that may be read; only `open_product` and `open_latest` make one."""
 
     def __init__(
         self, permit: Permit, paths: Sequence[Path], *, plain: PlainParts | None, made_by: object
     ) -> None:
-        if made_by is not _GATE:
-            raise RuntimeError("a CertifiedProduct is made by open_product only")
+        super().__init__(permit, paths, plain=plain, made_by=made_by)
         self._permit = permit
-        self._paths = tuple(paths)
-        self._plain = plain
-
-    def __enter__(self) -> Self:
-        """Return the product; what was decrypted of it goes with the end of the context."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove what was decrypted; the product cannot be read any more."""
-        if self._plain is not None:
-            self._plain.close()
 
     @property
     def run(self) -> RunId:
         """The run that made the product."""
         return self._permit.run
-
-    @property
-    def name(self) -> str:
-        """The product's name."""
-        return self._permit.product
-
-    @property
-    def generation(self) -> int:
-        """The generation that is certified."""
-        return self._permit.generation
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """The manifest that the certificate names."""
-        return self._permit.manifest
-
-    @property
-    def manifest_digest(self) -> str:
-        """The digest of the manifest."""
-        return self._permit.manifest_digest
-
-    @property
-    def certificate(self) -> Mapping[str, Any]:
-        """The certificate under which the product may be read."""
-        return self._permit.certificate
-
-    @property
-    def certificate_digest(self) -> str:
-        """The digest of the signed certificate."""
-        return self._permit.certificate_digest
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of all parts."""
-        return int(self._permit.manifest["rows"])
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns, in order."""
-        return tuple(column_from_json(column) for column in self._permit.manifest["columns"])
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files of the parts, in order; those of a strict product live as long as this object."""
-        return self._paths if self._plain is None else self._plain.files()
-
-    def scan(self) -> pl.LazyFrame:
-        """Return a Polars lazy frame over exactly the certified parts, in their order."""
-        if self._plain is not None:
-            return lazily(self._plain, polars_schema(self.columns))
-        return read_parts(self._paths, self.columns)
-
-    def dataset(self) -> ds.Dataset:
-        """Return an Arrow dataset over exactly the certified parts."""
-        import pyarrow.dataset as ds  # noqa: PLC0415 - slow to import, and few readers need it
-
-        if self._plain is not None:
-            return mapped(self._plain)
-        return ds.dataset([str(path) for path in self._paths], format="parquet")
-
-    def relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Return a DuckDB relation over exactly the certified parts."""
-        # DuckDB expands patterns in names, and takes columns from folders called `a=b`
-        exactly = [glob.escape(str(path)) for path in self.paths]
-        if self._plain is not None:  # a relation holds its connection
-            weakref.finalize(connection, _let_go, self._plain)
-        return connection.read_parquet(exactly, hive_partitioning=False)
-
-
-def _let_go(plain: PlainParts) -> None:
-    """Be the last to have held the plaintext."""
-    del plain
 
 
 def open_latest(
@@ -190,7 +89,7 @@ def open_product(
     plain = None
     if "encryption" in permit.manifest:
         plain = PlainParts(platform, permit, released_key(platform, permit.certificate))
-    return CertifiedProduct(permit, paths, plain=plain, made_by=_GATE)  # 8
+    return CertifiedProduct(permit, paths, plain=plain, made_by=GATE)  # 8
 
 
 def verify_product(platform: Platform, run: RunId, product: str, *, strict: bool = False) -> Permit:

@@ -13,7 +13,6 @@ from platform_assets.canonical import digest_bytes
 from platform_assets.errors import ObjectMissing, Refusal, UnknownThing
 from platform_assets.flow.gate import Found, Sealed
 from platform_assets.flow.gate_certificate import opened_certificate
-from platform_assets.flow.places import place_of
 from platform_assets.flow.policy import policy_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
@@ -62,7 +61,11 @@ def collect(platform: Platform, run: RunId, product: str) -> Found:
 
 def newest_generation(platform: Platform, run: RunId, product: str) -> int | None:
     """Return the highest generation of which anything stands there, None where there is none."""
-    folder = layout.product_folder(run, product)
+    return newest_number(platform, layout.product_folder(run, product))
+
+
+def newest_number(platform: Platform, folder: str) -> int | None:
+    """Return the highest generation of which anything stands in a folder of generations."""
     numbers = {
         int(match[1])
         for path in platform.store.list(folder)
@@ -75,26 +78,29 @@ def certificate_issues(
     platform: Platform, run: RunId, product: str, generation: int
 ) -> dict[int, str]:
     """Return the path of each certificate of a generation, by the number of its issue."""
-    paths = platform.store.list(layout.certificate_folder(run, product, generation))
-    return {at.issue: path for path in paths if (at := place_of(path)) is not None}
+    return issues_in(platform, layout.certificate_folder(run, product, generation))
 
 
-def newest_certificate(
-    platform: Platform, run: RunId, product: str, generation: int
-) -> bytes | None:
-    """Return the newest certificate of a generation, None where there is none."""
-    issues = certificate_issues(platform, run, product, generation)
+def issues_in(platform: Platform, folder: str) -> dict[int, str]:
+    """Return the path of each certificate in a folder of certificates, by the number of its issue."""
+    return {
+        int(match[1]): path
+        for path in platform.store.list(folder)
+        if (match := re.fullmatch(r"/([0-9]{4})\.json", path.removeprefix(folder)))
+    }
+
+
+def newest_in(platform: Platform, folder: str) -> bytes | None:
+    """Return the newest certificate in a folder of certificates, None where there is none."""
+    issues = issues_in(platform, folder)
     return platform.store.read(issues[max(issues)]) if issues else None
 
 
-def trusted_certificate(
-    platform: Platform, run: RunId, product: str, generation: int
-) -> dict[str, Any] | None:
-    """Return the newest certificate if it is one and signed by a trusted key, else None."""
-    data = newest_certificate(platform, run, product, generation)
-    thing = f"certificate of {product} of {run}"
+def trusted_in(platform: Platform, folder: str, thing: str, kind: str) -> dict[str, Any] | None:
+    """Return the newest certificate in a folder if it is one of that kind, and trusted, else None."""
+    data = newest_in(platform, folder)
     try:
-        return None if data is None else opened_certificate(data, platform.trust, thing)
+        return None if data is None else opened_certificate(data, platform.trust, thing, kind)
     except Refusal:
         return None
 
@@ -135,7 +141,7 @@ def _certificate(
             data = platform.store.read(path)
             if digest_bytes(data) == sealed.certificate_digest:
                 return data
-    return newest_certificate(platform, run, product, generation)
+    return newest_in(platform, layout.certificate_folder(run, product, generation))
 
 
 def _revocations(platform: Platform, run: RunId, product: str) -> tuple[bytes, ...]:
