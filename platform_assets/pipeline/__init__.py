@@ -3,12 +3,7 @@
 The command line and Dagster both call these functions and leave identical records.
 """
 
-from platform_assets.pipeline.admit import admit
 from platform_assets.pipeline.announce import announce
-from platform_assets.pipeline.build import build
-from platform_assets.pipeline.certify import certify
-from platform_assets.pipeline.close import close
-from platform_assets.pipeline.consume import consume
 from platform_assets.pipeline.events_digest import events_digest
 from platform_assets.pipeline.inspect import (
     product_state,
@@ -16,7 +11,6 @@ from platform_assets.pipeline.inspect import (
     run_summaries,
     run_summary,
 )
-from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.produce import produce
@@ -27,6 +21,16 @@ from platform_assets.pipeline.ready_cursor import ReadyCursor
 from platform_assets.pipeline.revoke import revoke
 from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
 from platform_assets.pipeline.state import is_closed
+from platform_assets.pipeline.steps import (
+    StepUse,
+    admit,
+    build,
+    certify,
+    close,
+    consume,
+    land,
+    noted,
+)
 from platform_assets.pipeline.stored_bundle import export_run, verify_run
 from platform_assets.pipeline.supersede import supersede
 from platform_assets.pipeline.verify import verify_bundle
@@ -36,6 +40,7 @@ __all__ = [
     "ClosedRun",
     "Platform",
     "ReadyCursor",
+    "StepUse",
     "admit",
     "announce",
     "build",
@@ -49,6 +54,7 @@ __all__ = [
     "is_closed",
     "land",
     "next_run",
+    "noted",
     "open_latest",
     "open_product",
     "open_run",

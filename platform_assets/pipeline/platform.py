@@ -32,7 +32,7 @@ from platform_assets.errors import RecordInvalid, RecordMissing, UnknownThing
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
-from platform_assets.pipeline.scratch import scratch_folder, spill_folder
+from platform_assets.pipeline.scratch import scratch_folder, spill_folder, sweep
 from platform_assets.pipeline.secret_values import declared_secrets, key_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
 from platform_assets.settings import Settings, load_settings
@@ -291,6 +291,7 @@ class Platform:
 
     def scratch(self) -> AbstractContextManager[Path]:
         """Give a folder of its own in the home's scratch space; it is gone afterwards."""
+        sweep(self.budget.spill_dir)  # not every step that follows a killed one spills
         return scratch_folder(self.scratch_root)
 
     def spill(self) -> AbstractContextManager[Path]:

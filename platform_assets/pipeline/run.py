@@ -14,15 +14,11 @@ from platform_assets.flow.checks import Outcome
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.admit import admit
-from platform_assets.pipeline.build import build
-from platform_assets.pipeline.certify import certify
-from platform_assets.pipeline.close import close, mend_log
-from platform_assets.pipeline.consume import consume
+from platform_assets.pipeline.close import mend_log
 from platform_assets.pipeline.corrections import corrections_of
-from platform_assets.pipeline.land import land
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.state import is_closed
+from platform_assets.pipeline.steps import admit, build, certify, close, consume, land
 from platform_assets.pipeline.supersession import mend_supersessions
 
 if TYPE_CHECKING:

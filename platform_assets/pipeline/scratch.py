@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.full_disks import disk_problem
-from platform_assets.adapters.spilling import spill_problem
-from platform_assets.errors import DependencyUnreachable, PlatformError, SpillExhausted
+from platform_assets.adapters.spilling import spill_exhausted, spill_problem
+from platform_assets.adapters.watch import spilling
+from platform_assets.errors import DependencyUnreachable, PlatformError, SettingsInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,35 +65,45 @@ def spill_folder(budget: Budget) -> Iterator[Path]:
     folder = None
     try:
         folder = make_folder(budget.spill_dir)
-        yield folder
+        with spilling(folder):
+            yield folder
     except PlatformError:
         raise
     except Exception as error:
         problem = disk_problem(error) or spill_problem(error)
         if not problem:
             raise
-        raise SpillExhausted(
-            f"spill space {budget.spill_dir}",
-            expected="room for what a step cannot hold in memory",
-            found=problem,
-            remedy="Nothing was published. Free space there, name a larger disk as `spill_dir` or "
-            "raise `spill_limit` or `memory_budget` in platform.yaml. Then run the step again.",
-        ) from error
+        raise spill_exhausted(budget.spill_dir, problem) from error
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(root: Path) -> Path:
-    """Return a new folder below the root that only its owner may enter; who makes it removes it."""
-    root.mkdir(parents=True, exist_ok=True)
-    machine = socket.gethostname()
-    sweep(root, machine)
-    return root / tempfile.mkdtemp(prefix=f"{machine}.{os.getpid()}.", dir=root)
+    """Return a new folder below the root that only its owner may enter; who makes it removes it.
+
+    Raises:
+        SettingsInvalid: the root cannot be made, or nothing can be made in it.
+    """
+    sweep(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return root / tempfile.mkdtemp(prefix=f"{socket.gethostname()}.{os.getpid()}.", dir=root)
+    except OSError as error:
+        if disk_problem(error):
+            raise
+        raise SettingsInvalid(
+            str(root),
+            expected="a folder in which this process can make folders of its own",
+            found=error.strerror or str(error),
+            remedy="Mount it or mend its permissions, or name another folder as `scratch` or "
+            "`spill_dir` in platform.yaml.",
+        ) from error
 
 
-def sweep(root: Path, machine: str) -> None:
+def sweep(root: Path) -> None:
     """Remove the folders that dead processes of this machine left."""
+    machine = socket.gethostname()
     for folder in root.glob(f"{glob.escape(machine)}.*.*"):
         process = folder.name.removeprefix(f"{machine}.").split(".")[0]
         if process.isdigit() and not _alive(int(process)):
