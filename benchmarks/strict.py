@@ -23,14 +23,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import closure_home
 import yaml
-from measure import measure
-from results import machine, print_table
 
+from benchmarks import closure_home
+from benchmarks.measure import measure
+from benchmarks.tables import machine, print_table
 from platform_assets.adapters.data_key import DataKey
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.part_encryption import CHUNK_BYTES, decrypt_part, encrypt_part
-from platform_assets.adapters.parts import PartFile, Plaintext, sha256_file
+from platform_assets.ports.part_files import PartFile, Plaintext
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.part_rows import GATHERED, PartRows, total_bytes
-from platform_assets.adapters.parts import PartFile, sha256_file
+from platform_assets.ports.part_files import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

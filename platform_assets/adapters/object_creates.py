@@ -34,7 +34,7 @@ from platform_assets.adapters.object_uploads import (
     PROBE_BYTES,
     SHA256_METADATA,
 )
-from platform_assets.adapters.parts import sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import AlreadyExists, DependencyUnreachable, UnknownOutcome
 from platform_assets.ports.removal import kind_of_part
 

@@ -26,8 +26,8 @@ from typing import IO, TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from platform_assets.adapters.parts import PartFile, Plaintext
 from platform_assets.canonical import canonical_bytes
+from platform_assets.ports.part_files import PartFile, Plaintext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

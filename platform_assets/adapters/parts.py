@@ -1,87 +1,49 @@
-"""Deterministic Parquet parts.
+"""Deterministic Parquet parts of frames, and the total order that their rows stand in.
 
 A part's bytes follow from its rows, their order and their types, and from nothing else: not from the
 number of threads, the chunks in memory, the time, the path or the machine. Rows stand in a total
 order. Parts are named by position. No rows make one part that holds the schema alone.
 
-What could leak into the bytes is fixed here. Row groups have `ROW_GROUP_ROWS` rows. A column of a row
-group is one page, because the writer would end pages by its estimate of memory, which depends on how
-a frame came to be. Compression is zstd at one level; statistics are always written. Frames are copied
-into one chunk first, since the writer ends pages at chunk borders. Minus zero and the payloads of NaN,
-which Parquet keeps and the content digest does not, become zero and the one NaN.
+`part_format` says what leaks into no file, `part_writer` where parts and row groups end.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from platform_assets.adapters.column_types import (
-    columns_of,
-    element_of,
-    fields_of,
-    require_columns,
-    resolve,
+from platform_assets.adapters.column_types import columns_of, require_columns, resolve
+from platform_assets.adapters.part_format import (
+    ROW_GROUP_ROWS,
+    PartBeingWritten,
+    as_table,
 )
+from platform_assets.adapters.part_writer import PartWriter
 from platform_assets.adapters.row_encoding import encode_rows
 from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.contracts.frames import polars_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from platform_assets.contracts.columns import Column
+    import pyarrow as pa
 
-#: A multiple of the vector sizes of the engines that read parts.
-ROW_GROUP_ROWS = 122_880
-#: The most that the writer takes: above it, a page would be split by the estimate.
-PAGE_BYTES = 2**31 - 2**25
-COMPRESSION_LEVEL = 1
+    from platform_assets.contracts.columns import Column
+    from platform_assets.ports.engines import ProductParts
+    from platform_assets.ports.part_files import PartFile
+
+#: Rows that are handed to the writer at a time.
+BATCH_ROWS = 32_768
 
 _TIE_BREAK = "\0encoding"
 
 
-@dataclass(frozen=True, slots=True)
-class Plaintext:
-    """What an encrypted part holds: bytes and SHA-256 (hex) before encryption."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartFile:
-    """A written part: its name in the product, where it lies now, bytes, SHA-256 (hex), rows.
-
-    Size and hash are those of the file as it is stored; of an encrypted one, ``plaintext`` says those
-    of what it holds.
-    """
-
-    name: str
-    path: Path
-    size: int
-    sha256: str
-    rows: int
-    plaintext: Plaintext | None = None
-
-    def listed(self) -> dict[str, Any]:
-        """Return what records say of the part, beside its name or path."""
-        said = {"size": self.size, "sha256": self.sha256, "rows": self.rows}
-        if self.plaintext is None:
-            return said
-        held = {"size": self.plaintext.size, "sha256": self.plaintext.sha256}
-        return {**said, "plaintext": held}
-
-
 def write_parts(
     frame: pl.DataFrame, columns: Sequence[Column], directory: Path, *, part_rows: int
-) -> list[PartFile]:
+) -> ProductParts:
     """Write a frame, in its order, as parts of ``part_rows`` rows; the last may be shorter.
 
     Columns of the frame that are not listed are left out.
@@ -90,27 +52,33 @@ def write_parts(
         TypeError: the frame has not the declared columns.
         FileExistsError: the directory holds a part already.
     """
-    if part_rows < 1:
-        raise ValueError(f"a part has at least one row, not {part_rows}")
     chosen = require_columns(frame, columns)
     directory.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
-        hashed: list[Future[PartFile]] = []
-        for number, start in enumerate(range(0, max(1, chosen.height), part_rows)):
-            path = directory / f"part-{number:05d}.parquet"
-            rows = _write(chosen.slice(start, part_rows), path)
-            hashed.append(threads.submit(_part_file, path, rows))  # while the next one is written
-        return [part.result() for part in hashed]
+    threads = os.cpu_count() or 1
+    with PartWriter(columns, directory, part_rows=part_rows, threads=threads) as writer:
+        for batch in _batches(chosen, BATCH_ROWS):
+            writer.add(batch)
+        return writer.finish()
 
 
-def write_frame(frame: pl.DataFrame, path: Path) -> PartFile:
+def write_frame(
+    frame: pl.DataFrame, path: Path, *, statistics: Sequence[str] | None = None
+) -> PartFile:
     """Write a frame of any columns as one deterministic file.
+
+    Statistics of a column cost a tenth of its writing; without a list, every column has them.
 
     Raises:
         FileExistsError: the file exists.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _part_file(path, _write(frame, path))
+    part = PartBeingWritten(path, as_table(frame.head(0)).schema, statistics)
+    try:
+        for start in range(0, frame.height, ROW_GROUP_ROWS):
+            part.add(as_table(frame.slice(start, ROW_GROUP_ROWS)))
+        return part.finish()
+    finally:
+        part.close()
 
 
 def read_parts(paths: Sequence[Path], columns: Sequence[Column]) -> pl.LazyFrame:
@@ -166,69 +134,10 @@ def encodings(frame: pl.DataFrame) -> pl.Series:
     return encode_rows(frame, columns)
 
 
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_files(paths: Sequence[Path]) -> list[str]:
-    """Return the SHA-256 of each file, on as many threads as there are cores."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
-        return list(threads.map(sha256_file, paths))
-
-
 def _has_positions(schema: pl.Schema) -> bool:
     return all(column.name in schema for column in POSITION_COLUMNS)
 
 
-def _write(frame: pl.DataFrame, path: Path) -> int:
-    with path.open("xb") as file:
-        _one_chunk(_canonical_floats(frame)).write_parquet(
-            file,
-            compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
-            statistics=True,
-            row_group_size=ROW_GROUP_ROWS,
-            data_page_size=PAGE_BYTES,
-        )
-    return frame.height
-
-
-def _one_chunk(frame: pl.DataFrame) -> pl.DataFrame:
-    # A slice of a nested column keeps the memory of the whole; joining two pieces copies what is used.
-    if any(kind.is_nested() for kind in frame.dtypes):
-        return pl.concat([frame[:1], frame[1:]], rechunk=True)
-    return frame.rechunk()
-
-
-def _part_file(path: Path, rows: int) -> PartFile:
-    return PartFile(path.name, path, path.stat().st_size, sha256_file(path), rows)
-
-
-def _canonical_floats(frame: pl.DataFrame) -> pl.DataFrame:
-    floats = {name: kind for name, kind in frame.schema.items() if _holds_floats(kind)}
-    return frame.with_columns(
-        _canonical(pl.col(name), kind).alias(name) for name, kind in floats.items()
-    )
-
-
-def _holds_floats(kind: pl.DataType) -> bool:
-    if isinstance(kind, pl.List):
-        return _holds_floats(element_of(kind))
-    if isinstance(kind, pl.Struct):
-        return any(_holds_floats(inner) for inner in fields_of(kind).values())
-    return kind.is_float()
-
-
-def _canonical(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    if isinstance(kind, pl.List):
-        return value.list.eval(_canonical(pl.element(), element_of(kind)))
-    if isinstance(kind, pl.Struct):
-        fields = {name: k for name, k in fields_of(kind).items() if _holds_floats(k)}
-        return value.struct.with_fields(
-            _canonical(pl.field(name), k).alias(name) for name, k in fields.items()
-        )
-    # Not `value + 0.0`: Polars takes that for the value itself and keeps minus zero.
-    nan, zero = (pl.lit(number, dtype=kind) for number in (float("nan"), 0.0))
-    return pl.when(value.is_nan()).then(nan).when(value == 0).then(zero).otherwise(value)
+def _batches(frame: pl.DataFrame, rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in frame.iter_slices(rows):
+        yield from as_table(batch).combine_chunks().to_batches()

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.part_encryption import Undecryptable, decrypt_part, encrypt_part
-from platform_assets.adapters.parts import PartFile, Plaintext
 from platform_assets.errors import KeyInvalid
+from platform_assets.ports.part_files import PartFile, Plaintext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -39,9 +39,9 @@ from platform_assets.ports.streams import Gap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from platform_assets.adapters.parts import PartFile
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.part_files import PartFile
     from platform_assets.ports.streams import StreamSource
 
 

@@ -14,7 +14,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.parts import PartFile
 from platform_assets.canonical import digest, parse_canonical
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import (
@@ -32,6 +31,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.data_keys import made_staging_key, staging_key
 from platform_assets.pipeline.parts import opened_paths, store_parts
 from platform_assets.pipeline.state import sealed_bundle
+from platform_assets.ports.part_files import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

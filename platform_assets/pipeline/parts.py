@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.parts import sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import (
     AlreadyExists,
     LandingInconsistent,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from platform_assets.adapters.data_key import DataKey
-    from platform_assets.adapters.parts import PartFile
     from platform_assets.errors import Refusal
+    from platform_assets.ports.part_files import PartFile
     from platform_assets.ports.store import Store
 
 _HASH_IN_NAME = 12

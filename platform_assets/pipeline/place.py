@@ -41,9 +41,9 @@ from platform_assets.pipeline.standing import newest_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from platform_assets.adapters.parts import PartFile
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.part_files import PartFile
 
 _MAX_ATTEMPTS = 100
 _MAX_GENERATION = 9999

@@ -11,7 +11,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.parts import sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import ObjectMissing, PartAltered, PartMissing, PartUnlisted
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.encrypted_parts import decrypted

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from platform_assets.adapters.archive import export_bundle, open_bundle
-from platform_assets.adapters.parts import sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import DataRemoved, LogInconsistent, RunOpen
 from platform_assets.flow.evidence import BUNDLE_FILE, SEAL_FILE, SUPERSEDED_FILE, TEARDOWN_FILE
 from platform_assets.flow.verification import verify

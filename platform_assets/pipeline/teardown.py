@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.parts import sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.canonical import rfc3339
 from platform_assets.contracts.records import check_record
 from platform_assets.declarations.retention import age_of

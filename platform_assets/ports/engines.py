@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from platform_assets.adapters.parts import PartFile
     from platform_assets.contracts.columns import Column
+    from platform_assets.ports.part_files import PartFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_assets.adapters import landing_parts
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.landing_parts import LandingParts
-from platform_assets.adapters.parts import sha256_file
 from platform_assets.ports.streams import LANDING_SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from platform_assets.adapters.parts import PartFile
+    from platform_assets.ports.part_files import PartFile
 
 
 def batch(values: list[bytes | None], first: int = 0, partition: str = "0") -> pa.RecordBatch:

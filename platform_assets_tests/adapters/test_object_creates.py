@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.adapters.parts import PartFile, sha256_file
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import (
     AlreadyExists,
     DependencyUnreachable,
@@ -21,6 +21,7 @@ from platform_assets.flow.steps import perform, settle
 from platform_assets.pipeline.parts import put_part
 from platform_assets.pipeline.records import write_bytes
 from platform_assets.ports.clock import SystemClock
+from platform_assets.ports.part_files import PartFile
 from platform_assets_tests.object_stores import PREFIX, open_s3_store
 from platform_assets_tests.servers.fault_proxy import FaultProxy
 from platform_assets_tests.servers.http_faults import (

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.object_uploads import PIECE_BYTES
-from platform_assets.adapters.parts import PartFile, sha256_file
 from platform_assets.errors import AlreadyExists, StoreDenied, UnknownOutcome
 from platform_assets.pipeline.parts import put_part
+from platform_assets.ports.part_files import PartFile
 from platform_assets_tests.object_stores import PREFIX, open_object_store, open_s3_store
 from platform_assets_tests.servers.http_faults import (
     LOST_ANSWER,

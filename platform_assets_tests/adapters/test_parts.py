@@ -14,16 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platform_assets.adapters import parts
 from platform_assets.adapters.column_types import columns_of
-from platform_assets.adapters.parts import (
-    read_parts,
-    sha256_file,
-    sha256_files,
-    sort_frame,
-    write_frame,
-    write_parts,
-)
+from platform_assets.adapters.file_hashes import sha256_file, sha256_files
+from platform_assets.adapters.part_format import ROW_GROUP_ROWS
+from platform_assets.adapters.parts import read_parts, sort_frame, write_frame, write_parts
 from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.contracts.columns import Column, Decimal, Scalar
 from platform_assets.contracts.frames import polars_schema
@@ -59,7 +53,9 @@ COLUMNS = columns_of(wide_frame(1).schema)
 
 
 def digests(frame: pl.DataFrame, directory: Path, part_rows: int = 200_000) -> list[str]:
-    return [part.sha256 for part in write_parts(frame, COLUMNS, directory, part_rows=part_rows)]
+    return [
+        part.sha256 for part in write_parts(frame, COLUMNS, directory, part_rows=part_rows).parts
+    ]
 
 
 WRITER = """
@@ -70,7 +66,7 @@ from platform_assets_tests.adapters.test_parts import COLUMNS, wide_frame
 from platform_assets.adapters.parts import sort_frame, write_parts
 frame = sort_frame(wide_frame().reverse(), ["name", "at"])
 for attempt in range(2):
-    parts = write_parts(frame, COLUMNS, Path(sys.argv[2]) / str(attempt), part_rows=200_000)
+    parts = write_parts(frame, COLUMNS, Path(sys.argv[2]) / str(attempt), part_rows=200_000).parts
     print(*(part.sha256 for part in parts))
 """
 
@@ -116,17 +112,16 @@ def test_i05_parts_are_the_same_bytes_whatever_the_frame_looks_like_in_memory(
 
 def test_i05_parts_read_back_and_written_again_are_the_same_bytes(tmp_path: Path) -> None:
     frame = wide_frame()
-    written = write_parts(frame, COLUMNS, tmp_path / "a", part_rows=200_000)
+    written = write_parts(frame, COLUMNS, tmp_path / "a", part_rows=200_000).parts
     again = read_parts([part.path for part in written], COLUMNS).collect()
     assert digests(again, tmp_path / "b") == [part.sha256 for part in written]
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("columns", [["name", "score"], ["place", "tags"]])
-def test_i05_pages_that_are_split_do_not_follow_chunks_or_borrowed_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, columns: list[str]
+def test_i05_files_of_frames_do_not_follow_chunks_or_borrowed_memory(
+    tmp_path: Path, form: str, columns: list[str]
 ) -> None:
-    monkeypatch.setattr(parts, "PAGE_BYTES", 256 * 1024)  # stands for a column above 2 GiB
     frame = wide_frame().select(columns)
     first, second = (
         write_frame(each, tmp_path / name)
@@ -179,7 +174,7 @@ def test_i05_another_value_or_order_gives_other_bytes(tmp_path: Path) -> None:
 
 def test_parts_are_named_by_position_and_described_as_they_are(tmp_path: Path) -> None:
     frame = wide_frame(1_050)
-    written = write_parts(frame, COLUMNS, tmp_path / "new", part_rows=500)
+    written = write_parts(frame, COLUMNS, tmp_path / "new", part_rows=500).parts
     assert [part.name for part in written] == [f"part-0000{n}.parquet" for n in range(3)]
     assert [part.rows for part in written] == [500, 500, 50]
     for part in written:
@@ -197,7 +192,7 @@ def test_parts_are_named_by_position_and_described_as_they_are(tmp_path: Path) -
 def test_no_rows_make_one_part_that_holds_the_schema(tmp_path: Path) -> None:
     columns = [Column("a", Decimal(5, 2)), Column("b", Scalar.TIMESTAMP)]
     frame = pl.DataFrame(schema=polars_schema(columns))
-    (part,) = write_parts(frame, columns, tmp_path, part_rows=10)
+    (part,) = write_parts(frame, columns, tmp_path, part_rows=10).parts
     assert (part.name, part.rows) == ("part-00000.parquet", 0)
     read = read_parts([part.path], columns).collect()
     assert read.schema == frame.schema
@@ -207,7 +202,7 @@ def test_no_rows_make_one_part_that_holds_the_schema(tmp_path: Path) -> None:
 def test_columns_are_written_in_declared_order_and_others_left_out(tmp_path: Path) -> None:
     frame = pl.DataFrame({"b": [1], "extra": [0], "a": [2]})
     columns = [Column("a", Scalar.INT64), Column("b", Scalar.INT64)]
-    (part,) = write_parts(frame, columns, tmp_path, part_rows=1)
+    (part,) = write_parts(frame, columns, tmp_path, part_rows=1).parts
     assert pl.read_parquet(part.path).columns == ["a", "b"]
 
 
@@ -278,7 +273,7 @@ def test_i05_any_rows_in_any_order_are_sorted_into_the_same_bytes(
     written = []
     for number, order in enumerate((rows, shuffled)):
         frame = sort_frame(pl.DataFrame(order, schema=schema, orient="row"), [columns[0].name])
-        written += write_parts(frame, columns, folder / str(number), part_rows=100)
+        written += write_parts(frame, columns, folder / str(number), part_rows=100).parts
         assert content_digest(
             read_parts([written[-1].path], columns).collect(), columns
         ).rows == len(rows)
@@ -286,7 +281,7 @@ def test_i05_any_rows_in_any_order_are_sorted_into_the_same_bytes(
 
 
 def test_i05_row_groups_are_of_fixed_size(tmp_path: Path) -> None:
-    (part,) = write_parts(wide_frame(), COLUMNS, tmp_path, part_rows=10**9)
+    (part,) = write_parts(wide_frame(), COLUMNS, tmp_path, part_rows=10**9).parts
     groups = pq.ParquetFile(part.path).metadata
     sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
-    assert sizes == [parts.ROW_GROUP_ROWS, parts.ROW_GROUP_ROWS, ROWS - 2 * parts.ROW_GROUP_ROWS]
+    assert sizes == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, ROWS - 2 * ROW_GROUP_ROWS]

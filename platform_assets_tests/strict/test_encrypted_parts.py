@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from platform_assets.adapters import part_encryption
 from platform_assets.adapters.data_key import DataKey
 from platform_assets.adapters.part_encryption import Undecryptable, decrypt_part, encrypt_part
-from platform_assets.adapters.parts import PartFile, Plaintext
+from platform_assets.ports.part_files import PartFile, Plaintext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
