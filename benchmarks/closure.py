@@ -24,10 +24,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import closure_home
-from measure import Measurement, measure
-from results import TOO_BUSY, machine, markdown_table, print_table
-from spine import into_document
+from benchmarks import closure_home
+from benchmarks.measure import Measurement, measure
+from benchmarks.tables import TOO_BUSY, into_document, machine, markdown_table, print_table
 
 COLUMNS = ("parts", "close s", "verify s", "export s", "verify archive s", "openssl s", "ratio")
 _ACTS = ("close", "verify", "export", "check")

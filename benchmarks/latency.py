@@ -30,13 +30,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import latency_home
 import psutil
-from contenders import empty_job
-from latency_home import FEED, PRODUCT, Orders
-from results import TOO_BUSY, machine, markdown_table, print_table
-from spine import into_document
 
+from benchmarks import latency_home
+from benchmarks.contenders import empty_job
+from benchmarks.latency_home import FEED, PRODUCT, Orders
+from benchmarks.tables import TOO_BUSY, into_document, machine, markdown_table, print_table
 from platform_assets.canonical import parse_rfc3339
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import inputs
 import orjson
 import yaml
 from confluent_kafka import Producer
+
+from benchmarks import feed, inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +38,12 @@ def fill(bootstrap: list[str], topic: str, folder: Path, records: int, codec: st
     left = records
     for segment in inputs.segments(folder):
         partition = int(segment.parent.name) % PARTITIONS
-        with segment.open("rb") as lines:
-            for line in lines:
-                if left == 0:
-                    break
-                _send(producer, topic, partition, line.rstrip(b"\n"))
-                ends[partition] += 1
-                left -= 1
+        for line in inputs.lines(segment):
+            if left == 0:
+                break
+            _send(producer, topic, partition, line.rstrip(b"\n"))
+            ends[partition] += 1
+            left -= 1
     if producer.flush(_FLUSH_SECONDS) or left:
         raise RuntimeError(f"{len(producer)} records were not acknowledged, {left} not generated")
     return ends
@@ -62,11 +62,11 @@ def _send(producer: Producer, topic: str, partition: int, line: bytes) -> None:
 
 def write_home(home: Path, bootstrap: list[str], topic: str, max_records: int) -> None:
     """Write a platform home whose one feed reads the topic, at most so many records at once."""
-    inputs.write_home(home, home)
+    feed.write_home(home, home)
     path = home / "defs" / "payments" / "defs.yaml"
-    feed: dict[str, Any] = yaml.safe_load(path.read_text())
-    attributes = feed["attributes"]
+    declared: dict[str, Any] = yaml.safe_load(path.read_text())
+    attributes = declared["attributes"]
     attributes["source"] = {"kind": "kafka", "bootstrap": bootstrap}
-    attributes["streams"][inputs.STREAM]["topic"] = topic
+    attributes["streams"][feed.STREAM]["topic"] = topic
     attributes["window"]["max_records"] = max_records
-    path.write_text(yaml.safe_dump(feed, sort_keys=False))
+    path.write_text(yaml.safe_dump(declared, sort_keys=False))

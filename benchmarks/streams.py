@@ -22,11 +22,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import stream_inputs
-from measure import Measurement, measure
-from results import TOO_BUSY, machine, markdown_table, print_table
-from spine import into_document
-
+from benchmarks import stream_inputs
+from benchmarks.measure import Measurement, measure
+from benchmarks.tables import TOO_BUSY, into_document, machine, markdown_table, print_table
 from platform_assets_tests.servers.kafka_cluster import KafkaCluster
 from platform_assets_tests.servers.kafka_topics import new_topic
 

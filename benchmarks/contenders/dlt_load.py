@@ -36,7 +36,7 @@ def _configure(arguments: dict[str, Any]) -> None:
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "ERROR",
-        "NORMALIZE__WORKERS": str(arguments["workers"]),
+        "NORMALIZE__WORKERS": str(arguments["cores"]),
         "DATA_WRITER__BUFFER_MAX_ITEMS": "20000",
         "DATA_WRITER__FILE_MAX_ITEMS": "100000",
     }

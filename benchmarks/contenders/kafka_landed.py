@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import inputs
-
+from benchmarks.feed import FEED, STREAM
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, land, pin
 
@@ -32,9 +31,9 @@ def main() -> None:
     arguments = json.loads(sys.argv[1])
     platform = Platform.open(Path(arguments["home"]))
     with _timed("pin"):
-        pin(platform, "payments")
+        pin(platform, FEED)
     with _timed("read"):
-        receipt = land(platform, RunId("payments", 1), inputs.STREAM)
+        receipt = land(platform, RunId(FEED, 1), STREAM)
     records = sum(part["delivered"] for part in receipt["partitions"])
     print(json.dumps({"records": records, "rows": records, "steps": _seconds}))
 

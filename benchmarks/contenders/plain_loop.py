@@ -16,17 +16,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import inputs
 import jsonschema
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import feed
+
 
 def main() -> None:
     arguments = json.loads(sys.argv[1])
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
-    validator = jsonschema.Draft202012Validator(inputs.inlined_contract(), format_checker=checker)
+    validator = jsonschema.Draft202012Validator(feed.inlined_contract(), format_checker=checker)
     seen: dict[str, bytes] = {}
     rows: list[dict[str, Any]] = []
     quarantined: list[tuple[bytes, list[str]]] = []
@@ -55,7 +56,7 @@ def main() -> None:
                         quarantined.append((line, ["payload mismatch"]))
                     continue
                 rows.append(row)
-    rows.sort(key=lambda row: tuple(row[name] for name in inputs.SORT))
+    rows.sort(key=lambda row: tuple(row[name] for name in feed.SORT))
     pq.write_table(pa.Table.from_pylist(rows), arguments["target"], compression="zstd")
     if records != len(rows) + duplicates + len(quarantined):
         raise RuntimeError("the loop lost records")

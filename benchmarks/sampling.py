@@ -1,0 +1,107 @@
+"""Samples the memory of a process tree and the size of its spill folder, beside the process.
+
+Two sums over the process and all its descendants. RSS counts a page in each process that has it mapped;
+PSS divides it by their number, so that the sum is what the tree takes of the machine. RSS is read every
+50 ms; PSS and the folder, which cost more to read, every 200 ms.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INTERVAL_SECONDS = 0.05
+_SELDOM = 4  # intervals
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The highest of each within a time, in bytes."""
+
+    rss: int
+    pss: int
+    spilled: int
+
+
+class Sampler:
+    """Samples until stopped."""
+
+    def __init__(self, pid: int, spill: Path | None) -> None:
+        self._process = psutil.Process(pid)
+        self._spill = spill
+        self._samples: list[tuple[float, Peaks]] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more samples."""
+        self._over.set()
+        self._thread.join()
+
+    def peaks(self, begin: float = float("-inf"), end: float = float("inf")) -> Peaks:
+        """Return the highest of what was sampled between two times of the monotonic clock.
+
+        Within a time that was too short for a sample it is as it was before.
+        """
+        within = [peaks for at, peaks in self._samples if begin <= at <= end]
+        within = within or [peaks for at, peaks in self._samples if at <= end][-1:]
+        return Peaks(
+            max((peaks.rss for peaks in within), default=0),
+            max((peaks.pss for peaks in within), default=0),
+            max((peaks.spilled for peaks in within), default=0),
+        )
+
+    def _sample(self) -> None:
+        pss = spilled = 0
+        for turn in itertools.count():
+            pids = list(self._pids())
+            rss = sum(map(_rss, pids))
+            if turn % _SELDOM == 0:
+                pss = sum(map(_pss, pids))
+                spilled = _size(self._spill) if self._spill else 0
+            self._samples.append((time.monotonic(), Peaks(rss, pss, spilled)))
+            if self._over.wait(_INTERVAL_SECONDS):
+                return
+
+    def _pids(self) -> Iterator[int]:
+        try:
+            yield self._process.pid
+            yield from (child.pid for child in self._process.children(recursive=True))
+        except psutil.NoSuchProcess:
+            return
+
+
+def _rss(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:  # it ended, or the system has no such file
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            stat = path.stat()
+        except OSError:  # what is spilled comes and goes
+            continue
+        total += stat.st_blocks * 512
+    return total
