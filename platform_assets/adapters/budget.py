@@ -40,7 +40,9 @@ class Budget:
         cls, memory: int, cores: int | None, spill_dir: Path, spill_limit: int | None = None
     ) -> Budget:
         """Return a budget with the cores that this process may run on, where none are given."""
-        return cls(memory, cores or usable_cores(), spill_dir, spill_limit)
+        # settings give integers of a class of their own, which records and metadata do not know
+        limit = None if spill_limit is None else int(spill_limit)
+        return cls(int(memory), cores or usable_cores(), spill_dir, limit)
 
     def workers(self, tasks: int) -> int:
         """Return how many worker processes so many tasks get; fewer than two are not worth starting."""

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.part_rows import GATHERED, PartRows, total_bytes
+from platform_assets.adapters.watch import require
 from platform_assets.ports.part_files import PartFile
 
 if TYPE_CHECKING:
@@ -90,7 +91,12 @@ class LandingParts:
             threads.shutdown(wait=True)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Add records of the current partition."""
+        """Add records of the current partition.
+
+        Raises:
+            MemoryExceeded: the step takes more than it may.
+        """
+        require()
         size = sum(total_bytes(batch.column(name)) for name in GATHERED)
         rows = self._open = self._open or self._free.get()  # waits for a part to be written
         if self._open_bytes + size < PART_BYTES and rows.rows + batch.num_rows < PART_ROWS:

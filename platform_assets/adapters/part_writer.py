@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from platform_assets.adapters.part_format import ROW_GROUP_ROWS, PartBeingWritten, arrow_schema
 from platform_assets.adapters.row_encoding import digest_arrays
+from platform_assets.adapters.watch import require
 from platform_assets.flow.content_digest import ContentDigest
 from platform_assets.ports.engines import ProductParts
 
@@ -80,7 +81,9 @@ class PartWriter:
 
         Raises:
             TypeError: the batch has other columns or types than the product.
+            MemoryExceeded, SpillExhausted: the step takes more than it may.
         """
+        require()
         if batch.schema != self._schema:
             raise TypeError(f"the rows are {batch.schema}, not {self._schema}")
         if batch.num_rows:

@@ -42,13 +42,13 @@ def materialize(
     product: ProductArgument, run: RunOption, *, home: HomeOption = None, json: JsonOption = False
 ) -> None:
     """Build one product, or run one consumer, of one run. It is unreadable until it is certified."""
-    from platform_assets.pipeline import build, consume  # noqa: PLC0415
+    from platform_assets.pipeline import build, consume, noted  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
     run_id = known_run(platform, run)
     consumers = platform.run_configuration(run_id).declaration.consumers
-    with call.working(f"{run_id} materialize {product}"):
+    with call.working(f"{run_id} materialize {product}"), noted() as steps:
         manifest = (consume if product in consumers else build)(platform, run_id, product)
 
     def text(console: Console) -> None:
@@ -56,9 +56,10 @@ def materialize(
             f"{product} of {run}: generation {manifest['generation']}, {manifest['rows']:,} rows, "
             f"content {tables.short(manifest['content_digest'])}"
         )
+        console.print(tables.steps(steps))
         console.print(f"Next: platform-assets certify {product} --run {run}", soft_wrap=True)
 
-    call.answer(manifest, text)
+    call.answer({**manifest, "steps": [step.as_json() for step in steps]}, text)
 
 
 def certify(
@@ -66,13 +67,19 @@ def certify(
 ) -> None:
     """Run every declared check of one product and issue its certificate."""
     from platform_assets.pipeline import certify as certify_product  # noqa: PLC0415
+    from platform_assets.pipeline import noted  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
     run_id = known_run(platform, run)
-    with call.working(f"{run_id} certify {product}"):
+    with call.working(f"{run_id} certify {product}"), noted() as steps:
         certificate = certify_product(platform, run_id, product)
-    call.answer(certificate, lambda console: console.print(tables.certificate(certificate)))
+
+    def text(console: Console) -> None:
+        console.print(tables.certificate(certificate))
+        console.print(tables.steps(steps))
+
+    call.answer({**certificate, "steps": [step.as_json() for step in steps]}, text)
     if certificate["verdict"] != "PASS":
         raise typer.Exit(CertificationFailed.exit_code)
 

@@ -23,9 +23,9 @@ from platform_assets.errors import PlatformError, Usage
 from platform_assets.identifiers import RunId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from platform_assets.pipeline import Platform
+    from platform_assets.pipeline import Platform, StepUse
 
 SupersedeOption = Annotated[
     str | None,
@@ -97,14 +97,15 @@ def run(
     With --supersede the window of a closed run is taken again, as a run of its own, under what is
     declared now. The closed run stays as it is; its products are no longer the latest.
     """
-    from platform_assets.pipeline import announce, finish, next_run, run_summary  # noqa: PLC0415
+    from platform_assets.pipeline import announce, finish, next_run, noted, run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
     summaries: list[dict[str, Any]] = []
     caught_up = False
     following = corrected(platform, feed, supersede, reason)
-    with _explaining(call, platform, feed, summaries), call.progress() as progress:
+    explaining = _explaining(call, platform, feed, summaries)
+    with explaining, noted() as steps, call.progress() as progress:
         while (following := following or next_run(platform, feed)) is not None:
             finish(platform, following, progress)
             summaries.append(run_summary(platform, following))
@@ -115,8 +116,8 @@ def run(
                 break
         else:
             caught_up = True
-    answer = closed_runs(summaries, caught_up=caught_up)
-    call.answer(answer, lambda console: show_closed(console, feed, summaries))
+    answer = closed_runs(summaries, steps, caught_up=caught_up)
+    call.answer(answer, lambda console: show_closed(console, feed, summaries, steps))
 
 
 def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -171,22 +172,32 @@ def corrected(
     return pin_correction(platform, run, reason or "")
 
 
-def closed_runs(summaries: list[dict[str, Any]], *, caught_up: bool) -> dict[str, Any]:
-    """Return closed runs and their totals, as JSON prints them, and whether nothing new was left."""
+def closed_runs(
+    summaries: list[dict[str, Any]], steps: Sequence[StepUse], *, caught_up: bool
+) -> dict[str, Any]:
+    """Return closed runs, their totals and what their steps used, as JSON prints them.
+
+    ``caught_up`` says whether nothing new was left.
+    """
     totals = ("delivered", "admitted", "duplicate", "quarantined")
     return {
         "runs": summaries,
         "totals": {name: sum(run[name] for run in summaries) for name in totals},
+        "steps": [step.as_json() for step in steps],
         "caught_up": caught_up,
     }
 
 
-def show_closed(console: Console, feed: str, summaries: list[dict[str, Any]]) -> None:
-    """Print closed runs and where their reports are."""
+def show_closed(
+    console: Console, feed: str, summaries: list[dict[str, Any]], steps: Sequence[StepUse] = ()
+) -> None:
+    """Print closed runs, what their steps used and where their reports are."""
     if not summaries:
         console.print(f"{feed} is caught up: nothing new to pin.")
         return
     console.print(tables.runs(summaries))
+    if steps:
+        console.print(tables.steps(steps))
     for summary in summaries:
         for line in tables.relations(summary):
             console.print(line, soft_wrap=True)

@@ -67,17 +67,18 @@ def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
     """
     from platform_assets.examples.home import create_home  # noqa: PLC0415
     from platform_assets.orchestration.execution import run_feed_in_dagster  # noqa: PLC0415
-    from platform_assets.pipeline import run_summary, verify_run  # noqa: PLC0415
+    from platform_assets.pipeline import noted, run_summary, verify_run  # noqa: PLC0415
 
     call = session(home, as_json=json)
     if not (call.home / "platform.yaml").exists():
         create_home(call.home, examples=(_DEMO_FEED,))
     platform = call.open()
     console = Console(stderr=True)
-    with console.status("running in Dagster") if console.is_terminal else nullcontext():
+    status = console.status("running in Dagster") if console.is_terminal else nullcontext()
+    with status, noted() as steps:
         done = run_feed_in_dagster(call.home, _DEMO_FEED)
     summaries = [run_summary(platform, run) for run in done]
-    told = closed_runs(summaries, caught_up=True)
+    told = closed_runs(summaries, steps, caught_up=True)
     verified = {str(run): verify_run(platform, run) for run in done}
 
     def text(console: Console) -> None:
@@ -87,6 +88,7 @@ def demo(*, home: HomeOption = None, json: JsonOption = False) -> None:
         console.print(tables.runs(summaries))
         for name, count in told["totals"].items():
             console.print(f"{name:12} {count:>6,}")
+        console.print(tables.steps(steps))
         for summary in summaries:
             show_verification(console, verified[summary["run_id"]])
             console.print(Text(f"  report: {summary['report']}"), soft_wrap=True)

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
+    from platform_assets.pipeline import StepUse
+
 _COUNTS = ("delivered", "admitted", "duplicate", "quarantined")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DIGEST_SHOWN = len("sha256:") + 12
 _SHOWN_ROWS = 10
 _COLUMN_WIDTH = 13
+_MIB = 1024**2
 _COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "CLOSED": "green", "OPEN": "yellow"}
 
 
@@ -78,6 +81,29 @@ def torn_down(removed: dict[str, Any]) -> str:
         f"teardown {removed['teardown']}{of}: {words} {removed['files']} files, "
         f"{removed['bytes']:,} bytes, {removed['at']}"
     )
+
+
+def steps(used: Sequence[StepUse]) -> Table:
+    """Return one line for each step: seconds of all its runs together, and the most of any other."""
+    numbers = ("wall s", "CPU s", "peak MiB", "spilled MiB", "workers")
+    headers = (Column(name, justify="right") for name in numbers)
+    grid = Table("step", *headers, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    by_step: dict[str, list[StepUse]] = {}
+    for use in used:
+        by_step.setdefault(f"{use.name.step} {use.name.thing}".strip(), []).append(use)
+    for name, uses in by_step.items():
+        grid.add_row(
+            name,
+            f"{sum(use.wall_seconds for use in uses):.1f}",
+            f"{sum(use.cpu_seconds for use in uses):.1f}",
+            f"{max(use.peak_rss_bytes for use in uses) / _MIB:,.0f}",
+            f"{max(use.spilled_bytes for use in uses) / _MIB:,.0f}",
+            str(max(use.workers for use in uses)),
+        )
+    budget = max((use.memory_budget_bytes for use in used), default=0)
+    grid.caption = f"memory_budget {budget / _MIB:,.0f} MiB"
+    grid.caption_justify = "left"
+    return grid
 
 
 def relations(summary: dict[str, Any]) -> list[Text]:

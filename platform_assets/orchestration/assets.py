@@ -17,11 +17,12 @@ from platform_assets.orchestration.metadata import (
     anchors_metadata,
     landing_metadata,
     product_metadata,
+    use_metadata,
 )
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.orchestration.withholding import withhold
-from platform_assets.pipeline import Platform, admit, build, consume, land
+from platform_assets.pipeline import Platform, admit, build, consume, land, noted
 
 #: A step of the pipeline on one run: what it shows of its record, and the version of what it made.
 Step = Callable[[Platform, RunId], tuple[Metadata, str | None]]
@@ -53,10 +54,10 @@ def step_asset(
     def asset(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> dg.MaterializeResult[None]:
-        with refusals_fail_the_step(platform.secrets):
+        with refusals_fail_the_step(platform.secrets), noted() as steps:
             shown, version = step(platform.open(), RunId.parse(context.partition_key))
         return dg.MaterializeResult(
-            metadata=withhold(shown, platform.secrets),
+            metadata=withhold({**shown, **use_metadata(steps)}, platform.secrets),
             data_version=dg.DataVersion(version) if version else None,
         )
 

@@ -7,7 +7,7 @@ run: a check without partitions would let the pass of one run stand for the fail
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,11 +16,15 @@ from platform_assets.declarations import ConsumerDeclaration, FeedDeclaration, P
 from platform_assets.declarations.checks import CheckDeclaration, check_name_of
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration.failures import refusals_fail_the_step
-from platform_assets.orchestration.metadata import certificate_metadata, observation_metadata
+from platform_assets.orchestration.metadata import (
+    certificate_metadata,
+    observation_metadata,
+    use_metadata,
+)
 from platform_assets.orchestration.names import CERTIFICATE_CHECK, FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.orchestration.withholding import withhold
-from platform_assets.pipeline import certify
+from platform_assets.pipeline import StepUse, certify, noted
 
 #: What is shown of a declared check that the certificate does not list.
 NOT_LISTED = {"outcome": "ERROR", "observed": "nothing", "expected": "an observation", "detail": ""}
@@ -50,10 +54,10 @@ def certifier(
         context: dg.AssetCheckExecutionContext, platform: PlatformResource
     ) -> Iterator[dg.AssetCheckResult]:
         run = RunId.parse(context.op_execution_context.partition_key)
-        with refusals_fail_the_step(platform.secrets):
+        with refusals_fail_the_step(platform.secrets), noted() as steps:
             certificate = certify(platform.open(), run, name)
         key, secrets = names.output(name), platform.secrets
-        yield from check_results(key, output.checks, certificate, secrets)
+        yield from check_results(key, output.checks, certificate, secrets, steps)
 
     return certify_output
 
@@ -63,8 +67,9 @@ def check_results(
     checks: tuple[CheckDeclaration, ...],
     certificate: Mapping[str, Any],
     secrets: frozenset[str],
+    steps: Sequence[StepUse] = (),
 ) -> Iterator[dg.AssetCheckResult]:
-    """Mirror a certificate: a result for each declared check, then the verdict."""
+    """Mirror a certificate: a result for each declared check, then the verdict and what it took."""
     observed = {observation["name"]: observation for observation in certificate["checks"]}
     for check in checks:
         found = observed.get(check_name_of(check))
@@ -78,7 +83,7 @@ def check_results(
         asset_key=key,
         check_name=CERTIFICATE_CHECK,
         passed=certificate["verdict"] == "PASS",
-        metadata=withhold(certificate_metadata(certificate), secrets),
+        metadata=withhold({**certificate_metadata(certificate), **use_metadata(steps)}, secrets),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.flow.replay import Replay
+from platform_assets.pipeline import StepUse
 from platform_assets.pipeline.lag import FeedLag
 
 #: How many partitions a tick shows; of more, those that lag most.
@@ -159,6 +160,18 @@ def certificate_metadata(certificate: Record) -> Metadata:
         "manifest": dg.MetadataValue.text(certificate["manifest_digest"]),
         "policy": dg.MetadataValue.text(certificate["policy_digest"]),
         "checks": _table(("check", "outcome", "observed", "expected", "detail"), rows),
+    }
+
+
+def use_metadata(steps: Sequence[StepUse]) -> Metadata:
+    """Show what the last of these steps used, each as a number; nothing where there is none."""
+    return {
+        key: dg.MetadataValue.float(value)
+        if isinstance(value, float)
+        else dg.MetadataValue.int(value)
+        for step in steps[-1:]
+        for key, value in step.as_json().items()
+        if not isinstance(value, str)
     }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.adapters.spilling import spill_exhausted, spill_problem
-from platform_assets.adapters.watch import spilling
+from platform_assets.adapters.watch import require, spilling
 from platform_assets.errors import DependencyUnreachable, PlatformError, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
     Raises:
         DependencyUnreachable: the disk takes no more, whoever wrote to it.
+        MemoryExceeded, SpillExhausted: the step took more than it may before it came here.
     """
     folder = None
     try:
+        require()
         folder = make_folder(root)
         yield folder
     except PlatformError:
