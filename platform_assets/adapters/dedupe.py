@@ -1,140 +1,169 @@
-"""Which accepted rows are the first of their identity, which repeat it, which contradict it.
+"""Which rows are the first of their identity, which repeat it, which contradict it.
 
-The identity of an event is its feed, type and id. Rows come in the order of stream, partition and
-offset; the first one stands. A later row with the same content is a duplicate; one with other content
-is a mismatch and never replaces what stands. What an earlier certified run admitted stands before
-everything of this run.
+The identity of an event is its feed, type and id. Rows stand in the order of their landing; the first
+one stands. A later row with the same content is a duplicate; one with other content is a mismatch and
+never replaces what stands. What an earlier certified run admitted stands before everything of this run.
+
+1. Rows whose id may occur more than once are found by the hashes of ids (`hash_buckets`): the suspects.
+2. The suspects are settled bucket by bucket, by their ids themselves and the hashes of their contents
+   (`suspects`). Of a bucket the distinct ids are held, and a piece of its rows: so an id that all rows
+   have takes no more memory than any other.
+3. What is not first is spilled by source, to be read in the order of landing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from platform_assets.adapters.row_encoding import encode_rows
+from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.hash_buckets import CELLS, HashFile, buckets, repeated
+from platform_assets.adapters.judged_parts import POSITION
+from platform_assets.adapters.spilling import SpillLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from platform_assets.contracts.columns import Column
+    from platform_assets.adapters.suspects import SuspectFile
 
-#: ``_id`` and, of the row that stands: its run, position and encoded content.
-_FIRST = ("first_run", "first_stream", "first_partition", "first_offset", "first_content")
+#: What a suspect takes while a bucket is settled: its row, its identity among the firsts, their join.
+_BYTES_OF_SUSPECT = 512
+_IDENTITY = ("event", "id")
+#: Of the row that stands: its run (null for this run) and its position.
+_FIRST = ("first_run", "first_stream", "first_partition", "first_offset")
+_SETTLED = ("source", *_IDENTITY, *POSITION, *_FIRST, "same")
 
 
-@dataclass(frozen=True, slots=True)
+def suspected(
+    own: Sequence[HashFile], earlier: Sequence[HashFile], memory: int
+) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return, by source, one bit for each row: whether its id may be that of another row."""
+    rows = {file.source: file.rows for file in (*own, *earlier)}
+    bits: dict[int, npt.NDArray[np.uint8]] = {}
+    for found in repeated(own, memory, beside=earlier):
+        chosen = np.zeros(rows[found.source], np.uint8)
+        chosen[found.ordinals] = 1
+        packed = np.packbits(chosen)
+        bits[found.source] = bits[found.source] | packed if found.source in bits else packed
+    return bits
+
+
+@dataclass(slots=True)
 class Settled:
-    """The rows of one event type, settled.
+    """What is not the first of its identity, by source, spilled."""
 
-    ``duplicates`` and ``mismatches`` hold ``_seq``, ``_id``, the row's position and ``first_run``
-    (null for this run), ``first_stream``, ``first_partition``, ``first_offset``.
+    _slices: dict[int, list[tuple[Path, int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def slices(self, source: int) -> list[tuple[Path, int, int]]:
+        """Return files with the first row and the number of rows of a source in each."""
+        return self._slices.get(source, [])
+
+    def add(self, path: Path, source: int, begin: int, rows: int) -> None:
+        """Note rows of a source in a file."""
+        self._slices[source].append((path, begin, rows))
+
+
+def read_settled(slices: Sequence[tuple[Path, int, int]]) -> pl.DataFrame:
+    """Return rows of one source that are not the first of their identity, by offset.
+
+    Columns: ``event``, ``id``, the position, ``first_run``, ``first_stream``, ``first_partition``,
+    ``first_offset`` and ``same``, whether the content is that of the first.
     """
-
-    admitted: pl.DataFrame
-    duplicates: pl.DataFrame
-    mismatches: pl.DataFrame
+    frames = [pl.scan_ipc(path).slice(begin, rows).collect() for path, begin, rows in slices]
+    return pl.concat(frames).sort("_offset")
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """Rows that earlier runs admitted: ``_id``, ``_run``, the position columns, ``columns``.
-
-    ``columns`` are the contract's columns that all these runs had with the same type: a contract may
-    have changed since, and content is compared where it can be.
-    """
-
-    rows: pl.DataFrame
-    columns: Sequence[Column]
-
-
-def settle(
-    rows: pl.DataFrame, columns: Sequence[Column], earlier: Callable[[pl.Series], Earlier | None]
-) -> Settled:
-    """Settle the accepted rows of one event type.
+def settle(files: Sequence[SuspectFile], folder: Path, memory: int) -> Settled:
+    """Settle suspects and spill what is not the first of its identity into a folder.
 
     Args:
-        rows: ``_id``, the contract's columns and the position columns, in the order in which the
-            first row of an identity wins.
-        columns: the contract's columns, whose values are an event's content.
-        earlier: given the ids of this run, returns what earlier runs admitted under any of them.
+        files: the suspects of each source. Those of earlier runs have numbers below zero; of two
+            sources, the rows of the lower one are first.
+        folder: where to spill.
+        memory: how many bytes may be used.
+
+    Raises:
+        SpillLimit: there is no room.
     """
-    numbered = rows.with_row_index("_seq")
-    known = earlier(rows["_id"])
-    repeated = _repeated(numbered["_id"])
-    if known is not None and not known.rows.is_empty():
-        repeated |= numbered["_id"].is_in(known.rows["_id"].implode())
-    suspects = numbered.filter(repeated)
-    if suspects.is_empty():
-        return Settled(rows, *(_empty(numbered),) * 2)
-    compared = _compared(suspects, columns, known)
-    standing = (
-        pl.col("first_run").is_null()
-        & (pl.col("_partition") == pl.col("first_partition"))
-        & (pl.col("_offset") == pl.col("first_offset"))
+    files = sorted(files, key=lambda file: file.number)
+    limit = max(1, memory // _BYTES_OF_SUSPECT)
+    settled = Settled()
+    count = max(1, min(CELLS, -(-sum(file.rows for file in files) // limit)))
+    for number, bucket in enumerate(buckets(count)):
+        firsts = _firsts(files, bucket, limit)
+        for piece, rows in enumerate(_pieces(files, bucket, limit)):
+            path = folder / f"settled-{number:03d}-{piece:05d}.arrow"
+            _spill(_later(rows, firsts), path, settled)
+    return settled
+
+
+def _pieces(
+    files: Sequence[SuspectFile], bucket: tuple[int, int], limit: int
+) -> Iterator[pl.DataFrame]:
+    """Return the rows of a bucket in their order, at least so many at once as may be held."""
+    waiting: list[pl.DataFrame] = []
+    held = 0
+    for file in files:
+        begin, end = (int(file.cells[cell]) for cell in bucket)
+        if begin == end:
+            continue
+        rows = pl.scan_ipc(file.path).slice(begin, end - begin).collect().sort("_offset")
+        waiting.append(rows.with_columns(source=pl.lit(file.number, pl.Int64)))
+        held += rows.height
+        if held >= limit:
+            yield pl.concat(waiting)
+            waiting, held = [], 0
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _firsts(files: Sequence[SuspectFile], bucket: tuple[int, int], limit: int) -> pl.DataFrame:
+    firsts: list[pl.DataFrame] = []
+    for rows in _pieces(files, bucket, limit):
+        chosen = [*firsts, rows.select("source", *_IDENTITY, "run", *POSITION, "whole", "shared")]
+        every = pl.concat(chosen)
+        firsts = [every.unique(_IDENTITY, keep="first", maintain_order=True)]
+    names = dict(zip(("run", *POSITION), _FIRST, strict=True))
+    renamed = {name: f"first_{name}" for name in ("source", "whole", "shared")} | names
+    return pl.concat(firsts).rename(renamed) if firsts else pl.DataFrame()
+
+
+def _later(rows: pl.DataFrame, firsts: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of this run that are not the first of their identity."""
+    own = rows.filter(pl.col("source") >= 0)
+    joined = own.join(firsts, on=_IDENTITY, how="left", maintain_order="left")
+    is_first = (pl.col("source") == pl.col("first_source")) & (
+        pl.col("_offset") == pl.col("first_offset")
     )
-    later = compared.filter(~standing)
-    standing_rows = np.ones(rows.height, dtype=bool)
-    standing_rows[later["_seq"].to_numpy()] = False
-    return Settled(
-        admitted=rows.filter(pl.Series(standing_rows)),
-        duplicates=_selected(later.filter("_same")),
-        mismatches=_selected(later.filter(~pl.col("_same"))),
+    earlier = pl.col("first_source") < 0
+    same = (
+        pl.when(earlier)
+        .then(pl.col("shared").eq_missing(pl.col("first_shared")))
+        .otherwise(pl.col("whole") == pl.col("first_whole"))
     )
+    return joined.filter(~is_first).with_columns(same=same).select(_SETTLED)
 
 
-def _repeated(ids: pl.Series) -> pl.Series:
-    """Tell which ids occur more than once: by hash first, which is cheap, then among those exactly."""
-    candidates = ids.hash().is_duplicated()
-    exact = np.zeros(len(ids), dtype=bool)
-    exact[candidates.to_numpy()] = ids.filter(candidates).is_duplicated().to_numpy()
-    return pl.Series(exact)
-
-
-def _compared(
-    suspects: pl.DataFrame, columns: Sequence[Column], known: Earlier | None
-) -> pl.DataFrame:
-    """Return the suspects beside the first row of their identity, and whether their content agrees."""
-    here = suspects.with_columns(_content=_content(suspects, columns))
-    firsts = [_firsts(here.with_columns(_run=pl.lit(None, pl.String)))]
-    if known is not None and not known.rows.is_empty():
-        here = here.with_columns(_shared=_content(suspects, known.columns))
-        before = known.rows.with_columns(_content=_content(known.rows, known.columns))
-        firsts.insert(0, _firsts(before))
-    else:
-        here = here.with_columns(_shared=pl.lit(None, pl.Binary))
-    first = pl.concat(firsts).unique("_id", keep="first", maintain_order=True)
-    own = pl.when(pl.col("first_run").is_null()).then("_content").otherwise("_shared")
-    return here.join(first, on="_id", how="left", maintain_order="left").with_columns(
-        _same=own == pl.col("first_content")
-    )
-
-
-def _firsts(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(
-        "_id",
-        first_run="_run",
-        first_stream="_stream",
-        first_partition="_partition",
-        first_offset="_offset",
-        first_content="_content",
-    )
-
-
-def _content(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.Series:
-    return pl.Series("_content", encode_rows(frame, columns), pl.Binary)
-
-
-def _selected(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select("_seq", "_id", "_stream", "_partition", "_offset", *_FIRST[:-1])
-
-
-def _empty(numbered: pl.DataFrame) -> pl.DataFrame:
-    schema = dict.fromkeys(_FIRST[:-2], pl.String) | {"first_offset": pl.Int64}
-    return (
-        numbered.clear()
-        .select("_seq", "_id", "_stream", "_partition", "_offset")
-        .with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items())
-    )
+def _spill(rows: pl.DataFrame, path: Path, settled: Settled) -> None:
+    if rows.is_empty():
+        return
+    try:
+        rows.drop("source").write_ipc(path, compression="uncompressed")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = disk_problem(error)
+        if not problem:
+            raise
+        raise SpillLimit(problem) from error
+    sources = rows["source"].to_numpy()  # ascending: pieces are in the order of the sources
+    borders = [0, *(np.flatnonzero(np.diff(sources)) + 1).tolist(), len(sources)]
+    for begin, end in pairwise(borders):
+        settled.add(path, int(sources[begin]), begin, end - begin)

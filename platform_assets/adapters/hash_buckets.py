@@ -79,11 +79,19 @@ def spill_hashes(hashes: Hashes, path: Path, source: int) -> HashFile:
     """
     order = np.argsort(hashes, kind="stable").astype(np.uint32)
     ordered = hashes[order]
-    counts = np.bincount((ordered >> _CELL_BITS).astype(np.int64), minlength=CELLS)
     with path.open("xb") as file:
         file.write(ordered.data)
         file.write(order.data)
-    return HashFile(path, source, len(hashes), np.concatenate(([0], np.cumsum(counts))))
+    return HashFile(path, source, len(hashes), _borders(ordered))
+
+
+def cells_of(hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return at which row each cell begins, and the end, and the order that brings rows there.
+
+    Rows of one cell keep their order.
+    """
+    order = np.argsort(hashes >> _CELL_BITS, kind="stable")
+    return _borders(hashes[order]), order
 
 
 def repeated(
@@ -125,9 +133,18 @@ def bucket_count(rows: int, memory: int) -> int:
     return max(1, min(CELLS, -(-rows * _BYTES_OF_ROW // max(1, memory))))
 
 
-def _buckets(files: Sequence[HashFile], memory: int) -> Iterator[tuple[int, int]]:
-    count = bucket_count(sum(file.rows for file in files), memory)
+def buckets(count: int) -> Iterator[tuple[int, int]]:
+    """Return the first cell and the one after the last of so many buckets."""
     return pairwise(CELLS * number // count for number in range(count + 1))
+
+
+def _buckets(files: Sequence[HashFile], memory: int) -> Iterator[tuple[int, int]]:
+    return buckets(bucket_count(sum(file.rows for file in files), memory))
+
+
+def _borders(by_cell: Hashes) -> npt.NDArray[np.int64]:
+    counts = np.bincount((by_cell >> _CELL_BITS).astype(np.int64), minlength=CELLS)
+    return np.concatenate(([0], np.cumsum(counts)))
 
 
 def _read(file: HashFile, bucket: tuple[int, int]) -> Hashes:

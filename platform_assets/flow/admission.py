@@ -2,6 +2,11 @@
 
 Every delivered record is admitted, a duplicate or quarantined; per partition and per stream the three
 add up to what was delivered. A receipt that would not add up is never written.
+
+The parts of an event hold its accepted rows: those that meet the contract. Some of them repeat another
+row, and some contradict one; these stand among the duplicates and the quarantined records as well, and
+are not admitted. So what is accepted is admitted, a duplicate or a mismatch. In receipts of version 1
+the parts of an event hold what is admitted, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.errors import AdmissionInconsistent
 
 if TYPE_CHECKING:
@@ -32,11 +38,15 @@ class PartitionTally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionResult:
-    """What admission decided for one stream, before it is recorded."""
+    """What admission decided for one stream, before it is recorded.
+
+    ``events`` has the parts of accepted rows; ``repeats`` says how many of an event's are not admitted.
+    """
 
     partitions: Mapping[str, PartitionTally]
     reasons: Mapping[str, int]
     events: Mapping[str, Sequence[Mapping[str, Any]]]
+    repeats: Mapping[str, int]
     duplicates: Sequence[Mapping[str, Any]]
     quarantine: Sequence[Mapping[str, Any]]
     columnar: int
@@ -56,7 +66,7 @@ def admission_record(
     tallies = result.partitions
     return {
         "record": "admission",
-        "version": 1,
+        "version": 2,
         "run_id": landing["run_id"],
         "config_digest": landing["config_digest"],
         "stream": landing["stream"],
@@ -76,12 +86,26 @@ def admission_record(
         "duplicate": sum(tally.duplicate for tally in tallies.values()),
         "quarantined": sum(tally.quarantined for tally in tallies.values()),
         "reasons": dict(sorted(result.reasons.items())),
-        "events": {name: _counted(parts) for name, parts in result.events.items()},
+        "events": {
+            name: _accepted(parts, result.repeats.get(name, 0))
+            for name, parts in result.events.items()
+        },
         "duplicates": _counted(result.duplicates),
         "quarantine": _counted(result.quarantine),
         "judged": {"columnar": result.columnar, "one_by_one": result.one_by_one},
         "horizon": [dict(consulted) for consulted in result.horizon],
     }
+
+
+def accepted_of(receipt: Mapping[str, Any], event: str) -> int:
+    """Return how many rows the parts of an event hold, of a receipt of any version."""
+    table = receipt["events"][event]
+    return int(table["rows"] if receipt["version"] == 1 else table["accepted"])
+
+
+def _accepted(parts: Sequence[Mapping[str, Any]], repeats: int) -> dict[str, Any]:
+    table = _counted(parts)
+    return {**table, "rows": table["rows"] - repeats, "accepted": table["rows"]}
 
 
 def _counted(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -100,7 +124,8 @@ def _balance(landing: Mapping[str, Any], result: AdmissionResult) -> None:
     if landed != judged:
         problems.append(f"landing delivered {landed}, admission judged {judged}")
     written = {
-        "admitted": sum(part["rows"] for parts in result.events.values() for part in parts),
+        "admitted": sum(part["rows"] for parts in result.events.values() for part in parts)
+        - sum(result.repeats.values()),
         "duplicate": sum(part["rows"] for part in result.duplicates),
         "quarantined": sum(part["rows"] for part in result.quarantine),
     }
@@ -108,6 +133,13 @@ def _balance(landing: Mapping[str, Any], result: AdmissionResult) -> None:
         counted = sum(getattr(tally, outcome) for tally in result.partitions.values())
         if counted != rows:
             problems.append(f"{counted} {outcome} counted, {rows} rows written")
+    mismatches = result.reasons.get(ReasonCode.PAYLOAD_MISMATCH.value, 0)
+    aside = written["duplicate"] + mismatches
+    if sum(result.repeats.values()) != aside:
+        problems.append(
+            f"{sum(result.repeats.values())} accepted rows repeat others, {aside} are duplicates or "
+            "mismatches"
+        )
     if problems:
         raise AdmissionInconsistent(
             f"{landing['stream']} of {landing['run_id']}",

@@ -19,7 +19,7 @@ Record = Mapping[str, Any]
 #: Fields of a record that are no property of what was processed.
 _BESIDE = {
     "landing": ("parts", "copied_from"),
-    "admission": ("landing_digest", "events", "duplicates", "quarantine"),
+    "admission": ("version", "landing_digest", "events", "duplicates", "quarantine"),
     "manifest": ("generation", "code", "inputs", "parts", "encryption"),
 }
 _CHECK_FIELDS = ("name", "check", "outcome", "observed", "expected")
@@ -98,7 +98,9 @@ def only_lost(recorded: Record, rebuilt: Record, divergence: Divergence) -> bool
 
 def admission_problems(recorded: Record, rebuilt: Record) -> list[str]:
     """Return in what an admission receipt differs from the recorded one, but for its parts."""
-    return _field_problems(recorded, rebuilt, _BESIDE["admission"])
+    rows = [{e: table["rows"] for e, table in r["events"].items()} for r in (recorded, rebuilt)]
+    problems = [f"events {_short(rows[0])}, now {_short(rows[1])}"] if rows[0] != rows[1] else []
+    return problems + _field_problems(recorded, rebuilt, _BESIDE["admission"])
 
 
 def manifest_problems(recorded: Record, rebuilt: Record) -> list[str]:
@@ -154,9 +156,15 @@ def landing_tables(receipt: Record, folder: str) -> list[Table]:
     return [_table(f"landing of {receipt['stream']}", receipt["parts"], folder)]
 
 
-def admission_tables(receipt: Record, folder: str) -> list[Table]:
-    """Return the tables of an admitted stream: its events, its duplicates, its quarantine."""
-    named = {**receipt["events"], **{k: receipt[k] for k in ("duplicates", "quarantine")}}
+def admission_tables(receipt: Record, folder: str, *, events: bool = True) -> list[Table]:
+    """Return the tables of an admitted stream: its events, its duplicates, its quarantine.
+
+    The tables of events hold accepted rows, and in receipts of version 1 only those that are admitted,
+    so that they are left out where receipts of two versions are compared: the products tell.
+    """
+    named = {k: receipt[k] for k in ("duplicates", "quarantine")}
+    if events:
+        named = {**receipt["events"], **named}
     return [_table(name, table["parts"], folder) for name, table in named.items()]
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platform_assets.flow.requirements_of_admission import admission_reconciles
 from platform_assets.flow.requirements_of_counts import (
-    admission_reconciles,
     anchors_pinned,
     chain_unbroken,
     landing_reconciles,

@@ -1,4 +1,4 @@
-"""Requirements on offsets and counts: pinned, linked, landed, admitted.
+"""Requirements on offsets and counts: pinned, linked, landed.
 
 Counts are added up again from the smallest numbers in the records; no total is believed.
 """
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from platform_assets.flow.run_records import Document, RunRecords
 
 Judged = tuple[list[str], str]
-_OUTCOMES = ("admitted", "duplicate", "quarantined")
 
 
 def anchors_pinned(records: RunRecords) -> Judged:
@@ -133,7 +132,7 @@ def landing_reconciles(records: RunRecords) -> Judged:
             problems.append(f"{name} has no sound landing receipt")
             continue
         landing = receipt.value
-        problems += _misplaced(landing["parts"], f"landing/{name}/")
+        problems += misplaced(landing["parts"], f"landing/{name}/")
         if landing["anchors_digest"] != records.anchors.digest:
             problems.append(f"{name} landed under other anchors, {landing['anchors_digest']}")
         problems += [f"{name} {p}" for p in landed_otherwise(records, receipt)]
@@ -144,40 +143,12 @@ def landing_reconciles(records: RunRecords) -> Judged:
             gaps += gap_length(partition)
         counted = sum(partition["delivered"] for partition in landing["partitions"])
         delivered += counted
-        if not counted == landing["delivered"] == _rows(landing["parts"]):
+        if not counted == landing["delivered"] == rows_of(landing["parts"]):
             problems.append(
                 f"{name} delivered {counted} by partition, {landing['delivered']} in all, "
-                f"{_rows(landing['parts'])} in parts"
+                f"{rows_of(landing['parts'])} in parts"
             )
     return problems, f"{delivered} delivered + {gaps} proven gaps = all anchored offsets"
-
-
-def admission_reconciles(records: RunRecords) -> Judged:
-    """Delivered = admitted + duplicate + quarantined, per partition, per stream and in the parts."""
-    if records.anchors is None:
-        return [f"no sound anchors of {records.run}"], ""
-    problems = []
-    totals = dict.fromkeys(("delivered", *_OUTCOMES), 0)
-    for stream in records.anchors.value["streams"]:
-        name = stream["stream"]
-        landing = records.receipt("landing", name)
-        receipt = records.receipt("admission", name)
-        if landing is None or receipt is None:
-            problems.append(f"{name} has no sound landing or admission receipt")
-            continue
-        admission = receipt.value
-        if admission["landing_digest"] != landing.digest:
-            problems.append(f"{name} admitted another landing, {admission['landing_digest']}")
-        declared = records.declaration.get("streams", {}).get(name, {}).get("events", {})
-        if set(declared) != set(admission["events"]):
-            problems.append(
-                f"{name} admitted {sorted(admission['events'])}, not {sorted(declared)}"
-            )
-        problems += [f"{name} {p}" for p in _admission_problems(landing.value, admission)]
-        for key in totals:
-            totals[key] += admission[key]
-    words = " + ".join(f"{totals[key]} {key}" for key in _OUTCOMES)
-    return problems, f"{totals['delivered']} delivered = {words}"
 
 
 def gap_length(partition: Mapping[str, Any]) -> int:
@@ -245,41 +216,13 @@ def _range_problems(partition: Mapping[str, Any]) -> Iterable[str]:
             )
 
 
-def _admission_problems(landing: Mapping[str, Any], admission: Mapping[str, Any]) -> Iterable[str]:
-    landed = {p["partition"]: p["delivered"] for p in landing["partitions"]}
-    judged = {p["partition"]: p["delivered"] for p in admission["partitions"]}
-    if landed != judged or len(judged) != len(admission["partitions"]):
-        yield f"landed {landed}, admission judged {judged}"
-    for partition in (*admission["partitions"], {**admission, "partition": "in all"}):
-        found = sum(partition[outcome] for outcome in _OUTCOMES)
-        if found != partition["delivered"]:
-            yield f"{partition['partition']}: {partition['delivered']} delivered, {found} judged"
-    for key in ("delivered", *_OUTCOMES):
-        counted = sum(partition[key] for partition in admission["partitions"])
-        if counted != admission[key]:
-            yield f"{counted} {key} by partition, {admission[key]} in all"
-    written = {
-        "admitted": list(admission["events"].values()),
-        "duplicate": [admission["duplicates"]],
-        "quarantined": [admission["quarantine"]],
-    }
-    for outcome, tables in written.items():
-        for table in tables:
-            yield from _misplaced(table["parts"], f"admission/{admission['stream']}/")
-        rows = sum(_rows(table["parts"]) for table in tables)
-        if not rows == sum(table["rows"] for table in tables) == admission[outcome]:
-            yield f"{admission[outcome]} {outcome}, {rows} rows in parts"
-    reasons = sum(admission["reasons"].values())
-    if reasons < admission["quarantined"] or (reasons and not admission["quarantined"]):
-        yield f"{admission['quarantined']} quarantined for {reasons} reasons"
-
-
-def _misplaced(parts: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
+def misplaced(parts: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
     """Name the parts that do not stand in their stream's folder of the run."""
     paths = [part["path"] for part in parts]
     climbing = [p for p in paths if not p.startswith(folder) or {"", ".", ".."} & set(p.split("/"))]
     return [f"the part {path} is not in {folder}" for path in climbing]
 
 
-def _rows(parts: Iterable[Mapping[str, Any]]) -> int:
+def rows_of(parts: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many rows parts have together."""
     return sum(part["rows"] for part in parts)

@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from platform_assets.adapters.parts import PartFile, read_parts, sort_frame, write_parts
-from platform_assets.adapters.row_encoding import content_digest
+from platform_assets.adapters.parts import read_parts, sort_frame, write_parts
 from platform_assets.canonical import digest
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.errors import AdmissionInconsistent, UnknownThing
-from platform_assets.pipeline import layout
-from platform_assets.pipeline.data_keys import staging_key
-from platform_assets.pipeline.parts import opened_paths
+from platform_assets.errors import UnknownThing
+from platform_assets.pipeline.admitted_rows import open_admitted
 from platform_assets.pipeline.place import Built, place
-from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.state import require_open
 
 if TYPE_CHECKING:
@@ -31,6 +27,8 @@ if TYPE_CHECKING:
     from platform_assets.declarations import ConsumerDeclaration, ProductDeclaration
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.ports.engines import AdmittedRows
+    from platform_assets.ports.part_files import PartFile
 
 _Output = TypeVar("_Output")
 
@@ -57,9 +55,8 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
     columns = (*contract.columns, *POSITION_COLUMNS)
     with platform.scratch() as scratch, platform.scratch() as admitted:
-        receipt, paths = _admitted(platform, run, stream, declared.event, admitted)  # 1
-        rows = read_parts(paths, columns).collect() if paths else empty_frame(columns)
-        parts, content = write_sorted(rows, columns, declared, scratch)  # 2
+        receipt, given = open_admitted(platform, run, stream, declared.event, admitted)  # 1
+        parts, content = write_sorted(_rows(given, columns), columns, declared, scratch)  # 2
         return place(  # 3
             platform,
             Built(
@@ -86,8 +83,8 @@ def write_sorted(
 ) -> tuple[list[PartFile], str]:
     """Sort rows, write them as deterministic parts, and return these with the content digest."""
     ordered = sort_frame(rows, declared.sort)
-    content = content_digest(ordered, columns).value
-    return write_parts(ordered, columns, scratch, part_rows=declared.part_rows), content
+    written = write_parts(ordered, columns, scratch, part_rows=declared.part_rows)
+    return list(written.parts), written.content_digest
 
 
 def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
@@ -95,27 +92,19 @@ def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
     return pl.DataFrame(schema=polars_schema(columns))
 
 
-def _admitted(
-    platform: Platform, run: RunId, stream: str, event: str, into: Path
-) -> tuple[dict[str, Any], list[Path]]:
-    receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
-    if event not in receipt["events"]:
-        raise AdmissionInconsistent(
-            f"admission of {stream} in {run}",
-            expected=f"events {event}",
-            found=f"events {', '.join(receipt['events']) or 'of no type'}",
-            remedy="The receipt was changed from outside. Restore the file.",
+def _rows(admitted: AdmittedRows, columns: Sequence[Column]) -> pl.DataFrame:
+    """Return the accepted rows that are not excluded."""
+    if not admitted.accepted:
+        return empty_frame(columns)
+    rows = read_parts(admitted.accepted, columns)
+    if admitted.excluded:
+        place = ["_partition", "_offset"]
+        excluded = pl.concat(
+            pl.scan_parquet(path, glob=False, hive_partitioning=False).select(place)
+            for path in admitted.excluded
         )
-    paths = opened_paths(
-        platform.store,
-        layout.run_folder(run),
-        receipt["events"][event]["parts"],
-        f"admission of {run}",
-        key=staging_key(platform, run),
-        into=into,
-        refusal=AdmissionInconsistent,
-    )
-    return receipt, paths
+        rows = rows.join(excluded, on=place, how="anti")
+    return rows.collect()
 
 
 def declared_output(outputs: Mapping[str, _Output], name: str, run: RunId, remedy: str) -> _Output:

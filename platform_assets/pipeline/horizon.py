@@ -11,58 +11,82 @@ be made half of what was and half of what will be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from platform_assets.adapters.dedupe import Earlier
 from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.errors import PredecessorOpen
 from platform_assets.pipeline.corrections import corrections_of, newest_closed
-from platform_assets.pipeline.reading import CertifiedProduct, open_product
+from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from platform_assets.contracts.columns import Column
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.pipeline.reading import CertifiedProduct
 
 
 class Horizon:
-    """The earlier runs that count for one run."""
+    """The products of earlier runs that count for one run, opened; used as a context."""
 
     def __init__(self, platform: Platform, run: RunId, declaration: FeedDeclaration) -> None:
+        """Find the runs.
+
+        Raises:
+            PredecessorOpen: one of them is not closed.
+        """
         self._platform = platform
         self._declaration = declaration
         self._runs = earlier_runs(platform, run, declaration.dedupe.horizon_runs)
+        self._opened: dict[str, list[CertifiedProduct]] = {}
+        self._stack = ExitStack()
         self.consulted: list[dict[str, str]] = []
         require_closed(platform, run, self._runs)
 
-    def admitted_before(self, event: str, ids: pl.Series) -> Earlier | None:
-        """Return the rows that earlier runs admitted under any of the ids, earliest run first."""
+    def __enter__(self) -> Self:
+        """Begin; what is decrypted of the products goes with the end of the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the products."""
+        self._stack.close()
+
+    def consult(self, event: str) -> list[CertifiedProduct]:
+        """Open the product of an event in each earlier run, earliest run first.
+
+        Raises:
+            GateRefusal: one of them may not be read.
+        """
         product = next(n for n, p in self._declaration.products.items() if p.event == event)
-        identity = column_at(self._declaration.event(event).id).cast(pl.String)
-        wanted = ids.unique().to_frame("_id").lazy()
-        opened = [self._consult(run, product) for run in self._runs]
+        self._opened[event] = []
+        for run in self._runs:
+            opened = self._stack.enter_context(open_product(self._platform, run, product))
+            self._opened[event].append(opened)
+            self.consulted.append(
+                {"run_id": str(run), "product": product, "manifest_digest": opened.manifest_digest}
+            )
+        return self._opened[event]
+
+    def shared(self, event: str, columns: Sequence[Column]) -> list[Column] | None:
+        """Return the columns of an event that all earlier runs had with the same type.
+
+        A contract may have changed since, and content is compared where it can be. None where no
+        earlier run was consulted.
+        """
+        opened = self._opened[event]
         if not opened:
             return None
-        shared = [
+        return [
             column
-            for column in opened[-1].columns
+            for column in columns
             if column not in POSITION_COLUMNS and all(column in other.columns for other in opened)
         ]
-        kept = [column.name for column in (*shared, *POSITION_COLUMNS)]
-        rows = pl.concat(
-            each.scan().select(*kept, _id=identity, _run=pl.lit(str(each.run))) for each in opened
-        )
-        return Earlier(rows.join(wanted, on="_id", how="semi").collect(), shared)
-
-    def _consult(self, run: RunId, product: str) -> CertifiedProduct:
-        opened = open_product(self._platform, run, product)
-        self.consulted.append(
-            {"run_id": str(run), "product": product, "manifest_digest": opened.manifest_digest}
-        )
-        return opened
 
 
 def column_at(path: str) -> pl.Expr:

@@ -139,12 +139,13 @@ class Rebuild:
     def _admit(self, stream: str) -> Held:
         recorded = self._recorded("admission", stream)
         rebuilt = admit(self._platform, self._run, stream)
+        alike = recorded["version"] == rebuilt["version"]
         return self._tables.held(
             "admit",
             stream,
             flow.admission_problems(recorded, rebuilt),
-            flow.admission_tables(recorded, self._folder),
-            flow.admission_tables(rebuilt, self._folder),
+            flow.admission_tables(recorded, self._folder, events=alike),
+            flow.admission_tables(rebuilt, self._folder, events=alike),
         )
 
     def _build(self, product: str) -> Held:

@@ -136,6 +136,20 @@ def table_rows(table: str, by: int) -> Callable[[Any], None]:
     return change
 
 
+def accepted(rows: int) -> Callable[[Any], None]:
+    def change(record: Any) -> None:
+        record["events"]["auth"]["accepted"] = rows
+
+    return change
+
+
+def accepted_parts(rows: int) -> Callable[[Any], None]:
+    def change(record: Any) -> None:
+        record["events"]["auth"]["parts"][0]["rows"] = rows
+
+    return change
+
+
 def part_path(path: str) -> Callable[[Any], None]:
     def change(record: Any) -> None:
         record["parts"][0]["path"] = path
@@ -170,6 +184,12 @@ RECONCILIATIONS = [
     ("AdmissionReconciles", ADMISSION, more("duplicate")),
     ("AdmissionReconciles", ADMISSION, both(more("duplicate"), more("quarantined", -1))),
     ("AdmissionReconciles", ADMISSION, table_rows("auth", 1)),
+    # accepted rows that are neither admitted nor set aside, or more of these than were accepted
+    ("AdmissionReconciles", ADMISSION, accepted(9)),
+    ("AdmissionReconciles", ADMISSION, accepted(7)),
+    ("AdmissionReconciles", ADMISSION, both(accepted(5), accepted_parts(5))),
+    ("AdmissionReconciles", ADMISSION, both(accepted(9), accepted_parts(9))),
+    ("AdmissionReconciles", ADMISSION, lambda r: r.update(reasons={"PAYLOAD_MISMATCH": 1})),
     ("AdmissionReconciles", ADMISSION, table_rows("duplicates", 1)),
     ("AdmissionReconciles", ADMISSION, table_rows("quarantine", -1)),
     ("AdmissionReconciles", ADMISSION, lambda r: r["quarantine"].update(parts=[])),
@@ -188,6 +208,25 @@ def test_i02_i03_counts_that_do_not_add_up_are_named(
     # What names the changed record by its digest complains as well, and nothing else does.
     linked = {"AdmissionReconciles", "EveryProductCertified"}
     assert set(names) - {name} <= linked
+
+
+def as_of_version_1(record: Any) -> None:
+    """Parts of events that hold what is admitted, and nothing else."""
+    record["version"] = 1
+    table = record["events"]["auth"]
+    del table["accepted"]
+    table["parts"][0]["rows"] = table["rows"]
+
+
+def test_i03_a_receipt_of_version_1_is_held_against_what_its_parts_hold(
+    records: RunRecords,
+) -> None:
+    before = changed(records, ADMISSION, as_of_version_1)
+    assert "AdmissionReconciles" not in unmet_names(before)
+    for change in (table_rows("auth", 1), accepted_parts(7), table_rows("duplicates", -1)):
+        assert "AdmissionReconciles" in unmet_names(changed(before, ADMISSION, change))
+    with_later_field = changed(before, ADMISSION, accepted(6))
+    assert "AdmissionReconciles" in unmet_names(with_later_field)
 
 
 def with_file(records: RunRecords, path: str, data: bytes) -> RunRecords:

@@ -149,7 +149,8 @@ def _result(tally: PartitionTally) -> AdmissionResult:
     return AdmissionResult(
         partitions={"0": tally},
         reasons={},
-        events={"placed": [{"rows": 6}]},
+        events={"placed": [{"rows": 8}]},
+        repeats={"placed": 2},
         duplicates=[{"rows": 2}],
         quarantine=[{"rows": 2}],
         columnar=0,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.adapters.dedupe import Settled
+    from platform_assets.adapters.judged_parts import JudgedPart
     from platform_assets.flow.replay import Divergence, Replay
 
 
@@ -97,15 +98,20 @@ def test_a_stream_that_does_not_answer_is_an_outage_and_no_verdict(shop: Path) -
 def test_an_admission_that_loses_a_record_is_named_with_its_position(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("platform_assets.pipeline.admit")
-    settle = module.settle
+    module = importlib.import_module("platform_assets.pipeline.admitted_parts")
+    judge_part = module.judge_part
 
-    def loses_one(*given: Any) -> Settled:
-        settled: Settled = settle(*given)
-        kept = settled.admitted.filter(~((pl.col("_partition") == "1") & (pl.col("_offset") == 3)))
-        return type(settled)(kept, settled.duplicates, settled.mismatches)
+    def loses_one(stream: Any, landed: Any) -> JudgedPart:
+        judged: JudgedPart = judge_part(stream, landed)
+        if judged.partition != "1" or "placed" not in judged.accepted:
+            return judged
+        placed = judged.accepted["placed"]
+        kept = pl.read_parquet(placed.part.path).filter(pl.col("_offset") != 3)
+        placed.part.path.unlink()
+        part = written_parts.write_frame(kept, placed.part.path)
+        return replace(judged, accepted={"placed": replace(placed, part=part)})
 
-    monkeypatch.setattr(module, "settle", loses_one)
+    monkeypatch.setattr(module, "judge_part", loses_one)
     result = replay_run(Platform.open(two_runs), FIRST, start=Start.LANDING)
     found = diverged(result)
     assert (found.step, found.thing) == ("admit", "orders")
@@ -117,30 +123,34 @@ def test_a_record_that_is_judged_otherwise_is_named_with_its_position(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module("platform_assets.pipeline.admit")
-    settle = module.settle
+    settled_parts = module.settled_parts
 
-    def repeats(*given: Any) -> Settled:
-        settled: Settled = settle(*given)
-        chosen = (pl.col("_partition") == "1") & (pl.col("_offset") == 3)
-        moved = settled.admitted.with_row_index("_seq").filter(chosen)
-        if moved.is_empty() or "order_id" not in moved.columns:
-            return settled
-        nobody = {name: pl.lit(None, dtype) for name, dtype in settled.duplicates.schema.items()}
-        moved = moved.with_columns(
-            **{n: v for n, v in nobody.items() if n not in moved.columns}
-        ).select(pl.col(n).cast(d) for n, d in settled.duplicates.schema.items())
-        return type(settled)(
-            settled.admitted.filter(~chosen),
-            pl.concat([settled.duplicates, moved]),
-            settled.mismatches,
-        )
+    def repeats(pool: Any, accepted: Any, *given: Any, **options: Any) -> Settled:
+        settled: Settled = settled_parts(pool, accepted, *given, **options)
+        for judged in accepted.judged:
+            if judged.partition == "1" and "placed" in judged.accepted:
+                rows = pl.read_parquet(judged.accepted["placed"].part.path).slice(3, 1)
+                path = options["task"].spill / "planted.arrow"
+                rows.select(
+                    pl.lit("placed").alias("event"),
+                    pl.col("order_id").alias("id"),
+                    "_stream",
+                    "_partition",
+                    "_offset",
+                    pl.lit(None, pl.String).alias("first_run"),
+                    pl.col("_stream").alias("first_stream"),
+                    pl.col("_partition").alias("first_partition"),
+                    pl.col("_offset").alias("first_offset"),
+                    pl.lit(value=True).alias("same"),
+                ).write_ipc(path)
+                settled.add(path, judged.landed.number, 0, 1)
+        return settled
 
-    monkeypatch.setattr(module, "settle", repeats)
+    monkeypatch.setattr(module, "settled_parts", repeats)
     found = diverged(replay_run(Platform.open(two_runs), FIRST, start=Start.LANDING))
     assert (found.step, found.thing) == ("admit", "orders")
     assert found.position == {"stream": "orders", "partition": "1", "offset": 3}
-    assert found.part.startswith(f"runs/{FIRST}/admission/orders/")
-    assert found.row == 33  # 30 rows of partition 0, then offsets 0 to 2 of partition 1
+    assert found.part.startswith(f"runs/{FIRST}/admission/orders/duplicates/")
 
 
 def test_another_order_of_the_same_rows_is_other_bytes_of_the_product(

@@ -189,10 +189,17 @@ class ClosedFeed:
         ]
         return {
             **self.record("admission", run, stream="pay", landing_digest=landing_digest),
+            "version": 2,
             **counts,
             "partitions": [{"partition": "0", **counts}],
             "reasons": {"NOT_JSON": 1},
-            "events": {"auth": self.table(run, f"{folder}/auth/part-00000.parquet", 6)},
+            "events": {
+                "auth": {
+                    **self.table(run, f"{folder}/auth/part-00000.parquet", 8),
+                    "rows": 6,
+                    "accepted": 8,
+                }
+            },
             "duplicates": self.table(run, f"{folder}/duplicates/part-00000.parquet", 2),
             "quarantine": self.table(run, f"{folder}/quarantine/part-00000.parquet", 1),
             "judged": {"columnar": 8, "one_by_one": 1},
