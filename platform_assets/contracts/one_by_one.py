@@ -47,10 +47,13 @@ class Judged:
             return pl.DataFrame(schema=schema)
         struct = pa.array(self.values[event], type=self.arrow[event])
         columns = pa.Table.from_struct_array(struct)
-        frame = pl.DataFrame(pl.from_arrow(columns)).select(
-            pl.Series("_row", self.rows[event], dtype=pl.UInt32),
-            pl.Series("_id", self.ids[event], dtype=pl.String),
-            pl.all(),
+        frame = pl.DataFrame(
+            {
+                "_row": pl.Series(self.rows[event], dtype=pl.UInt32),
+                "_id": pl.Series(self.ids[event], dtype=pl.String),
+                # By name, because a column whose name is empty would be given another.
+                **{name: pl.Series(pl.from_arrow(columns[name])) for name in columns.column_names},
+            }
         )
         if frame.schema != schema:
             raise RuntimeError(f"rows of {event} came as {frame.schema}, expected {schema}")

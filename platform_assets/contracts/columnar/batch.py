@@ -41,7 +41,8 @@ class Batch:
         found = _in_place(values) or _copied(values)
         self.data, self.starts, self.ends = found
         usable = self.strings.is_not_null().to_numpy()
-        for row in np.flatnonzero(~usable):
+        # Short values lie in their views, not in the data: their place says nothing.
+        for row in np.flatnonzero(~usable & (self.starts >= LEAD)):
             self.data[self.starts[row] : self.ends[row]] = _BLANK
         length = self.ends - self.starts
         self.left: Bools = usable & (length > _INLINE) & (length <= max_bytes)

@@ -20,6 +20,7 @@ from platform_assets.contracts.columnar.checks import (
 )
 from platform_assets.contracts.columnar.formats import FORMAT_PATTERNS
 from platform_assets.contracts.columnar.patterns import pattern_check
+from platform_assets.contracts.conversion import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,7 @@ def number_checks(shape: Shape) -> Iterator[NumberCheck]:
         _sign, digits, exponent = Decimal(multiple).normalize().as_tuple()
         if digits == (1,) and isinstance(exponent, int) and exponent <= 0:
             yield Multiple(-exponent)
-        elif isinstance(multiple, int):
+        elif isinstance(multiple, int) and multiple <= INT64_MAX:
             yield Multiple(0, multiple)
         else:
             raise NotColumnar(f"multipleOf {multiple}")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.contracts.columns import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from platform_assets.contracts.derivation import Derived
 
@@ -23,6 +24,7 @@ _OPEN = re.compile(r'\{([ ]*)"')
 _COLON = re.compile(r'"([ ]*):([ ]*)')
 _CLOSE = re.compile(r"([ ]*)\}$")
 _COMMA = re.compile(r'([ ]*),([ ]*)"')
+_MAX_TRIED = 4
 
 
 @dataclass(frozen=True)
@@ -37,31 +39,46 @@ class Style:
 
 @dataclass
 class Keys:
-    """The keys of an object in their order, with those of nested objects and of lists of objects."""
+    """The keys of an object, each with those seen right before it; and the keys of its objects.
 
-    order: list[str] = field(default_factory=list)
+    Records leave out what is optional, each in its own way, so no single record may show the whole
+    order; all of them together do. The first key is in every record.
+    """
+
+    before: dict[str, set[str]] = field(default_factory=dict)
     nested: dict[str, Keys] = field(default_factory=dict)
 
+    @property
+    def order(self) -> list[str]:
+        """The keys in an order that all records agree with."""
+        return list(TopologicalSorter(self.before).static_order())
+
     def learn(self, value: Any) -> bool:
-        """Add the keys of one object; False, with nothing said, if its order contradicts."""
+        """Add the keys of one object; False if its order contradicts, and then this is of no use."""
         if isinstance(value, list):
             return all(self.learn(item) for item in value)
         if not isinstance(value, _Pairs):
             return True
         names = [name for name, _ in value.pairs]
-        known = [name for name in names if name in self.order]
-        if len(set(names)) != len(names) or known != [n for n in self.order if n in known]:
+        if len(set(names)) != len(names) or names[:1] != list(self.before or names)[:1]:
+            return not names
+        return self._follow(names) and all(
+            self.nested.setdefault(name, Keys()).learn(item) for name, item in value.pairs
+        )
+
+    def _follow(self, names: list[str]) -> bool:
+        news = False
+        for name, previous in zip(names, [None, *names], strict=False):
+            seen = self.before.setdefault(name, set())
+            if previous is not None and previous not in seen:
+                seen.add(previous)
+                news = True
+        try:
+            if news:
+                TopologicalSorter(self.before).prepare()
+        except CycleError:
             return False
-        place = 0
-        for name in names:
-            if name in self.order:
-                place = self.order.index(name) + 1
-            elif place == 0 and self.order:
-                return False  # another first key is another layout
-            else:
-                self.order.insert(place, name)
-                place += 1
-        return all(self.nested.setdefault(n, Keys()).learn(item) for n, item in value.pairs)
+        return True
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,7 @@ class _Pairs:
     pairs: list[tuple[str, Any]]
 
 
+_Sample = tuple[_Pairs, Style]
 _decode = json.JSONDecoder(object_pairs_hook=_Pairs).decode
 
 
@@ -92,26 +110,45 @@ def _declared(value: Any, derived: Derived | None) -> bool:
 
 
 def learn_layout(samples: Iterable[str], derived: Derived) -> Layout | None:
-    """Return the layout of the first usable sample, widened by the others that agree with it.
+    """Return the layout that most samples agree with, widened by all of these.
 
-    A sample with a property that the contract does not declare is of no use: it would widen the layout
-    to one that no record of the contract has, and the whole batch would go the other path.
+    Otherwise one odd record in the first place would cost a whole batch the fast path. A sample with a
+    property that the contract does not declare is of no use: it would widen the layout to one that no
+    record of the contract has.
     """
-    keys = Keys()
-    style: Style | None = None
-    for sample in samples:
-        try:
-            value = _decode(sample)
-        except (ValueError, RecursionError):
-            continue
-        usable = isinstance(value, _Pairs) and value.pairs and _declared(value, derived)
-        own = _style_of(sample) if usable else None
-        if own is None or (style is not None and own != style):
-            continue
+    left = [read for sample in samples if (read := _read(sample, derived)) is not None]
+    best, most = None, 0
+    for _ in range(_MAX_TRIED):
+        if len(left) <= most:
+            break
+        layout, others = _learn(left)
+        if len(left) - len(others) > most:
+            best, most = layout, len(left) - len(others)
+        left = others
+    return best
+
+
+def _read(sample: str, derived: Derived) -> tuple[_Pairs, Style] | None:
+    try:
+        value = _decode(sample)
+    except (ValueError, RecursionError):
+        return None
+    usable = isinstance(value, _Pairs) and value.pairs and _declared(value, derived)
+    style = _style_of(sample) if usable else None
+    return None if style is None else (value, style)
+
+
+def _learn(samples: Sequence[_Sample]) -> tuple[Layout, list[_Sample]]:
+    """Return the layout of the first sample, widened by those that agree, and those that do not."""
+    keys, style = Keys(), samples[0][1]
+    others = []
+    for value, own in samples:
         tried = _copy(keys)
-        if tried.learn(value):
-            keys, style = tried, own
-    return None if style is None else Layout(keys, style)
+        if own == style and tried.learn(value):
+            keys = tried
+        else:
+            others.append((value, own))
+    return Layout(keys, style), others
 
 
 def _style_of(text: str) -> Style | None:
@@ -128,4 +165,7 @@ def _style_of(text: str) -> Style | None:
 
 
 def _copy(keys: Keys) -> Keys:
-    return Keys(list(keys.order), {name: _copy(inner) for name, inner in keys.nested.items()})
+    return Keys(
+        {name: set(others) for name, others in keys.before.items()},
+        {name: _copy(inner) for name, inner in keys.nested.items()},
+    )

@@ -93,7 +93,7 @@ class _Event:
         self._columns = event.contract.columns
         present = {event.id_path, *event.when}
         present |= {path[:length] for path in present for length in range(1, len(path))}
-        self._demands = Demands(frozenset(present), dict(event.when))
+        self._demands = Demands(frozenset(present), dict(event.when), event.id_path)
         texts = [value for value in event.when.values() if isinstance(value, str)]
         self.hint = f'"{texts[0]}"' if texts and not alone else None
 

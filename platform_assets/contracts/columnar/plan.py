@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.contracts.columnar.checks import (
     Among,
+    Length,
     OneOf,
 )
 from platform_assets.contracts.columnar.composites import (
@@ -40,7 +41,12 @@ from platform_assets.contracts.columnar.scalars import (
 from platform_assets.contracts.columnar.text import MAX_LITERAL, Literal
 from platform_assets.contracts.columnar.times import DateReader, TimeReader
 from platform_assets.contracts.columns import Decimal, ListOf, Scalar, Struct
-from platform_assets.contracts.conversion import MAX_MICROSECONDS, MIN_MICROSECONDS
+from platform_assets.contracts.conversion import (
+    INT64_MAX,
+    INT64_MIN,
+    MAX_MICROSECONDS,
+    MIN_MICROSECONDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,10 +61,14 @@ _MAX_PRECISION = 18
 
 @dataclass(frozen=True)
 class Demands:
-    """What has to hold beside the contract: properties that must be there, with a value or any."""
+    """What has to hold beside the contract: properties that must be there, with a value or any.
+
+    ``identity`` is the path of the event id; a text that identifies an event is not empty.
+    """
 
     present: frozenset[tuple[str, ...]]
     equal: Mapping[tuple[str, ...], Any]
+    identity: tuple[str, ...]
 
 
 def plan_record(derived: Derived, keys: Keys, style: Style, demands: Demands) -> ObjectReader:
@@ -78,12 +88,13 @@ class _Planner:
     def object(self, derived: Derived, keys: Keys, path: tuple[str, ...]) -> ObjectReader:
         declared = dict(derived.fields)
         check_object(derived, frozenset(declared))
-        if not keys.order or not set(keys.order) <= declared.keys():
+        order = keys.order
+        if not order or not set(order) <= declared.keys():
             raise NotColumnar(f"{path}: undeclared properties")
-        if not derived.required <= set(keys.order):
+        if not derived.required <= set(order):
             raise NotColumnar(f"{path}: a required property is not in the layout")
         fields = []
-        for place, name in enumerate(keys.order):
+        for place, name in enumerate(order):
             before = self.style.comma if place else self.style.open
             quoted = json.dumps(name, ensure_ascii=False)
             wanted = (*path, name) in self.demands.present
@@ -110,7 +121,7 @@ class _Planner:
                 raise NotColumnar(f"{path}: the condition is on another type")
         match derived.type:
             case Struct():
-                if keys is None or not keys.order:
+                if keys is None or not keys.before:
                     raise NotColumnar(f"{path}: no sample of the nested object")
                 return self.object(derived, keys, path)
             case ListOf():
@@ -118,7 +129,8 @@ class _Planner:
             case Decimal() as column:
                 return _decimal(derived, column)
             case Scalar() as column:
-                return _scalar(derived, column, self._allowed(derived.shape, path))
+                filled = path == self.demands.identity
+                return _scalar(derived, column, self._allowed(derived.shape, path), filled=filled)
         raise NotColumnar(f"{path}: {derived.type}")
 
     def array(self, derived: Derived, keys: Keys | None, path: tuple[str, ...]) -> ListReader:
@@ -139,7 +151,7 @@ class _Planner:
         return [wanted] if allowed is None or wanted in allowed else []
 
 
-def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None) -> Reader:
+def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None, *, filled: bool) -> Reader:
     match column:
         case Scalar.BOOLEAN:
             know(derived.shape, frozenset())
@@ -148,12 +160,15 @@ def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None) -> Read
         case Scalar.INT64:
             checks = list(number_checks(derived.shape))
             if allowed is not None:
-                checks.append(Among(tuple(_only(allowed, int))))
+                fitting = [n for n in _only(allowed, int) if INT64_MIN <= n <= INT64_MAX]
+                checks.append(Among(tuple(fitting)))
             return IntegerReader(checks)
         case Scalar.STRING:
             checks_of_text = list(text_checks(derived.shape))
             if allowed is not None:
                 checks_of_text.append(OneOf(_only(allowed, str)))
+            if filled:
+                checks_of_text.append(Length(1, None))
             return TextReader(checks_of_text)
     if allowed is not None:
         raise NotColumnar("enum or const of a type that is not compared in columns")
