@@ -101,6 +101,10 @@ class WorkerLost(DependencyUnreachable):
     """A worker process of a step died, for example killed by the system for want of memory."""
 
 
+class JobFailed(DependencyUnreachable):
+    """A job of another engine did not start, or did not end well; nothing of it was published."""
+
+
 class StoreUnwritable(DependencyUnreachable):
     """The store cannot take an object now, for example a full disk; nothing was written."""
 
@@ -142,6 +146,10 @@ class CredentialMissing(ConfigurationError):
 
 class SettingsInvalid(ConfigurationError):
     """The platform home or its settings cannot be used."""
+
+
+class EngineMissing(ConfigurationError):
+    """What a declared engine needs is not installed, or cannot be used for that product."""
 
 
 class ConsumerFailed(Refusal):
@@ -321,6 +329,10 @@ class PartNotRegular(GateRefusal):
     """A part is a link or something else than a regular file inside the store."""
 
 
+class DayStale(GateRefusal):
+    """The runs that a compacted day was made of do not count as they did then."""
+
+
 class ScopeViolation(GateRefusal):
     """A consumer asked for a product outside its run and not of a closed run."""
 
@@ -342,6 +354,14 @@ class KeyServiceUnreachable(DependencyUnreachable):
 
 
 # --- certification, consumption and closure ------------------------------------------------------
+
+
+class CompactionInconsistent(Refusal):
+    """Slices of certified products do not merge to what they have to be."""
+
+
+class ColumnsDiffer(Refusal):
+    """Rows that belong together have columns that do not fit together."""
 
 
 class CertificationFailed(Refusal):

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, ByteSize, Field, ValidationError
 from platform_assets.declarations.mistakes import found_by
 from platform_assets.declarations.model import Declaration
 from platform_assets.declarations.rules import ENDPOINT
+from platform_assets.declarations.spark import SparkSettings
 from platform_assets.declarations.yaml_positions import PositionedYaml
 from platform_assets.errors import DeclarationInvalid, SettingsInvalid
 
@@ -121,6 +122,7 @@ class Settings(Declaration):
         BeforeValidator(_no_truth),
         Field(gt=0, description="Most that a step may spill; what the disk has free if absent."),
     ] = None
+    spark: SparkSettings = SparkSettings()
     defs: str = "defs"
     schemas: str = "schemas/events"
     keys: KeySettings = KeySettings()

@@ -31,6 +31,7 @@ SERVERS = {
     "kafka": "kafka",
     "kinesis": "kinesis",
     "s3": "s3",
+    "spark": "spark",
 }
 
 
@@ -86,7 +87,7 @@ def _version(program: str, reporter: pytest.TerminalReporter) -> str:
     }
     if seen:  # what the servers said of themselves when they were used
         return ", ".join(sorted(seen))
-    if program in ("kafka", "s3"):
+    if program in ("kafka", "s3", "spark"):
         return "none was used"
     if program in ("azure", "kinesis"):
         from platform_assets_tests.servers import azure, kinesis  # noqa: PLC0415 - plugins come first

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_assets.contracts.columns import POSITION_COLUMNS, Column, Scalar, Struct
+from platform_assets.contracts.columns import POSITION_COLUMNS, Column, ListOf, Scalar, Struct
 from platform_assets.declarations.check_types import misfit
 from platform_assets.declarations.checks import PythonCheck, ReferentialCheck
 from platform_assets.declarations.functions import function_problem
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from platform_assets.contracts.registry import Contract, ContractRegistry
     from platform_assets.declarations.checks import CheckDeclaration
-    from platform_assets.declarations.feed import FeedDeclaration
+    from platform_assets.declarations.feed import (
+        ConsumerDeclaration,
+        FeedDeclaration,
+        ProductDeclaration,
+    )
     from platform_assets.declarations.yaml_positions import PositionedYaml
 
     Location = tuple[str | int, ...]
@@ -120,6 +124,7 @@ def _output_problems(feed: FeedDeclaration, columns: Columns) -> Iterator[Proble
         for field in ("sort", "key"):
             for index, column in enumerate(getattr(output, field, ())):
                 yield from _absent((*at, field, index), name, column, columns)
+                yield from _unsortable((*at, field, index), output, column, columns[name])
         for index, check in enumerate(output.checks):
             here = (*at, "checks", index)
             missing = [
@@ -175,6 +180,20 @@ def _absent(at: Location, product: str, column: str, columns: Columns) -> Iterat
     known = columns.get(product)
     if known is not None and find_column(known, column) is None:
         yield at, f"{product} has no column {column}{_meant(column, known)}"
+
+
+def _unsortable(
+    at: Location,
+    output: ProductDeclaration | ConsumerDeclaration,
+    path: str,
+    columns: Sequence[Column],
+) -> Iterator[Problem]:
+    if getattr(output, "engine", "embedded") == "embedded":
+        return
+    column = find_column(columns, path)
+    if column is not None and isinstance(column.type, Struct | ListOf):
+        text = f"{path} is no single value; Spark would order it otherwise. Name a field of it,"
+        yield at, f"{text} or declare engine: embedded"
 
 
 def _meant(path: str, columns: Sequence[Column]) -> str:

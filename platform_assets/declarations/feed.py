@@ -3,13 +3,13 @@
 A feed names its streams, the events in them with their contracts, the products made of the events
 with their checks, and the consumers that read certified products. The configuration digest covers all
 of it but the checks, which belong to the policy that each certificate names, and but what changes no
-run: how often the sensor looks, how many runs may be open, where they are announced, and how long
-their data is kept.
+run: the engine of a product, how often the sensor looks, how many runs may be open, where they are
+announced, and how long their data is kept.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ByteSize, Field, model_validator
 
@@ -24,6 +24,7 @@ from platform_assets.declarations.starts import Start  # noqa: TC001 - read at r
 #: What the configuration of a run leaves out, besides the checks.
 _CHANGES_NO_RUN: dict[str, Any] = {
     "announce": True,
+    "products": {"__all__": {"engine"}},
     "retention": True,
     "window": {"max_open_runs", "look_every_seconds"},
 }
@@ -33,6 +34,12 @@ Contract = Annotated[str, Field(description="A JSON Schema file, relative to sch
 Strict = Annotated[
     bool,
     Field(strict=True, description="Encrypt the parts; only a PASS certificate releases the key."),
+]
+
+
+Engine = Annotated[
+    Literal["embedded", "spark"],
+    Field(description="What sorts and writes the product; the rows are the same with either."),
 ]
 
 
@@ -103,6 +110,7 @@ class ProductDeclaration(Declaration):
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
     part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     strict: Strict = False
+    engine: Engine = "embedded"
     checks: Checks
 
 

@@ -14,6 +14,17 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
 ENDPOINT = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?/?$"
 AGE = r"^[0-9]{1,5}[hdw]$"
+#: Spark's own forms of a master.
+SPARK_MASTER = (
+    r"^(local(\[(\*|[1-9][0-9]*)(,[0-9]+)?\])?|local-cluster\[[0-9]+,[0-9]+,[0-9]+\]"
+    r"|spark://[^/\s]+|yarn|k8s://\S+)$"
+)
+SPARK_MEMORY = r"^[1-9][0-9]*[kmgt]$"
+EMR_APPLICATION = r"^[0-9a-z]{1,64}$"
+ROLE_ARN = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+$"
+S3_FOLDER = r"^s3://[^/\s]+/\S*[^/\s]$"
+S3_SCRIPT = r"^s3://[^/\s]+/\S+\.py$"
+S3_ARCHIVE = r"^s3://[^/\s]+/\S+\.tar\.gz$"
 
 #: Form -> how it is said after "should be".
 RULES = MappingProxyType(
@@ -25,6 +36,13 @@ RULES = MappingProxyType(
         VARIABLE: "the name of an environment variable",
         REGION: "the name of an AWS region, for example eu-central-1",
         AGE: "a number of hours, days or weeks, for example 30d",
+        SPARK_MASTER: "a master of Spark, for example local[2] or spark://host:7077",
+        SPARK_MEMORY: "an amount of memory as Spark writes it, for example 2g",
+        EMR_APPLICATION: "the id of an EMR Serverless application",
+        ROLE_ARN: "the ARN of an IAM role",
+        S3_FOLDER: "a folder in S3 as s3://bucket/folder",
+        S3_SCRIPT: "a Python script in S3 as s3://bucket/script.py",
+        S3_ARCHIVE: "an archive in S3 as s3://bucket/environment.tar.gz",
         ENDPOINT: "an address as https://host:port, without a user, a password or a path",
     }
 )

@@ -1,7 +1,8 @@
 """An opened platform home: its settings, feeds, contracts, store, keys and clock.
 
 Every step of the pipeline takes one of these. A run is processed under the configuration that was
-pinned with its anchors, whatever the YAML says by then; only the checks are those declared now.
+pinned with its anchors, whatever the YAML says by then; only the checks, and the engine that makes a
+product, are those declared now.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.identifiers import RunId
+    from platform_assets.ports.jobs import JobLauncher
     from platform_assets.ports.keys import WrappingKey
     from platform_assets.ports.signer import NoteSigner, Signer, Trust
     from platform_assets.ports.sinks import StreamSink
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunConfiguration:
-    """What a run was pinned under: the declaration, with the checks of today, and its contracts."""
+    """What a run was pinned under, with the checks and engines of today, and its contracts."""
 
     digest: str
     declaration: FeedDeclaration
@@ -77,6 +79,8 @@ class Platform:
     contracts: ContractRegistry
     store: Store
     clock: Clock
+    #: What runs the jobs of engines that are not in this process; none for what the settings declare.
+    launcher: JobLauncher | None = None
     _configurations: dict[str, _Pinned] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -281,8 +285,8 @@ class Platform:
                         found="none; the run was pinned when it was declared",
                         remedy=f"Declare {name} again until {run} is closed.",
                     )
-                checks = [check.model_dump() for check in now[name].checks]
-                declared[kind][name] = {**pinned[kind][name], "checks": checks}
+                today = now[name].model_dump(include={"checks", "engine"})
+                declared[kind][name] = {**pinned[kind][name], **today}
         return declared
 
     def code(self) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""What a Spark job is told, and what it answers: two JSON documents, the only contract between them.
+
+The job runs elsewhere, in another process and perhaps on another machine, so that everything it needs
+stands in its description: files as paths or URIs, columns as they stand in manifests. The result names
+the parts of the attempts that won. What else lies in the folder was left by attempts that were killed
+or overtaken, and belongs to nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.contracts.columns import Column, column_as_json, column_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """One product to be made by a Spark job.
+
+    ``accepted`` and ``excluded`` are as in `ports.engines.AdmittedRows`, as paths or URIs that every
+    executor can read. ``folder`` is where runs and parts are written, ``result`` the answer's file.
+    ``properties`` are those of the Spark session that the job itself opens; ``partitions`` is into how
+    many ranges the rows are sorted, none for as many as fit the rows and the cores.
+    """
+
+    name: str
+    accepted: tuple[str, ...]
+    excluded: tuple[str, ...]
+    rows: int
+    columns: tuple[Column, ...]
+    sort: tuple[str, ...]
+    part_rows: int
+    folder: str
+    result: str
+    partitions: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """Write the description as the job reads it."""
+        document = {
+            "version": _VERSION,
+            **{name: getattr(self, name) for name in self.__slots__},
+            "columns": [column_as_json(column) for column in self.columns],
+        }
+        return json.dumps(document, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> JobDescription:
+        """Read what `as_json` wrote.
+
+        Raises:
+            ValueError: it is a description of another version.
+        """
+        document: dict[str, Any] = json.loads(text)
+        version = document.pop("version", None)
+        if version != _VERSION:
+            raise ValueError(f"a job description of version {version!r}, not {_VERSION}")
+        for name in ("accepted", "excluded", "sort"):
+            document[name] = tuple(document[name])
+        document["columns"] = tuple(column_from_json(each) for each in document["columns"])
+        return cls(**document)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """A part that an attempt wrote: its file, rows, bytes, SHA-256 (hex) and the sums of its digest."""
+
+    file: str
+    rows: int
+    size: int
+    sha256: str
+    sums: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What a Spark job answers: the parts in order, or the refusal; and how it went.
+
+    ``refusal`` holds the fields of an error of the platform. ``retried`` is how many tasks that wrote
+    something did so in a later attempt, ``executors_lost`` how many executors died on the way.
+    """
+
+    parts: tuple[WrittenPart, ...] = ()
+    refusal: Mapping[str, Any] | None = None
+    spark_version: str
+    executors: int = 0
+    executors_lost: int = 0
+    retried: int = 0
+
+    def as_json(self) -> str:
+        """Write the result; sums are strings, as integers beyond 2^53 are everywhere."""
+        parts = [
+            {
+                "file": part.file,
+                "rows": part.rows,
+                "size": part.size,
+                "sha256": part.sha256,
+                "sums": [str(each) for each in part.sums],
+            }
+            for part in self.parts
+        ]
+        document = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps({"version": _VERSION, **document, "parts": parts}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> JobResult:
+        """Read what `as_json` wrote.
+
+        Raises:
+            ValueError: it is a result of another version.
+        """
+        document: dict[str, Any] = json.loads(text)
+        version = document.pop("version", None)
+        if version != _VERSION:
+            raise ValueError(f"a job result of version {version!r}, not {_VERSION}")
+        parts = document.pop("parts")
+        return cls(
+            **document,
+            parts=tuple(
+                WrittenPart(**{**part, "sums": tuple(int(each) for each in part["sums"])})
+                for part in parts
+            ),
+        )

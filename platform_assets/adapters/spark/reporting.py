@@ -1,0 +1,48 @@
+"""What a Spark job reports to Dagster while it runs, where Dagster launched it with Pipes.
+
+Elsewhere it reports nothing: whoever launched it reads the result. What it reports are counts and
+versions, never data; the product's own metadata come from its manifest.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from platform_assets.adapters.spark.description import JobDescription, JobResult
+
+    Report = Callable[[JobResult], None]
+
+
+@contextmanager
+def reported(description: JobDescription) -> Iterator[Report]:
+    """Open the connection to Dagster, if there is one, and give what reports a result."""
+    if DAGSTER_PIPES_CONTEXT_ENV_VAR not in os.environ:
+        yield lambda _result: None
+        return
+    with open_dagster_pipes() as pipes:
+        pipes.log.info("%s: %d rows to be sorted on Spark", description.name, description.rows)
+
+        def report(result: JobResult) -> None:
+            pipes.log.info("%s: %d parts written", description.name, len(result.parts))
+            pipes.report_custom_message(counts(result))
+
+        yield report
+
+
+def counts(result: JobResult) -> dict[str, Any]:
+    """Return how a job went, as it is shown."""
+    return {
+        "spark_version": result.spark_version,
+        "executors": result.executors,
+        "executors_lost": result.executors_lost,
+        "retried_tasks": result.retried,
+        "parts": len(result.parts),
+        "rows": sum(part.rows for part in result.parts),
+    }
