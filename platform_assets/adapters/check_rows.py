@@ -1,155 +1,208 @@
-"""Checks that look at rows together: schema, sorted, unique, digest, referential.
+"""Checks that look at rows as they stand: schema, sorted, digest.
 
 What null and emptiness mean:
 
 - schema: parts without rows still have the columns; no row can break a promise.
 - sorted: null comes last, NaN above all numbers; no rows and one row are sorted.
-- unique: two nulls are the same value, and so are two NaNs. No rows: PASS.
 - digest: no rows have a digest too, which must be the manifest's.
-- referential: null does not count. No values: PASS. Values, but nothing to refer to: they are missing.
 
-Parts are taken one after the other, so that memory is bounded by a part, or for keys by the keys.
+Notes of row groups merge exactly: forbidden nulls and digests add up, and of the order each note keeps
+its first and its last row, so that rows are compared across borders too.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from platform_assets.adapters.column_types import resolve
-from platform_assets.adapters.parts import encodings, read_parts, tie_breakers
+from platform_assets.adapters.parts import encodings, tie_breakers
 from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.contracts.columns import Column, ColumnType, ListOf, Struct
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.flow.checks import CheckObservation, counted, within_fraction
-from platform_assets.flow.content_digest import ContentDigest
+from platform_assets.flow.checks import CheckObservation, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from platform_assets.declarations.checks import ReferentialCheck, UniqueCheck
+    from platform_assets.adapters.check_pass import RowGroup
+    from platform_assets.flow.content_digest import ContentDigest
 
 
-def schema_holds(paths: Sequence[Path], columns: Sequence[Column]) -> CheckObservation:
-    """Observe names, order and types of every part's columns, then nulls where none may be."""
+def other_columns(paths: Sequence[Path], columns: Sequence[Column]) -> CheckObservation | None:
+    """Observe names, order and types of every part's columns; None where they are the declared ones."""
     declared = polars_schema(columns)
     other = [
         f"{path.name}: {_difference(found, declared)}"
         for path in paths
         if list((found := _schema_of(path)).items()) != list(declared.items())
     ]
-    expected = f"{counted(len(columns), 'column')} as in the manifest, null only where declared"
-    if other:
-        observed = f"other columns in {len(other)} of {counted(len(paths), 'part')}"
-        return CheckObservation(observed, expected, passed=False, detail="; ".join(other))
-    broken = [
-        _breaks(pl.col(c.name), c.type, nullable=c.nullable).sum().alias(c.name) for c in columns
-    ]
-    seen = read_parts(paths, columns).select(rows=pl.len(), broken=pl.struct(broken))
-    rows, counts = seen.collect(engine="streaming").row(0)
-    found_nulls = [f"{count:,} in {name}" for name, count in counts.items() if count]
+    if not other:
+        return None
+    observed = f"other columns in {len(other)} of {counted(len(paths), 'part')}"
     return CheckObservation(
-        observed=f"{counted(len(columns), 'column')} as in the manifest, "
-        + (f"forbidden nulls in {counted(rows, 'row')}" if found_nulls else "no forbidden null"),
-        expected=expected,
-        passed=not found_nulls,
-        detail="rows with a null where none may be: " + ", ".join(found_nulls)
-        if found_nulls
-        else "",
-        figures={"rows": rows, "columns": len(columns), "forbidden_nulls": sum(counts.values())},
+        observed, _columns_expected(columns), passed=False, detail="; ".join(other)
     )
 
 
-def sorted_rows(
-    paths: Sequence[Path], columns: Sequence[Column], sort: Sequence[str]
-) -> CheckObservation:
-    """Observe how many rows stand before a row that belongs before them, across parts too."""
-    schema = polars_schema(columns)
-    keys = [*sort, *(tied := tie_breakers(schema, sort))]
-    wanted = list(schema) if not tied else sorted({_root(schema, key) for key in keys})
-    rows, wrong, first, last = 0, 0, None, None
-    for path in paths:
-        frame = read_parts([path], columns).select(wanted).collect()
-        joined = frame if last is None else pl.concat([last, frame])
-        places = _out_of_order(joined, keys, break_ties=not tied)
-        if first is None and len(places):
-            first = rows + places[0] - (0 if last is None else 1)
-        wrong, rows = wrong + len(places), rows + frame.height
-        last = joined.tail(1)
-    order = ", ".join(keys) + ("" if tied else ", then the whole row")
-    return CheckObservation(
-        observed=f"{wrong:,} of {counted(rows, 'row')} out of order",
-        expected=f"every row in the order of {order}",
-        passed=wrong == 0,
-        detail="" if first is None else f"the first is row {first:,} (counted from 0)",
-        figures={"rows": rows, "out_of_order": wrong},
-    )
+@dataclass(frozen=True)
+class ForbiddenNulls:
+    """Of parts with the declared columns: rows, and of each column those that hold a forbidden null."""
+
+    declared: tuple[Column, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All."""
+        return frozenset(column.name for column in self.declared)
+
+    def observe(self, rows: pl.DataFrame, group: RowGroup) -> tuple[int, ...]:
+        """Return how many rows there are, then how many of them break each column's promise."""
+        del group
+        broken = [
+            _breaks(pl.col(c.name), c.type, nullable=c.nullable).sum().alias(c.name)
+            for c in self.declared
+        ]
+        return (rows.height, *rows.select(broken).row(0))
+
+    def merge(self, before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the counts of both."""
+        return tuple(a + b for a, b in zip(before, after, strict=True))
+
+    def conclude(self, noted: tuple[int, ...]) -> CheckObservation:
+        """Observe that there is no forbidden null, or in which columns."""
+        rows, *counts = noted
+        found = [
+            f"{count:,} in {column.name}"
+            for column, count in zip(self.declared, counts, strict=True)
+            if count
+        ]
+        return CheckObservation(
+            observed=f"{counted(len(self.declared), 'column')} as in the manifest, "
+            + (f"forbidden nulls in {counted(rows, 'row')}" if found else "no forbidden null"),
+            expected=_columns_expected(self.declared),
+            passed=not found,
+            detail="rows with a null where none may be: " + ", ".join(found) if found else "",
+            figures={"rows": rows, "columns": len(self.declared), "forbidden_nulls": sum(counts)},
+        )
 
 
-def unique_rows(check: UniqueCheck, scan: pl.LazyFrame, schema: pl.Schema) -> CheckObservation:
-    """Observe how many rows have the same values in the columns as a row before them."""
-    keys = [resolve(schema, path)[0].alias(f"k{n}") for n, path in enumerate(check.columns)]
-    counts = scan.select(keys).group_by(pl.all()).agg(pl.len().alias("times"))
-    repeated, rows = (
-        counts.select((pl.col("times") - 1).sum().alias("repeated"), pl.col("times").sum())
-        .collect(engine="streaming")
-        .row(0)
-    )
-    listed = ", ".join(check.columns)
-    return CheckObservation(
-        observed=f"{repeated:,} of {counted(rows, 'row')} repeat the values of {listed}",
-        expected=f"no two rows with the same {listed}",
-        passed=repeated == 0,
-        figures={"rows": rows, "repeated": repeated},
-    )
+@dataclass(frozen=True)
+class Stretch:
+    """What is noted of the order of consecutive rows.
 
-
-def same_digest(
-    paths: Sequence[Path], columns: Sequence[Column], manifest_digest: str
-) -> CheckObservation:
-    """Observe the content digest of the parts, computed again."""
-    total = ContentDigest.empty(columns)
-    for path in paths:
-        total = total.merge(content_digest(read_parts([path], columns).collect(), columns))
-    return CheckObservation(
-        observed=f"{total.value} over {counted(total.rows, 'row')}",
-        expected=manifest_digest,
-        passed=total.value == manifest_digest,
-        figures={"rows": total.rows, "content_digest": total.value},
-    )
-
-
-def references_exist(
-    check: ReferentialCheck,
-    scan: pl.LazyFrame,
-    schema: pl.Schema,
-    referenced: Callable[[str, str, int], pl.LazyFrame],
-) -> CheckObservation:
-    """Observe how many values occur in no row of the referenced column.
-
-    Raises:
-        TypeError: the two columns have different types.
+    ``wrong`` is how many belong before the row above them, ``first_wrong`` where the first of these
+    stands; ``first`` and ``last`` are frames of one row, for the comparison across borders.
     """
-    column, kind = resolve(schema, check.column)
-    others = referenced(check.product, check.references, check.history_runs)
-    (other_kind,) = others.collect_schema().dtypes()
-    if other_kind != kind:
-        raise TypeError(f"{check.column} is {kind}, {check.references} is {other_kind}")
-    known = others.select(pl.first().alias("value")).unique()
-    values = scan.select(column.alias("value")).drop_nulls()
-    total = values.select(pl.len()).collect(engine="streaming").item()
-    lost = values.join(known, on="value", how="anti")
-    missing = lost.select(pl.len()).collect(engine="streaming").item()
-    limit = check.max_fraction_missing
-    target = f"{check.product}.{check.references}"
-    return CheckObservation(
-        observed=f"{missing:,} of {counted(total, 'value')} of {check.column} not in {target}",
-        expected=f"all in {target}" if limit == 0 else f"at most {limit:f} of them not in {target}",
-        passed=within_fraction(missing, total, limit),
-        figures={"values": total, "missing": missing},
-    )
+
+    rows: int
+    wrong: int
+    first_wrong: int | None
+    first: pl.DataFrame
+    last: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Order:
+    """How many rows stand after a row that belongs after them, across row groups and parts too."""
+
+    declared: tuple[Column, ...]
+    sort: tuple[str, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The keys' columns; without positions, which decide any tie, all."""
+        roots = {_root(self._schema, key) for key in self._keys}
+        return frozenset(roots if self._ties_are_decided else self._schema)
+
+    def observe(self, rows: pl.DataFrame, group: RowGroup) -> Stretch:
+        """Return what is noted of a row group."""
+        del group
+        wrong = self._out_of_order(rows)
+        return Stretch(rows.height, len(wrong), _first(wrong), rows.head(1), rows.tail(1))
+
+    def merge(self, before: Stretch, after: Stretch) -> Stretch:
+        """Return the note of both, the border included."""
+        if not before.rows or not after.rows:
+            return before if before.rows else after
+        border = len(self._out_of_order(pl.concat([before.last, after.first])))
+        later = 0 if border else after.first_wrong
+        first_wrong = before.first_wrong
+        if first_wrong is None and later is not None:
+            first_wrong = before.rows + later
+        return Stretch(
+            rows=before.rows + after.rows,
+            wrong=before.wrong + border + after.wrong,
+            first_wrong=first_wrong,
+            first=before.first,
+            last=after.last,
+        )
+
+    def conclude(self, noted: Stretch) -> CheckObservation:
+        """Observe how many rows are out of order, and the first of them."""
+        order = ", ".join(self._keys) + ("" if self._ties_are_decided else ", then the whole row")
+        first = noted.first_wrong
+        return CheckObservation(
+            observed=f"{noted.wrong:,} of {counted(noted.rows, 'row')} out of order",
+            expected=f"every row in the order of {order}",
+            passed=noted.wrong == 0,
+            detail="" if first is None else f"the first is row {first:,} (counted from 0)",
+            figures={"rows": noted.rows, "out_of_order": noted.wrong},
+        )
+
+    @cached_property
+    def _schema(self) -> pl.Schema:
+        return polars_schema(self.declared)
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return [*self.sort, *tie_breakers(self._schema, self.sort)]
+
+    @cached_property
+    def _ties_are_decided(self) -> bool:
+        return bool(tie_breakers(self._schema, self.sort))
+
+    def _out_of_order(self, frame: pl.DataFrame) -> pl.Series:
+        return _out_of_order(frame, self._keys, break_ties=not self._ties_are_decided)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The content digest of the parts, computed again."""
+
+    declared: tuple[Column, ...]
+    manifest_digest: str
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All."""
+        return frozenset(column.name for column in self.declared)
+
+    def observe(self, rows: pl.DataFrame, group: RowGroup) -> ContentDigest:
+        """Return the digest of a row group."""
+        del group
+        return content_digest(rows, self.declared)
+
+    def merge(self, before: ContentDigest, after: ContentDigest) -> ContentDigest:
+        """Return the digest of both."""
+        return before.merge(after)
+
+    def conclude(self, noted: ContentDigest) -> CheckObservation:
+        """Observe the digest beside the manifest's."""
+        return CheckObservation(
+            observed=f"{noted.value} over {counted(noted.rows, 'row')}",
+            expected=self.manifest_digest,
+            passed=noted.value == self.manifest_digest,
+            figures={"rows": noted.rows, "content_digest": noted.value},
+        )
+
+
+def _columns_expected(columns: Sequence[Column]) -> str:
+    return f"{counted(len(columns), 'column')} as in the manifest, null only where declared"
 
 
 def _schema_of(path: Path) -> pl.Schema:
@@ -197,6 +250,10 @@ def _out_of_order(frame: pl.DataFrame, keys: Sequence[str], *, break_ties: bool)
         rows = flags.filter("tied")["row"]
         wrong = wrong.extend(rows.filter(encodings(frame[rows - 1]) > encodings(frame[rows])))
     return wrong.sort()
+
+
+def _first(wrong: pl.Series) -> int | None:
+    return int(wrong[0]) if len(wrong) else None
 
 
 def _root(schema: pl.Schema, path: str) -> str:

@@ -1,8 +1,8 @@
 """Checks that look at each value by itself: not_null, null_fraction, range, allowed_values, freshness.
 
-Each is a set of aggregates, so that all of them are computed in one pass over the parts, and a
-conclusion drawn from the aggregates. Columns may be dotted paths into structs; a field of an absent
-struct is null.
+Each is a set of aggregates of a row group and a conclusion drawn from those of all rows. They merge
+exactly, because they are counts and newest values. Columns may be dotted paths into structs; a field of
+an absent struct is null.
 
 What null, NaN and emptiness mean:
 
@@ -32,6 +32,7 @@ from platform_assets.flow.checks import CheckObservation, counted, within_fracti
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from platform_assets.adapters.check_pass import RowGroup
     from platform_assets.declarations.checks import (
         AllowedValuesCheck,
         FreshnessCheck,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         RangeCheck,
     )
 
+_Aggregate = int | dt.datetime | None
 _EXACT = decimal.Context(prec=400)
 
 
@@ -50,6 +52,21 @@ class ValuePlan:
     aggregates: Mapping[str, pl.Expr]
     conclude: Callable[[Mapping[str, Any]], CheckObservation]
     offending: pl.Expr | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the aggregates are made of."""
+        return frozenset(n for value in self.aggregates.values() for n in value.meta.root_names())
+
+    def observe(self, rows: pl.DataFrame, group: RowGroup) -> dict[str, Any]:
+        """Return the aggregates of a row group."""
+        del group
+        named = [value.alias(name) for name, value in self.aggregates.items()]
+        return rows.select(named).row(0, named=True)
+
+    def merge(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the aggregates of the rows of both."""
+        return {name: _merged(before[name], after[name]) for name in self.aggregates}
 
 
 def not_null(check: NotNullCheck, schema: pl.Schema) -> ValuePlan:
@@ -155,6 +172,13 @@ def freshness(check: FreshnessCheck, schema: pl.Schema, reference: dt.datetime) 
         )
 
     return ValuePlan({"newest": column.max(), "rows": pl.len()}, conclude)
+
+
+def _merged(before: _Aggregate, after: _Aggregate) -> _Aggregate:
+    """Add counts; of times, which may be absent, the newest is looked for."""
+    if isinstance(before, int) and isinstance(after, int):
+        return before + after
+    return max((each for each in (before, after) if isinstance(each, dt.datetime)), default=None)
 
 
 def _share(

@@ -1,44 +1,54 @@
 """Runs a product's declared checks over its parts.
 
-Every declared check has exactly one result. Checks that look at single values share one pass over the
-parts; where that pass fails, each is computed alone, so that a crash is the ERROR of the check that
-crashed and of no other. What each check means for null, NaN and no rows stands in `check_values` and
-`check_rows`; row_count_reconciles passes with no rows where none were admitted.
+Every declared check has exactly one result. Checks that look at rows are plans of one pass over the
+parts (`check_pass`), python checks get a lazy frame of their own, and a crash is the ERROR of the check
+that crashed and of no other. What each check means for null, NaN and no rows stands in `check_values`,
+`check_rows` and `check_keys`; row_count_reconciles passes with no rows where none were admitted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from platform_assets.adapters import check_rows, check_values
+from platform_assets.adapters import check_keys, check_rows, check_values
+from platform_assets.adapters.check_pass import Crash, attempted, observe_all, row_groups
 from platform_assets.adapters.parts import read_parts
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.declarations.checks import CheckDeclaration, check_name_of
-from platform_assets.flow.checks import CheckObservation, CheckResult, counted, judge
+from platform_assets.flow.checks import (
+    CheckCrashed,
+    CheckObservation,
+    CheckResult,
+    counted,
+    judge,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-_T = TypeVar("_T")
-_VALUE_CHECKS = {"not_null", "null_fraction", "range", "allowed_values", "freshness"}
+    from platform_assets.adapters.check_keys import Room
+    from platform_assets.adapters.check_pass import Plan
+    from platform_assets.declarations.checks import ReferentialCheck
+
 _SHOWN_ROWS = 3
+_WITHOUT_PLAN = ("row_count_reconciles", "python")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """What checks look at.
+    """What checks look at, and with what means.
 
     ``paths`` and ``parts`` are the parts in order and as the manifest lists them; ``expected_rows`` is
     what the admission receipts say; ``reference_time`` is when the window was pinned. ``referenced``
     gives one column of another certified product: (product, column, history runs) -> frame of that
-    column. ``load_function`` finds a user's ``module:function``.
+    column. ``load_function`` finds a user's ``module:function``. ``workers`` share the pass.
     """
 
     paths: Sequence[Path]
@@ -50,6 +60,8 @@ class CheckContext:
     reference_time: dt.datetime
     referenced: Callable[[str, str, int], pl.LazyFrame]
     load_function: Callable[[str], Callable[..., Any]]
+    workers: int
+    room: Room
 
     @property
     def schema(self) -> pl.Schema:
@@ -61,93 +73,135 @@ class CheckContext:
         return read_parts(self.paths, self.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What plans are made of, here and in workers; checks stand under their place in the policy."""
+
+    checks: Mapping[int, CheckDeclaration]
+    columns: tuple[Column, ...]
+    sort: tuple[str, ...]
+    content_digest: str
+    reference_time: dt.datetime
+    room: Room
+
+
 def run_checks(checks: Sequence[CheckDeclaration], context: CheckContext) -> list[CheckResult]:
-    """Return one result for each declared check, in their order. Nothing raises but an interrupt."""
-    together = _one_pass([c for c in checks if c.check in _VALUE_CHECKS], context)
+    """Return one result for each declared check, in their order.
+
+    Raises:
+        WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit: what the checks were to run with is not
+            enough; no check has a result then.
+    """
+    planned = _Planned(
+        checks={n: check for n, check in enumerate(checks) if check.check not in _WITHOUT_PLAN},
+        columns=context.columns,
+        sort=context.sort,
+        content_digest=context.content_digest,
+        reference_time=context.reference_time,
+        room=context.room,
+    )
+    plans = {place: attempted(partial(_plan, place, planned, context)) for place in planned.checks}
+    noted = _one_pass(plans, planned, context)
     return [
-        judge(
-            check_name_of(check),
-            check.check,
-            partial(_observe, check, context, together.get(check_name_of(check))),
-        )
-        for check in checks
+        _result(check, context, plans.get(place), noted.get(place))
+        for place, check in enumerate(checks)
     ]
-
-
-def _observe(
-    check: CheckDeclaration, context: CheckContext, seen: Mapping[str, Any] | None
-) -> object:
-    paths, columns, schema = context.paths, context.columns, context.schema
-    if not paths:
-        raise ValueError("there are no parts; a product without rows has one")
-    seeing: object
-    match check.check:
-        case "schema":
-            seeing = check_rows.schema_holds(paths, columns)
-        case "row_count_reconciles":
-            seeing = _row_count(context)
-        case "sorted":
-            seeing = check_rows.sorted_rows(paths, columns, context.sort)
-        case "unique":
-            seeing = check_rows.unique_rows(check, context.scan(), schema)
-        case "digest":
-            seeing = check_rows.same_digest(paths, columns, context.content_digest)
-        case "referential":
-            seeing = check_rows.references_exist(check, context.scan(), schema, context.referenced)
-        case "python":
-            function = context.load_function(check.function)
-            seeing = function(context.scan(), dict(check.parameters))
-        case _:
-            seeing = _observe_values(check, context, seen)
-    return seeing
-
-
-def _plan(check: CheckDeclaration, context: CheckContext) -> check_values.ValuePlan:
-    match check.check:
-        case "not_null":
-            return check_values.not_null(check, context.schema)
-        case "null_fraction":
-            return check_values.null_fraction(check, context.schema)
-        case "range":
-            return check_values.value_range(check, context.schema)
-        case "allowed_values":
-            return check_values.allowed_values(check, context.schema)
-        case "freshness":
-            return check_values.freshness(check, context.schema, context.reference_time)
-        case _:
-            raise RuntimeError(f"{check.check} is no check of single values")
 
 
 def _one_pass(
-    checks: Sequence[CheckDeclaration], context: CheckContext
-) -> dict[str, Mapping[str, Any]]:
-    """Return the aggregates of checks by name; those of a check that does not work out are absent."""
-    plans = {check_name_of(check): _or_nothing(partial(_plan, check, context)) for check in checks}
-    sound = {name: plan for name, plan in plans.items() if plan is not None}
-    return _or_nothing(partial(_aggregate, sound, context)) or {}
+    plans: Mapping[int, Plan | Crash], planned: _Planned, context: CheckContext
+) -> dict[int, Any]:
+    """Return what each plan noted of all rows, or its crash."""
+    sound = {place: plan for place, plan in plans.items() if not isinstance(plan, Crash)}
+    groups = attempted(partial(row_groups, context.paths))
+    if isinstance(groups, Crash):
+        return dict.fromkeys(sound, groups)
+    planned = replace(planned, checks={place: planned.checks[place] for place in sound})
+    return observe_all(sound, partial(_plans, planned), context.columns, groups, context.workers)
 
 
-def _aggregate(
-    plans: Mapping[str, check_values.ValuePlan], context: CheckContext
-) -> dict[str, Mapping[str, Any]]:
-    structs = [
-        pl.struct([value.alias(key) for key, value in plan.aggregates.items()]).alias(name)
-        for name, plan in plans.items()
-    ]
-    frame = context.scan().select(structs).collect(engine="streaming") if structs else None
-    return {} if frame is None else frame.row(0, named=True)
+def _result(
+    check: CheckDeclaration, context: CheckContext, plan: Plan | Crash | None, noted: object
+) -> CheckResult:
+    observe = partial(_observe, check, context, plan, noted)
+    if check.check != "python":  # what a user's function makes of a full disk is its own matter
+        observe = partial(_given, attempted(observe))
+    return judge(check_name_of(check), check.check, observe)
 
 
-def _observe_values(
-    check: CheckDeclaration, context: CheckContext, seen: Mapping[str, Any] | None
-) -> CheckObservation:
-    plan = _plan(check, context)
-    if seen is None:
-        seen = _aggregate({"alone": plan}, context)["alone"]
-    observation = plan.conclude(seen)
-    if observation.passed or plan.offending is None:
+def _observe(
+    check: CheckDeclaration, context: CheckContext, plan: Plan | Crash | None, noted: object
+) -> object:
+    if not context.paths:
+        raise ValueError("there are no parts; a product without rows has one")
+    if check.check == "row_count_reconciles":
+        return _row_count(context)
+    if check.check == "python":
+        function = context.load_function(check.function)
+        return function(context.scan(), dict(check.parameters))
+    if check.check == "schema":
+        other = check_rows.other_columns(context.paths, context.columns)
+        if other is not None:
+            return other
+    looked: Plan = _given(plan)
+    observation = looked.conclude(_given(noted))
+    offending = looked.offending if isinstance(looked, check_values.ValuePlan) else None
+    if observation.passed or offending is None:
         return observation
-    return replace(observation, detail=_where(plan.offending, context))
+    return replace(observation, detail=_where(offending, context))
+
+
+def _plans(planned: _Planned) -> dict[int, Plan]:
+    return {place: _plan(place, planned) for place in planned.checks}
+
+
+def _plan(place: int, planned: _Planned, context: CheckContext | None = None) -> Plan:
+    """Make the plan of a check; one that looks at other products concludes only with a context."""
+    check, columns = planned.checks[place], planned.columns
+    match check.check:
+        case "schema":
+            return check_rows.ForbiddenNulls(columns)
+        case "sorted":
+            return check_rows.Order(columns, planned.sort)
+        case "digest":
+            return check_rows.Digest(columns, planned.content_digest)
+        case "unique":
+            return check_keys.unique(check, columns, planned.room, f"unique-{place}")
+        case "referential":
+            look_up = None if context is None else partial(_missing, check, context)
+            return check_keys.references(check, columns, look_up)
+        case _:
+            return _value_plan(check, polars_schema(columns), planned.reference_time)
+
+
+def _value_plan(
+    check: CheckDeclaration, schema: pl.Schema, reference_time: dt.datetime
+) -> check_values.ValuePlan:
+    match check.check:
+        case "not_null":
+            return check_values.not_null(check, schema)
+        case "null_fraction":
+            return check_values.null_fraction(check, schema)
+        case "range":
+            return check_values.value_range(check, schema)
+        case "allowed_values":
+            return check_values.allowed_values(check, schema)
+        case "freshness":
+            return check_values.freshness(check, schema, reference_time)
+        case _:
+            raise RuntimeError(f"{check.check} does not look at rows")
+
+
+def _missing(check: ReferentialCheck, context: CheckContext) -> int:
+    others = context.referenced(check.product, check.references, check.history_runs)
+    return check_keys.missing_references(check, context.scan(), others, context.room)
+
+
+def _given(seen: object) -> Any:
+    """Return what was seen; where that is a crash, raise it."""
+    if isinstance(seen, Crash):
+        raise CheckCrashed(seen.told)
+    return seen
 
 
 def _where(offending: pl.Expr, context: CheckContext) -> str:
@@ -187,13 +241,3 @@ def _row_count(context: CheckContext) -> CheckObservation:
         detail="; ".join(other),
         figures={"rows": sum(counts), "expected_rows": context.expected_rows},
     )
-
-
-def _or_nothing(make: Callable[[], _T]) -> _T | None:
-    # What fails here is computed once more for its check alone, and is that check's ERROR there.
-    try:
-        return make()
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - an engine's panic is no Exception
-        return None

@@ -66,6 +66,10 @@ class CheckResult:
         }
 
 
+class CheckCrashed(Exception):
+    """A check has crashed elsewhere, in another process; the message says how, kind of error first."""
+
+
 def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
     """Make the observation and turn it into a result; whatever goes wrong is an ERROR."""
     try:
@@ -73,6 +77,8 @@ def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
         problem = _unusable(seen)
     except KeyboardInterrupt:
         raise
+    except CheckCrashed as crash:
+        problem = str(crash)
     except BaseException as error:  # noqa: BLE001 - a check that exits or panics has not passed
         problem = f"{type(error).__name__}: {error}"
     if problem or not isinstance(seen, CheckObservation):

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from platform_assets.adapters.check_keys import Room
+from platform_assets.adapters.check_pass import ROWS_OF_A_WORKER
 from platform_assets.adapters.polars_checks import CheckContext, run_checks
 from platform_assets.canonical import digest, parse_rfc3339
 from platform_assets.contracts.columns import column_from_json
@@ -58,6 +60,7 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
         UnknownThing: the feed declares no such product.
         PredecessorOpen: a correction of a window that a check looks at is open.
         RunSealed: the run is closed.
+        SpillExhausted, MemoryExceeded, WorkerLost: the checks could not be run with what there is.
     """
     require_open(platform, run)
     found = collect(platform, run, product)
@@ -66,9 +69,11 @@ def certify(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     policy, manifest = dict(found.policy), identified.manifest
     consulted: list[dict[str, str]] = []
     key = _staged_key(platform, run, identified)
-    with platform.scratch() as scratch:
+    with platform.scratch() as scratch, platform.spill() as spill:
         plain = decrypted_product_parts(found, identified, paths, key, scratch)
-        results = _run_checks(platform, run, manifest, plain, consulted)  # 2
+        results = _run_checks(  # 2
+            platform, run, manifest, plain, consulted=consulted, spill=spill
+        )
     if key is not None:
         results = [withheld(result) for result in results]
     certificate = {
@@ -100,8 +105,11 @@ def _run_checks(
     run: RunId,
     manifest: Mapping[str, Any],
     paths: Sequence[Path],
+    *,
     consulted: list[dict[str, str]],
+    spill: Path,
 ) -> list[CheckResult]:
+    budget = platform.budget
     checks = platform.feed(run.feed).outputs()[manifest["product"]].checks
     secrets = platform.secret_values()
     reach = [check.history_runs for check in checks if isinstance(check, ReferentialCheck)]
@@ -119,6 +127,8 @@ def _run_checks(
         load_function=lambda reference: withholding(
             load_function(reference, platform.home, secrets), secrets
         ),
+        workers=budget.workers(manifest["rows"] // ROWS_OF_A_WORKER),
+        room=Room(spill, memory=budget.engine_memory, threads=budget.cores),
     )
     return run_checks(checks, context)
 

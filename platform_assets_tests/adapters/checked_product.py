@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import TypeAdapter
 
+from platform_assets.adapters.check_keys import Room
 from platform_assets.adapters.parts import sort_frame, write_parts
 from platform_assets.adapters.polars_checks import CheckContext, run_checks
 from platform_assets.adapters.row_encoding import content_digest
@@ -87,7 +88,10 @@ class Product:
         frame = pl.DataFrame(rows, schema=polars_schema(columns), orient="row")
         frame = sort_frame(frame, sort) if ordered else frame
         self.made += 1
-        parts = write_parts(frame, columns, self.folder / str(self.made), part_rows=part_rows)
+        spill = self.folder / f"spill-{self.made}"
+        spill.mkdir()
+        folder = self.folder / str(self.made)
+        parts = write_parts(frame, columns, folder, part_rows=part_rows).parts
         values: dict[str, Any] = {
             "paths": [part.path for part in parts],
             "parts": [{"name": part.name, "rows": part.rows} for part in parts],
@@ -98,6 +102,8 @@ class Product:
             "reference_time": PINNED,
             "referenced": lambda _product, _column, _runs: pl.LazyFrame({"x": ["a", "b", "c"]}),
             "load_function": lambda reference: globals()[reference.partition(":")[2]],
+            "workers": 1,
+            "room": Room(spill, memory=2**26, threads=1),
         }
         return CheckContext(**{**values, **changed})
 

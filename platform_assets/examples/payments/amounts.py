@@ -24,7 +24,8 @@ def amounts_agree(
     # 128 bits hold any amount of 18 digits times a hundred; 64 would not.
     stated = pl.col("amount").cast(pl.Decimal(38, 2)) * units
     differing = pl.col("amount_minor").cast(pl.Decimal(38, 2)) != stated
-    differ, rows = frame.select(differing.sum(), rows=pl.len()).collect().row(0)
+    counts = frame.select(differing.sum(), rows=pl.len()).collect(engine="streaming")
+    differ, rows = counts.row(0)
     return CheckObservation(
         observed=f"{counted(differ, 'row')} of {rows:,} where the two differ",
         expected="0 rows",
