@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import obstore
 
+from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.local_folders import opened_file, taken
 from platform_assets.adapters.object_answers import CLIENT_ERRORS, Answer, Asked, Fault, fault_of
 from platform_assets.adapters.object_uploads import (
@@ -34,7 +35,6 @@ from platform_assets.adapters.object_uploads import (
     PROBE_BYTES,
     SHA256_METADATA,
 )
-from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import AlreadyExists, DependencyUnreachable, UnknownOutcome
 from platform_assets.ports.removal import kind_of_part
 

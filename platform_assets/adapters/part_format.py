@@ -38,7 +38,6 @@ REPEATS = 4
 _OLDEST = pl.CompatLevel.oldest()
 _SETTINGS: dict[str, Any] = {
     "compression": "zstd",
-    "compression_level": COMPRESSION_LEVEL,
     "version": "2.6",
     "data_page_version": "1.0",
     "store_schema": False,
@@ -91,6 +90,7 @@ class PartBeingWritten:
             self._file,
             self._schema,
             use_dictionary=list(_repeating(rows.slice(0, SAMPLE_ROWS))),
+            compression_level=COMPRESSION_LEVEL,
             write_statistics=self._statistics,
             **_SETTINGS,
         )

@@ -26,7 +26,7 @@ from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.contracts.frames import polars_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -56,7 +56,7 @@ def write_parts(
     directory.mkdir(parents=True, exist_ok=True)
     threads = os.cpu_count() or 1
     with PartWriter(columns, directory, part_rows=part_rows, threads=threads) as writer:
-        for batch in _batches(chosen, BATCH_ROWS):
+        for batch in frame_batches(chosen):
             writer.add(batch)
         return writer.finish()
 
@@ -111,7 +111,7 @@ def sort_frame(frame: pl.DataFrame, sort: Sequence[str]) -> pl.DataFrame:
         KeyError: a key names no column.
     """
     keys = [resolve(frame.schema, path)[0] for path in (*sort, *tie_breakers(frame.schema, sort))]
-    if not _has_positions(frame.schema):
+    if not has_positions(frame.schema):
         frame = frame.with_columns(encodings(frame).alias(_TIE_BREAK))
         keys.append(pl.col(_TIE_BREAK))
     return frame.sort(keys, nulls_last=True).drop(_TIE_BREAK, strict=False)
@@ -123,21 +123,27 @@ def tie_breakers(schema: pl.Schema, sort: Sequence[str]) -> list[str]:
     Without them, rows are ordered by their canonical encoding (`encodings`), so that only rows that
     are equal in every column can tie.
     """
-    if not _has_positions(schema):
+    if not has_positions(schema):
         return []
     return [column.name for column in POSITION_COLUMNS if column.name not in sort]
 
 
 def encodings(frame: pl.DataFrame) -> pl.Series:
     """Return each row's canonical encoding, columns in the order of their names."""
-    columns = sorted(columns_of(frame.schema), key=lambda column: column.name)
-    return encode_rows(frame, columns)
+    return encode_rows(frame, encoding_order(columns_of(frame.schema)))
 
 
-def _has_positions(schema: pl.Schema) -> bool:
-    return all(column.name in schema for column in POSITION_COLUMNS)
+def encoding_order(columns: Sequence[Column]) -> list[Column]:
+    """Return columns in the order in which the encoding that breaks ties holds them."""
+    return sorted(columns, key=lambda column: column.name)
 
 
-def _batches(frame: pl.DataFrame, rows: int) -> Iterator[pa.RecordBatch]:
+def has_positions(names: Collection[str]) -> bool:
+    """Tell whether rows of these columns have their positions, which no two rows share."""
+    return all(column.name in names for column in POSITION_COLUMNS)
+
+
+def frame_batches(frame: pl.DataFrame, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    """Return the rows of a frame as the writer of parts takes them."""
     for batch in frame.iter_slices(rows):
         yield from as_table(batch).combine_chunks().to_batches()

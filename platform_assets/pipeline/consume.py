@@ -1,8 +1,9 @@
 """Running a consumer: read certified products, make a product, record what was read.
 
 1. Open every input through the gate: of this run, and of the closed runs before it.
-2. Call the consumer's function with lazy frames over exactly these products.
-3. Hold its answer against the contract, sort and write it, and place it as a generation.
+2. Call the consumer's function with lazy frames over exactly these products. Its answer is streamed
+   into a file, if it is lazy, and never held as a whole.
+3. Hold the answer against the contract, sort and write it, and place it as a generation.
 4. Record the consumption: every input with its manifest and certificate, and the output.
 """
 
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from platform_assets.adapters.embedded_engine import EmbeddedEngine
+from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.canonical import digest, rfc3339
-from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import (
     ConsumerFailed,
     PlatformError,
@@ -23,7 +25,8 @@ from platform_assets.errors import (
 )
 from platform_assets.flow.secret_scan import without_known
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.build import declared_output, write_sorted
+from platform_assets.pipeline.answers import Answer, require_conforming, written_answer
+from platform_assets.pipeline.build import declared_output
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import earlier_runs
 from platform_assets.pipeline.place import Built, place
@@ -31,9 +34,11 @@ from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.records import read_record, write_record
 from platform_assets.pipeline.state import is_closed, require_open
 from platform_assets.pipeline.withheld_output import secrets_withheld
+from platform_assets.ports.engines import AdmittedRows, ProductJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from platform_assets.contracts.columns import Column
     from platform_assets.declarations import ConsumerDeclaration
@@ -78,10 +83,19 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
     )
     inputs = open_inputs(platform, run, declared)  # 1
     columns = configuration.contracts[declared.contract].columns
-    answer = _call(platform, run, consumer, declared, inputs)  # 2
-    rows = _conforming(answer, columns, declared.key, f"consumer {consumer} of {run}")
-    with platform.scratch() as scratch:
-        parts, content = write_sorted(rows, columns, declared, scratch)  # 3
+    with (
+        platform.scratch() as scratch,
+        platform.scratch() as answered,
+        platform.spill() as spill,
+    ):
+        engine = EmbeddedEngine(platform.budget, spill)
+        answer = _call(
+            platform, run, consumer, declared, inputs, columns=columns, into=answered
+        )  # 2
+        thing = f"consumer {consumer} of {run}"
+        require_conforming(answer, columns, declared.key, engine.room, thing)  # 3
+        rows = AdmittedRows([answer.file], (), answer.rows)
+        made = engine.make(ProductJob(rows, columns, declared.sort, declared.part_rows), scratch)
         manifest = place(
             platform,
             Built(
@@ -92,8 +106,8 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                 columns=columns,
                 sort=declared.sort,
                 key=declared.key,
-                content_digest=content,
-                parts=parts,
+                content_digest=made.content_digest,
+                parts=made.parts,
                 inputs=[
                     {
                         "kind": "certificate",
@@ -103,6 +117,7 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                     for opened in inputs.listed()
                 ],
                 strict=declared.strict,
+                engine=engine.identity,
             ),
         )
     _record(platform, run, consumer, inputs, manifest)  # 4
@@ -138,17 +153,26 @@ def _in_scope(platform: Platform, run: RunId, each: RunId) -> RunId:
 
 
 def _call(
-    platform: Platform, run: RunId, name: str, declared: ConsumerDeclaration, inputs: _Inputs
-) -> pl.DataFrame:
+    platform: Platform,
+    run: RunId,
+    name: str,
+    declared: ConsumerDeclaration,
+    inputs: _Inputs,
+    *,
+    columns: Sequence[Column],
+    into: Path,
+) -> Answer:
     secrets = platform.secret_values()
     function = load_function(declared.function, platform.home, secrets)
     try:
         with secrets_withheld(secrets):
             answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
-            return answer.collect() if isinstance(answer, pl.LazyFrame) else answer
+            return written_answer(answer, columns, into / "answer.parquet")
     except (PlatformError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a function that exits or an engine that panics has failed too
+        if disk_problem(error):
+            raise
         raise ConsumerFailed(
             f"consumer {name} of {run}",
             expected=f"{declared.function} to return a frame",
@@ -156,44 +180,6 @@ def _call(
             remedy=f"Mend the function, then run it again: platform-assets materialize {name} "
             f"--run {run}",
         ) from error
-
-
-def _conforming(
-    answer: object, columns: Sequence[Column], key: Sequence[str], thing: str
-) -> pl.DataFrame:
-    """Return exactly the contract's columns of the answer, without any coercion of values."""
-    schema = polars_schema(columns)
-    problems = []
-    if not isinstance(answer, pl.DataFrame):
-        problems.append(f"a {type(answer).__name__} instead of a frame")
-    else:
-        problems += [
-            f"column {name} is {answer.schema.get(name, 'absent')}, not {dtype}"
-            for name, dtype in schema.items()
-            if answer.schema.get(name) != dtype
-        ]
-        problems += [f"column {n} is undeclared" for n in answer.columns if n not in schema]
-        if not problems:
-            problems += _value_problems(answer, columns, key)
-    if problems or not isinstance(answer, pl.DataFrame):
-        raise ConsumerFailed(
-            thing,
-            expected="exactly the columns of its contract, no null where none may be, unique keys",
-            found="; ".join(problems),
-            remedy="Mend the function or its contract.",
-        )
-    return answer.select(schema.names())
-
-
-def _value_problems(
-    answer: pl.DataFrame, columns: Sequence[Column], key: Sequence[str]
-) -> list[str]:
-    nulls = {c.name: answer[c.name].null_count() for c in columns if not c.nullable}
-    problems = [f"column {name} has {count} nulls" for name, count in nulls.items() if count]
-    repeated = answer.height - answer.select(key).unique().height
-    if repeated:
-        problems.append(f"{repeated} rows repeat the key {', '.join(key)}")
-    return problems
 
 
 def _record(

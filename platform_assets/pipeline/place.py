@@ -97,7 +97,8 @@ class Placeable(Protocol):
 class Built:
     """A product of a run that is written to scratch and not yet placed.
 
-    ``parts`` are in the clear until `under` encrypts those of a strict product.
+    ``parts`` are in the clear until `under` encrypts those of a strict product. ``engine`` is the one
+    that wrote them, by name and version.
     """
 
     run: RunId
@@ -111,6 +112,7 @@ class Built:
     parts: Sequence[PartFile]
     inputs: Sequence[dict[str, str]]
     strict: bool
+    engine: dict[str, str]
     encryption: dict[str, str] | None = None
 
     @property
@@ -154,7 +156,7 @@ class Built:
             content_digest=self.content_digest,
             parts=[{"name": part.name, **part.listed()} for part in self.parts],
             inputs=self.inputs,
-            code=code,
+            code={**code, "engine": self.engine},
             encryption=self.encryption,
         )
 

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from platform_assets.adapters.embedded_engine import EmbeddedEngine
 from platform_assets.canonical import digest_bytes
 from platform_assets.errors import ClosureRefused, GateRefusal
 from platform_assets.flow.closure import Held
@@ -31,7 +33,6 @@ from platform_assets.pipeline import (
     verify_run,
 )
 from platform_assets.pipeline import evidence as closing
-from platform_assets.pipeline.build import write_sorted
 from platform_assets_tests.attacks import Attacker
 from platform_assets_tests.shop import redeclare
 
@@ -109,19 +110,16 @@ def test_i05_builders_of_the_same_bytes_at_once_make_one_generation(shop: Path) 
 def test_i06_builders_of_other_bytes_at_once_make_a_generation_each_and_none_is_certified(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = write_sorted
+    made = EmbeddedEngine.make
     sizes = iter((30, 50))
     lock = threading.Lock()
 
-    def of_other_sizes(rows: Any, columns: Any, declared: Any, scratch: Any) -> Any:
+    def of_other_sizes(engine: EmbeddedEngine, job: Any, into: Any) -> Any:
         with lock:
             part_rows = next(sizes)
-        other = declared.model_copy(update={"part_rows": part_rows})
-        return written(rows, columns, other, scratch)
+        return made(engine, replace(job, part_rows=part_rows), into)
 
-    monkeypatch.setattr(
-        sys.modules["platform_assets.pipeline.build"], "write_sorted", of_other_sizes
-    )
+    monkeypatch.setattr(EmbeddedEngine, "make", of_other_sizes)
     manifests = at_once(lambda: build(Platform.open(ready), RUN, "orders"), times=2)
     assert {manifest["generation"] for manifest in manifests} == {2, 3}
     assert _generations(ready, "orders") == ["0001", "0002", "0003"]
@@ -187,7 +185,7 @@ def test_i08_consuming_while_an_input_is_rebuilt_records_what_was_read(
     consuming = sys.modules["platform_assets.pipeline.consume"]
     called = consuming._call
 
-    def rebuild_meanwhile(*given: Any) -> Any:
+    def rebuild_meanwhile(*given: Any, **named: Any) -> Any:
         attacker.part(number=2).unlink()
         attacker.overwrite(attacker.part(number=2), b"damaged meanwhile")
         build(Platform.open(ready), RUN, "orders")
@@ -196,7 +194,7 @@ def test_i08_consuming_while_an_input_is_rebuilt_records_what_was_read(
             attacker.part(number=2),
             (attacker.generation(number=2) / "part-00002.parquet").read_bytes(),
         )
-        return called(*given)
+        return called(*given, **named)
 
     redeclare(ready, lambda feed: feed["consumers"]["turnover"]["checks"].pop())
     monkeypatch.setattr(consuming, "_call", rebuild_meanwhile)

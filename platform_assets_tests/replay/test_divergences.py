@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from platform_assets.adapters import parts as written_parts
+from platform_assets.adapters import part_format
+from platform_assets.adapters.part_writer import PartWriter
+from platform_assets.adapters.parts import write_frame
 from platform_assets.errors import DeclarationInvalid, SourceUnreachable, Usage, VerificationFailed
 from platform_assets.flow.checks import Outcome
 from platform_assets.flow.replay import Sameness, Verdict
@@ -108,7 +110,7 @@ def test_an_admission_that_loses_a_record_is_named_with_its_position(
         placed = judged.accepted["placed"]
         kept = pl.read_parquet(placed.part.path).filter(pl.col("_offset") != 3)
         placed.part.path.unlink()
-        part = written_parts.write_frame(kept, placed.part.path)
+        part = write_frame(kept, placed.part.path)
         return replace(judged, accepted={"placed": replace(placed, part=part)})
 
     monkeypatch.setattr(module, "judge_part", loses_one)
@@ -156,7 +158,7 @@ def test_a_record_that_is_judged_otherwise_is_named_with_its_position(
 def test_another_order_of_the_same_rows_is_other_bytes_of_the_product(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("platform_assets.pipeline.build")
+    module = importlib.import_module("platform_assets.adapters.embedded_engine")
     sort = module.sort_frame
     monkeypatch.setattr(module, "sort_frame", lambda frame, keys: sort(frame, keys)[::-1])
     found = diverged(replay_run(Platform.open(two_runs), FIRST, start=Start.LANDING))
@@ -207,7 +209,7 @@ def test_a_consumer_that_counts_otherwise_is_named_with_row_and_column(
 def test_other_bytes_of_the_same_rows_diverge_under_the_engines_of_the_run(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(written_parts, "COMPRESSION_LEVEL", 9)
+    monkeypatch.setattr(part_format, "COMPRESSION_LEVEL", 9)
     found = diverged(replay_run(Platform.open(two_runs), FIRST, start=Start.LANDING))
     assert found.step == "admit"
     assert found.problem == "other bytes of the same rows"
@@ -227,14 +229,15 @@ def test_under_other_engines_the_content_decides_and_the_result_says_so(
     assert same.verdict is Verdict.REPRODUCED
     assert same.decided_by == "part digests"
     assert same.engines == {"polars": (version("polars"), "99.1")}
-    monkeypatch.setattr(written_parts, "COMPRESSION_LEVEL", 9)
+    monkeypatch.setattr(part_format, "COMPRESSION_LEVEL", 9)
     other = replay_run(platform, FIRST, start=Start.LANDING)
     assert other.verdict is Verdict.REPRODUCED
     assert other.decided_by == "content digests"
+    finish = PartWriter.finish
     monkeypatch.setattr(
-        importlib.import_module("platform_assets.pipeline.build"),
-        "content_digest",
-        lambda *_: type("Digest", (), {"value": "sha256:" + "0" * 64}),
+        PartWriter,
+        "finish",
+        lambda writer: replace(finish(writer), content_digest="sha256:" + "0" * 64),
     )
     found = diverged(replay_run(platform, FIRST, start=Start.LANDING))
     assert (found.step, found.problem.split()[0]) == ("build", "content_digest")
@@ -249,7 +252,7 @@ def test_under_other_engines_without_the_data_it_says_that_no_rows_were_compared
     monkeypatch.setattr(
         module.metadata, "version", lambda name: "99.1" if name == "polars" else version(name)
     )
-    monkeypatch.setattr(written_parts, "COMPRESSION_LEVEL", 9)
+    monkeypatch.setattr(part_format, "COMPRESSION_LEVEL", 9)
     around = Surroundings(two_runs, tmp_path / "scratch")
     result = replay_bundle(tmp_path / "records.tar", around, start=Start.ANCHORS)
     assert result.verdict is Verdict.REPRODUCED

@@ -1,0 +1,182 @@
+"""Sorting more rows than fit in memory: DuckDB sorts and spills, and hands the rows back in batches.
+
+The order is that of `parts.sort_frame`: the declared keys, ascending, text by its UTF-8 bytes, NaN
+above all numbers, null last; then stream, partition and offset, or without them the canonical encoding
+of the row. It is total, so neither threads nor memory decide it. DuckDB only orders and carries:
+`arrow_layout` keeps names and meanings away from it, and the types that come back are compared.
+
+1. Excluded positions are taken out by an anti join, where there are any.
+2. Rows are sorted within the memory that is given; what is beyond it goes to the spill folder.
+3. They are handed out in order, as batches of so many rows that a batch stays small.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platform_assets.adapters.arrow_layout import carried, carried_path, relabelled
+from platform_assets.adapters.part_format import arrow_schema
+from platform_assets.adapters.parts import encoding_order, has_positions, tie_breakers
+from platform_assets.adapters.row_encoding import encode_arrays
+from platform_assets.contracts.frames import polars_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from platform_assets.contracts.columns import Column
+
+#: Bytes of a batch, as Parquet stores its rows before compression, and the most and fewest rows of one.
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_ROWS = 32_768
+_VECTOR_ROWS = 2_048
+
+_ENCODING = "encoding"
+_PLACE = ("_partition", "_offset")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a sort may use: bytes of memory, threads, a folder to spill into and its limit in bytes."""
+
+    memory: int
+    threads: int
+    spill: Path
+    spill_limit: int | None = None
+
+
+@contextmanager
+def sorted_batches(
+    files: Sequence[Path],
+    columns: Sequence[Column],
+    sort: Sequence[str],
+    excluded: Sequence[Path],
+    room: Room,
+) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Give the rows of Parquet files in the total order, without the excluded ones.
+
+    Args:
+        files: they have the columns, and maybe others.
+        columns: what the rows have, in this order.
+        sort: columns or dotted paths into structs that hold no struct or list themselves.
+        excluded: files with ``_partition`` and ``_offset`` of the rows to be left out.
+        room: what the sort may use.
+
+    Raises:
+        KeyError: a key names no column.
+        duckdb.Error: the spill folder takes no more, or the memory does not suffice.
+    """
+    schema = arrow_schema(columns)
+    layout = carried(schema)
+    keys = (*sort, *tie_breakers(polars_schema(columns), sort))
+    order = [".".join(carried_path(schema, key)[0]) for key in keys]
+    names = layout.names
+    if has_positions(schema.names):
+        rows = _carried(files, schema)
+    else:
+        layout = layout.append(pa.field(_ENCODING, pa.large_binary()))
+        rows = _encoded(_read(files, schema), columns, layout)
+        order.append(_ENCODING)
+    with _connection(room) as connection:
+        connection.register("given", pa.RecordBatchReader.from_batches(layout, rows))
+        query = f"SELECT {', '.join(names)} FROM given"  # noqa: S608 - names are numbers
+        if excluded:  # 1
+            connection.register("excluded", _places(excluded))
+            place = [carried_path(schema, name)[0][0] for name in _PLACE]
+            query += f" ANTI JOIN excluded ON {place[0]} = excluded.p AND {place[1]} = excluded.o"
+        query += " ORDER BY " + ", ".join(f"{key} ASC NULLS LAST" for key in order)  # 2
+        reader = connection.sql(query).to_arrow_reader(batch_rows(files))
+        yield (relabelled(batch, schema) for batch in reader)  # 3
+
+
+def different_rows(
+    files: Sequence[Path], columns: Sequence[Column], key: Sequence[str], room: Room
+) -> int:
+    """Return how many different keys the rows of Parquet files have; null equals null.
+
+    Raises:
+        KeyError: the key names no column.
+        duckdb.Error: the spill folder takes no more, or the memory does not suffice.
+    """
+    schema = arrow_schema(columns)
+    layout = carried(schema)
+    names = [".".join(carried_path(schema, column)[0]) for column in key]
+    with _connection(room) as connection:
+        rows = _carried(files, schema)
+        connection.register("given", pa.RecordBatchReader.from_batches(layout, rows))
+        keys = f"SELECT DISTINCT {', '.join(names)} FROM given"  # noqa: S608 - names are numbers
+        counted = connection.execute(f"SELECT count(*) FROM ({keys})").fetchone()  # noqa: S608
+    return int(counted[0]) if counted else 0
+
+
+def batch_rows(files: Sequence[Path]) -> int:
+    """Return how many rows of these files make a batch."""
+    width = max((_width(pq.read_metadata(file)) for file in files), default=1)
+    return max(_VECTOR_ROWS, min(BATCH_ROWS, BATCH_BYTES // width))
+
+
+def _width(metadata: pq.FileMetaData) -> int:
+    groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+    return (
+        max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1) or 1
+    )
+
+
+@contextmanager
+def _connection(room: Room) -> Iterator[duckdb.DuckDBPyConnection]:
+    settings: dict[str, Any] = {
+        "memory_limit": f"{room.memory // 1024}KiB",
+        "threads": room.threads,
+        "temp_directory": str(room.spill),
+        "arrow_large_buffer_size": True,
+        "preserve_insertion_order": False,  # the order is total
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(config=settings) as connection:
+        if room.spill_limit is not None:  # not in the settings: naming the folder forgets it
+            limit = f"{room.spill_limit // 1024}KiB"
+            connection.execute(f"SET max_temp_directory_size = '{limit}'")
+        yield connection
+
+
+def _read(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    rows = batch_rows(files)
+    for file in files:
+        with pq.ParquetFile(file) as part:
+            for batch in part.iter_batches(rows, use_threads=False):
+                yield batch.select(schema.names).cast(schema)
+
+
+def _carried(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    layout = carried(schema)
+    for batch in _read(files, schema):
+        yield relabelled(batch, layout)
+
+
+def _encoded(
+    batches: Iterator[pa.RecordBatch], columns: Sequence[Column], layout: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Return the rows as they are carried, with their canonical encoding as the last column."""
+    ordered = encoding_order(columns)
+    for batch in batches:
+        encoding = encode_arrays([batch.column(c.name) for c in ordered], ordered)
+        yield relabelled(batch.append_column(_ENCODING, encoding), layout)
+
+
+def _places(files: Sequence[Path]) -> pa.RecordBatchReader:
+    schema = pa.schema([("p", pa.large_string()), ("o", pa.int64())])
+
+    def read() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            with pq.ParquetFile(file) as part:
+                for batch in part.iter_batches(BATCH_ROWS, columns=list(_PLACE), use_threads=False):
+                    yield batch.select(list(_PLACE)).rename_columns(["p", "o"]).cast(schema)
+
+    return pa.RecordBatchReader.from_batches(schema, read())
