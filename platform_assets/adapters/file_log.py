@@ -30,6 +30,7 @@ from platform_assets.adapters.file_log_segments import (
     list_segments,
     reaching,
 )
+from platform_assets.adapters.file_log_sizes import segment_size
 from platform_assets.errors import GapUnproven, OffsetExpired, OffsetTruncated, SourceChanged
 from platform_assets.ports.streams import FIRST_LOOK, LANDING_SCHEMA, Extent, Identity
 
@@ -79,14 +80,26 @@ class FileLog:
     def limit_bytes(self, span: Span, max_bytes: int) -> int:
         """Return the largest ``stop`` whose lines, terminators included, hold at most so many bytes.
 
+        Segments that fit as a whole are told by their sizes and not read: lines that are missing in
+        one are found when it is. Lines are measured in the segment where the range begins or is cut.
+
         Raises:
-            OffsetExpired, OffsetTruncated, GapUnproven: as for `read`.
+            OffsetExpired, OffsetTruncated: as for `read`.
+            GapUnproven: as for `read`, where lines have to be measured.
             SourceUnreachable, SourceChanged: as for `extents`.
         """
         partition, start, end = span.partition, span.start.offset, span.end.offset
         remaining = max_bytes
         with reaching(self._topic):
-            for segment, stop in self._segments_of(partition, start, end):
+            segments = list(self._segments_of(partition, start, end))
+            if self._fits(segments, max_bytes, end):
+                return end
+            for segment, stop in segments:
+                size = segment_size(segment)
+                whole = start <= segment.base and stop <= end
+                if whole and size and size.exact and size.most <= remaining:
+                    remaining -= size.most
+                    continue
                 reader = LineReader(segment)
                 first, last = max(start, segment.base), min(end, stop)
                 begin = reader.position(first - segment.base)
@@ -148,6 +161,23 @@ class FileLog:
         with reaching(self._topic):
             lines = LineReader(segments[-1]).count()
         return Extent(partition, segments[0].base, segments[-1].base + lines)
+
+    def _fits(self, segments: list[tuple[Segment, int]], max_bytes: int, end: int) -> bool:
+        """Tell whether segments are within a limit whatever lines they hold.
+
+        False means that it is not known: the lines have to be measured, or the log ends before.
+        """
+        if segments and segments[-1][1] == _ENDLESS:
+            newest = segments[-1][0]
+            if newest.base + LineReader(newest).count() < end:
+                return False
+        left = max_bytes
+        for segment, _ in segments:
+            size = segment_size(segment)
+            if size is None or size.most > left:
+                return False
+            left -= size.most
+        return True
 
     def _segments_of(self, partition: str, start: int, end: int) -> Iterator[tuple[Segment, int]]:
         """Return the segments that hold the range, each with the base of the one after it."""
