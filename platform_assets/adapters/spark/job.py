@@ -1,17 +1,19 @@
 """The Spark job: ``python -m platform_assets.adapters.spark.job DESCRIPTION``.
 
 It reads the description, makes the product, and writes the result beside the parts. A refusal is a
-result as well. Whatever else goes wrong ends the job with its traceback, and without a result.
+result as well. Whatever else goes wrong ends the job with its traceback, and without a result. How it
+went is the last line of its standard output.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.spark.description import JobDescription, JobResult
 from platform_assets.adapters.spark.files import read_bytes, write_bytes
-from platform_assets.adapters.spark.reporting import reported
+from platform_assets.adapters.spark.reporting import counts, reported
 from platform_assets.adapters.spark.session import open_session
 from platform_assets.adapters.spark.sorting import make_product
 from platform_assets.errors import Refusal
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             session.stop()
         write_bytes(description.result, result.as_json().encode())
+        sys.stdout.write(json.dumps(counts(result)) + "\n")
         report(result)
 
 
