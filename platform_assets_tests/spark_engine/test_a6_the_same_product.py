@@ -1,0 +1,138 @@
+"""A6: a window that Spark makes is the window that this process makes, whatever dies on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from platform_assets.errors import JobFailed
+from platform_assets.pipeline import Platform, build, open_product
+from platform_assets_tests.cli.calls import call
+from platform_assets_tests.spark_engine.payments_home import (
+    PRODUCT,
+    RUN,
+    admitted_home,
+    copied,
+    generations,
+    how_it_went,
+    log_of_job,
+    manifest,
+    switch,
+)
+from platform_assets_tests.spark_engine.small_spark import declare_spark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return admitted_home(tmp_path_factory.mktemp("admitted") / "home")
+
+
+@pytest.fixture(scope="module")
+def embedded(admitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home in which this process made the product, and the run is closed."""
+    home = copied(admitted, tmp_path_factory.mktemp("embedded") / "home")
+    assert call("run", "payments", "--home", home).code == 0
+    return home
+
+
+def test_a06_a_run_whose_product_spark_makes_is_closed_with_the_same_content(
+    spark: str, admitted: Path, embedded: Path, tmp_path: Path
+) -> None:
+    home = copied(admitted, tmp_path / "home [1]")
+    switch(home, spark=True)
+    declare_spark(home, "local[2]")
+    closed = call("run", "payments", "--home", home)
+    assert closed.code == 0, closed.err
+    found, expected = manifest(home), manifest(embedded)
+    assert found["code"]["engine"] == {"name": "spark", "version": spark.rsplit(maxsplit=1)[-1]}
+    assert expected["code"]["engine"]["name"] == "embedded"
+    assert found["content_digest"] == expected["content_digest"]
+    assert found["parts"] == expected["parts"]
+    assert len(found["parts"]) > 3
+    rows = [
+        open_product(Platform.open(each), RUN, PRODUCT).scan().collect()
+        for each in (home, embedded)
+    ]
+    assert rows[0].equals(rows[1])
+    assert rows[0].height == found["rows"]
+    assert not list((home / "scratch").glob("*.*.*")), "nothing is left of what was exchanged"
+
+
+def test_a06_an_executor_that_is_killed_midway_changes_nothing(
+    spark: str, admitted: Path, embedded: Path, tmp_path: Path
+) -> None:
+    """The product stands already, made by this process: Spark's converges on it, byte for byte."""
+    home = copied(admitted, tmp_path / "home")
+    assert build(Platform.open(home), RUN, PRODUCT)["generation"] == 1
+    switch(home, spark=True)
+    declare_spark(home, "local-cluster[2,1,1024]", partitions=48)
+    made: list[object] = []
+    building = threading.Thread(
+        target=lambda: made.append(_outcome(home)), name="building", daemon=True
+    )
+    building.start()
+    _kill_an_executor_at_work(home, building)
+    building.join(_SECONDS)
+    (outcome,) = made
+    assert isinstance(outcome, dict), outcome
+    told = how_it_went(home)
+    assert told["executors_lost"] >= 1
+    assert told["executors"] >= 2
+    assert outcome["content_digest"] == manifest(embedded)["content_digest"]
+    assert outcome["parts"] == manifest(embedded)["parts"]
+    assert generations(home) == ["0001"]
+    switch(home, spark=False)
+    assert build(Platform.open(home), RUN, PRODUCT) == outcome
+
+
+def test_a_job_that_cannot_start_says_which_log_to_read(
+    spark: str, admitted: Path, tmp_path: Path
+) -> None:
+    home = copied(admitted, tmp_path / "home")
+    switch(home, spark=True)
+    declare_spark(home, "local[2]", driver_memory="1k")
+    refused = call("materialize", PRODUCT, "--run", RUN, "--home", home, "--json")
+    assert refused.code == JobFailed.exit_code == 3
+    assert refused.document["error"] == "JobFailed"
+    assert str(log_of_job(home)) in refused.document["remedy"]
+    assert "memory" in log_of_job(home).read_text()
+    assert not (home / "store" / "runs" / str(RUN) / "products").exists()
+
+
+def _outcome(home: Path) -> object:
+    try:
+        return build(Platform.open(home), RUN, PRODUCT)
+    except BaseException as error:  # noqa: BLE001 - the test shows it
+        return error
+
+
+def _kill_an_executor_at_work(home: Path, building: threading.Thread) -> None:
+    """Kill an executor that this test started, when the first run is written and most are not."""
+    until = time.monotonic() + _SECONDS
+    while not list(home.glob("scratch/*/exchange/run-*")):
+        assert building.is_alive(), "the job ended before it wrote a run"
+        assert time.monotonic() < until, "the job wrote no run in time"
+        time.sleep(0.05)
+    executors = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "CoarseGrainedExecutorBackend" in " ".join(_command(process))
+    ]
+    assert executors, "the job has no executors of its own"
+    executors[0].kill()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
