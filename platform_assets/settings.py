@@ -8,6 +8,7 @@ must never occur in a record.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,13 +26,16 @@ DEFAULT_HOME = ".platform"
 
 _REMEDY = "Correct the file; an empty one means all defaults."
 
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?([KMGTP]i?)?B?", re.IGNORECASE)
+
 #: Below it, the interpreter and the engines alone would take what a step needs.
 LEAST_MEMORY = 1024**3
 
 
-def _no_truth(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("not a number of bytes, nor one with a unit such as 2GiB")  # noqa: TRY004 - pydantic reports it
+def _size(value: object) -> object:
+    number = not isinstance(value, bool) and isinstance(value, int | str)
+    if not (number and _SIZE.fullmatch(str(value))):
+        raise ValueError(f"not a number of bytes, nor one with a unit such as 2GiB: {value!r}")
     return value
 
 
@@ -106,7 +110,7 @@ class Settings(Declaration):
     scratch: str = "scratch"
     memory_budget: Annotated[
         ByteSize,
-        BeforeValidator(_no_truth),
+        BeforeValidator(_size),
         Field(ge=LEAST_MEMORY, description="Memory of all processes of a step, for example 2GiB."),
     ] = ByteSize(2 * 1024**3)
     cores: Annotated[
@@ -115,11 +119,14 @@ class Settings(Declaration):
     ] = None
     spill_dir: Annotated[
         str | None,
-        Field(description="Folder for what does not fit in memory; the scratch folder if absent."),
+        Field(
+            min_length=1,
+            description="Folder for what does not fit in memory; the scratch folder if absent.",
+        ),
     ] = None
     spill_limit: Annotated[
         ByteSize | None,
-        BeforeValidator(_no_truth),
+        BeforeValidator(_size),
         Field(gt=0, description="Most that a step may spill; what the disk has free if absent."),
     ] = None
     spark: SparkSettings = SparkSettings()

@@ -149,6 +149,17 @@ def test_a10_a_function_is_looked_for_without_running_the_users_code(tmp_path: P
         ("claim_ttl_seconds: soon\n", 1, "found 'soon'"),
         ("store: [\n", 2, "expected"),
         ("just text\n", 1, "a str"),
+        ("store: s\nmemory_budget: true\n", 2, "such as 2GiB: True"),
+        ("memory_budget: lots\n", 1, "such as 2GiB: 'lots'"),
+        ("memory_budget: -1\n", 1, "such as 2GiB: -1"),
+        ("memory_budget:\n", 1, "such as 2GiB: None"),
+        ("memory_budget: 200MiB\n", 1, "greater than or equal to 1073741824"),
+        ("spill_limit: 10 potatoes\n", 1, "such as 2GiB: '10 potatoes'"),
+        ("spill_limit: 0\n", 1, "greater than 0"),
+        ("spill_dir: ''\n", 1, "at least 1 character"),
+        ("spil_dir: x\n", 1, "did you mean spill_dir?"),
+        ("cores: 0\n", 1, "greater than 0"),
+        ("cores: two\n", 1, "a valid integer"),
     ],
 )
 def test_a_mistake_in_the_settings_is_shown_where_it_stands(
