@@ -54,6 +54,7 @@ MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 EVIDENCE = "urn:platform-assets:evidence:v1"
 CLOSURE = "urn:platform-assets:closure:v1"
 REVOCATION = "urn:platform-assets:revocation:v1"
+SLICES = "urn:platform-assets:slices:v1"
 
 _DIGEST = re.compile(DIGEST_PATTERN)
 

@@ -4,6 +4,8 @@ The command line and Dagster both call these functions and leave identical recor
 """
 
 from platform_assets.pipeline.announce import announce
+from platform_assets.pipeline.compact import compact
+from platform_assets.pipeline.day_reading import CertifiedDay, open_day, open_days
 from platform_assets.pipeline.events_digest import events_digest
 from platform_assets.pipeline.inspect import (
     product_state,
@@ -36,6 +38,7 @@ from platform_assets.pipeline.supersede import supersede
 from platform_assets.pipeline.verify import verify_bundle
 
 __all__ = [
+    "CertifiedDay",
     "CertifiedProduct",
     "ClosedRun",
     "Platform",
@@ -47,6 +50,7 @@ __all__ = [
     "caught_up",
     "certify",
     "close",
+    "compact",
     "consume",
     "events_digest",
     "export_run",
@@ -55,6 +59,8 @@ __all__ = [
     "land",
     "next_run",
     "noted",
+    "open_day",
+    "open_days",
     "open_latest",
     "open_product",
     "open_run",
