@@ -144,7 +144,7 @@ class JudgedStream:
         )
         placed = self._placed(frame.drop("_id"), landed)
         path = self.task.scratch / "accepted" / event / f"part-{number:05d}.parquet"
-        return Accepted(write_frame(placed, path), hashes)
+        return Accepted(write_frame(placed, path, statistics=POSITION), hashes)
 
     def _refuse(self, number: int, frame: pl.DataFrame, landed: pl.DataFrame) -> Path:
         raw = landed.select("key", "value")[frame["_row"]]
