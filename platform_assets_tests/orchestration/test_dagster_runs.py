@@ -65,6 +65,21 @@ def test_the_home_keeps_what_dagster_ran_for_the_ui(home: Path) -> None:
         assert not instance.nux_enabled
 
 
+def test_what_each_step_used_is_plotted_over_the_runs(home: Path) -> None:
+    append(home, good_window(1))
+    run_feed_in_dagster(home, "shop")
+    numbers = ("wall_seconds", "cpu_seconds", "peak_rss_bytes", "spilled_bytes", "workers")
+    with home_instance(home) as instance:
+        for asset in ("events_landing", "events_admission", "orders", "totals", "evidence"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(["shop", asset]))
+            assert event is not None, asset
+            assert event.asset_materialization is not None
+            shown = event.asset_materialization.metadata
+            assert all(isinstance(shown[name].value, int | float) for name in numbers), asset
+            assert shown["memory_budget_bytes"].value == 2 * 1024**3
+            assert shown["peak_rss_bytes"].value > 50 * 1024**2
+
+
 def test_dagster_and_the_pipeline_leave_the_same_records(home: Path, tmp_path: Path) -> None:
     append(home, good_window(1))
     platform = Platform.open(home)
