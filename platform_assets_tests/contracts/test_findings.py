@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from contracts_for_tests import codes_of, judge, rule_of
+
+from platform_assets.contracts.columnar.text import LEAD, PADDING, Cursor, Text
 
 _TEXT_ID = {"type": "object", "properties": {"id": {"type": "string"}, "v": {"type": "integer"}}}
 
@@ -55,3 +58,43 @@ def test_records_that_each_leave_out_other_properties_share_one_layout() -> None
     ]
     found = judge([rule], records)
     assert (found.columnar, len(found.accepted["event"])) == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"type": "string", "pattern": "^[!-~]{3}$"}, "abc", 'a"b'),
+        ({"type": "string", "pattern": r"^[a\"]{3}$"}, "aaa", 'a"a'),
+        ({"enum": ['a"b', "abc"]}, "abc", 'a"b'),
+        ({"enum": ["a\\b", "abc", "x" * 13]}, "abc", "a\\b"),
+        ({"enum": ["a\tb", "abc"]}, "x" * 3, "a\tb"),
+    ],
+)
+def test_what_json_writes_with_an_escape_is_not_accepted_raw(
+    schema: dict[str, Any], good: str, bad: str
+) -> None:
+    rule = rule_of({"type": "object", "properties": {"id": {"type": "integer"}, "v": schema}})
+    records = [f'{{"id":{number},"v":"{good}"}}'.encode() for number in range(100)]
+    raw, escaped = f'{{"id":1,"v":"{bad}"}}'.encode(), json.dumps({"id": 1, "v": bad}).encode()
+    found = judge([rule], [*records, raw, escaped])
+    slow = judge([rule], [*records, raw, escaped], _columnar=False)
+    assert found.refused.equals(slow.refused)
+    assert 100 in found.refused["_row"]
+    assert 101 not in found.refused["_row"]
+
+
+def test_a_window_reads_the_bytes_of_any_position_up_to_the_end_of_the_data() -> None:
+    data = np.zeros(LEAD + 101 + PADDING, dtype=np.uint8)
+    data[LEAD : LEAD + 101] = np.arange(1, 102)
+    text = Text(data, LEAD, LEAD + 101)
+    at = np.arange(LEAD, LEAD + 102)
+    cursor = Cursor(text, at, np.ones(len(at), dtype=np.bool_))
+    for offset in range(150):
+        expected = [
+            int.from_bytes(data[p : p + 8].tobytes(), "little")
+            for p in np.minimum(at + offset, text.last)
+            if p + 8 <= len(data)
+        ]
+        words = cursor.words(offset)
+        inside = at + offset <= text.last
+        assert words[inside].tolist() == [e for e, i in zip(expected, inside, strict=True) if i]

@@ -7,7 +7,7 @@ before, and a view begins and ends beside a quotation mark, so it is UTF-8 as we
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +17,16 @@ from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListO
 from platform_assets.contracts.frames import arrow_type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from platform_assets.contracts.columnar.text import Content, Text
     from platform_assets.contracts.columnar.values import Value
     from platform_assets.contracts.columnar.words import Bools
 
-_INLINE = 12
+INLINE = 12  # bytes
+Bits = TypeVar("Bits", np.uint64, "NDArray[np.uint64]")
 _U = np.uint64
 _PLAIN = {
     Scalar.INT64: pa.int64(),
@@ -81,14 +84,36 @@ def views_of(content: Content) -> NDArray[np.uint64]:
     shown = np.minimum(length, _U(4)) << _U(3)
     views = np.empty((len(length), 2), dtype=np.uint64)
     views[:, 0] = length | ((first & _below(shown)) << _U(32))
-    rest = (np.minimum(length, _U(_INLINE)) << _U(3)) - shown
+    rest = (np.minimum(length, _U(INLINE)) << _U(3)) - shown
     tail = ((first >> _U(32)) | (second << _U(32))) & _below(rest)
     place = content.start.view(np.uint64) << _U(32)
-    views[:, 1] = np.where(length <= _INLINE, tail, place)
+    views[:, 1] = np.where(length <= INLINE, tail, place)
     return views
 
 
-def _below(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def views_of_fixed(content: Content, length: int) -> NDArray[np.uint64]:
+    """Return the views of strings that all have the same length."""
+    views = np.empty((len(content.start), 2), dtype=np.uint64)
+    shown = _U(8 * min(length, 4))
+    first = content.word(0)
+    views[:, 0] = _U(length) | ((first & _below(shown)) << _U(32))
+    if length > INLINE:
+        views[:, 1] = content.start.view(np.uint64) << _U(32)
+    else:
+        rest = _below(_U(8 * length) - shown)
+        views[:, 1] = ((first >> _U(32)) | (content.word(1) << _U(32))) & rest
+    return views
+
+
+def views_of_known(texts: Sequence[bytes]) -> NDArray[np.uint64]:
+    """Return the view of each text; where it is not inline, its place is to be added."""
+    padded = [len(t).to_bytes(4, "little") + t[:INLINE].ljust(INLINE, b"\0") for t in texts]
+    views = np.frombuffer(b"".join(padded), dtype="<u8").reshape(-1, 2).copy()
+    views[[len(text) > INLINE for text in texts], 1] = 0
+    return views
+
+
+def _below(bits: Bits) -> Bits:
     """Return words with that many of their lowest bits set, from 0 to 64."""
     return ~(~_U(0) << bits)
 

@@ -16,11 +16,11 @@ import polars as pl
 
 from platform_assets.contracts.columnar.arrow import arrow_array, views_of
 from platform_assets.contracts.columnar.values import Texts
-from platform_assets.contracts.columnar.words import WORD, mask_of, outside, word_of
+from platform_assets.contracts.columnar.words import WORD, mask_of, outside
 from platform_assets.contracts.columns import Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from platform_assets.contracts.columnar.scalars import Digits
     from platform_assets.contracts.columnar.text import Content, Cursor, Text
@@ -139,7 +139,7 @@ def _code_points(text: Text, start: Ints, length: Ints) -> Ints:
     """Count the code points of strings: all bytes but those that continue a character."""
     count = length.copy()
     for at in range(0, int(length.max(initial=0)), WORD):
-        words = text.window(text.clamp(start + at), 1)[:, 0]
+        words = text.window(text.clamp(start + at)).word(0)
         continuing = words & ~(words << np.uint64(1)) & _TOP
         inside = np.clip(length - at, 0, WORD).astype(np.uint64) << np.uint64(3)
         continuing &= ~(~np.uint64(0) << inside)
@@ -147,39 +147,18 @@ def _code_points(text: Text, start: Ints, length: Ints) -> Ints:
     return count
 
 
-class OneOf:
-    """The enum or const of a string."""
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = [_Whole(text.encode()) for text in allowed]
-
-    def apply(self, cursor: Cursor, content: Content) -> None:
-        """Compare with each."""
-        found = np.zeros(len(cursor), dtype=np.bool_)
-        for whole in self._allowed:
-            same = content.length == whole.length
-            for number, (mask, value) in enumerate(whole.parts):
-                same &= (content.word(number) & mask) == value
-            found |= same
-        cursor.require(found)
-
-
-class _Whole:
-    def __init__(self, text: bytes) -> None:
-        self.length = len(text)
-        self.parts = [word_of(text[at : at + WORD]) for at in range(0, len(text), WORD)]
-
-
 class Places:
     """A pattern that fixes the length and names the allowed ASCII characters of every place."""
 
     def __init__(self, places: Sequence[frozenset[str]]) -> None:
-        self._length = len(places)
+        self.length = len(places)
+        #: Whether the places alone prove that no quotation mark is among the characters.
+        self.closed = not any('"' in place for place in places)
         self._words = [_PlacesWord(places[at : at + WORD]) for at in range(0, len(places), WORD)]
 
     def apply(self, cursor: Cursor, content: Content) -> None:
         """Compare eight places at a time."""
-        cursor.require(content.length == self._length)
+        cursor.require(content.length == self.length)
         for number, word in enumerate(self._words):
             word.require(cursor, content.word(number))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from platform_assets.contracts.columnar.text import Literal
 from platform_assets.contracts.columnar.values import Lists, Objects, join
-from platform_assets.contracts.columnar.words import WORD, word_of
+from platform_assets.contracts.columnar.words import word_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,14 +40,13 @@ class Field:
         self._nullable = nullable
         # What every value begins with is proven together with the key.
         self._key = Literal(key if nullable else key + reader.opening)
-        self._ahead = reader.ahead + (len(reader.opening) if nullable else 0)
 
     def read(self, cursor: Cursor) -> Value:
         """Read the property where it is there and not null."""
         if not self._optional:
-            self._key.demand(cursor, self._ahead)
+            self._key.demand(cursor)
             return self._value(cursor)
-        present = self._key.try_pass(cursor, self._ahead)
+        present = self._key.try_pass(cursor)
         return self._value(cursor) if present.all() else _read_where(cursor, present, self._value)
 
     def _value(self, cursor: Cursor) -> Value:
@@ -88,7 +87,6 @@ class ObjectReader:
     fields: Sequence[Field]
     close: Literal
     opening: bytes = b""
-    ahead: int = 0
 
     def read(self, cursor: Cursor) -> Objects:
         """Read all properties. The opening brace belongs to the first key."""
@@ -107,7 +105,6 @@ class ListReader:
     least: int
     most: int
     opening: bytes = b"["
-    ahead: int = 0
 
     def read(self, cursor: Cursor) -> Lists:
         """Read element after element, for the records whose array has not ended yet."""
@@ -118,7 +115,7 @@ class ListReader:
         owners = []
         while rows.size and len(parts) < MAX_ELEMENTS:
             part = cursor.select(rows)
-            part.load(self.element.ahead + WORD)
+            part.load()
             read = read_nullable if self.nullable else read_opened
             parts.append(read(part, self.element))
             owners.append(rows)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.contracts.columnar.checks import (
     Among,
     Length,
-    OneOf,
 )
 from platform_assets.contracts.columnar.composites import (
     MAX_ELEMENTS,
@@ -36,9 +35,9 @@ from platform_assets.contracts.columnar.scalars import (
     DecimalReader,
     FloatReader,
     IntegerReader,
-    TextReader,
 )
 from platform_assets.contracts.columnar.text import MAX_LITERAL, Literal
+from platform_assets.contracts.columnar.texts import text_reader
 from platform_assets.contracts.columnar.times import DateReader, TimeReader
 from platform_assets.contracts.columns import Decimal, ListOf, Scalar, Struct
 from platform_assets.contracts.conversion import (
@@ -165,11 +164,9 @@ def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None, *, fill
             return IntegerReader(checks)
         case Scalar.STRING:
             checks_of_text = list(text_checks(derived.shape))
-            if allowed is not None:
-                checks_of_text.append(OneOf(_only(allowed, str)))
             if filled:
                 checks_of_text.append(Length(1, None))
-            return TextReader(checks_of_text)
+            return text_reader(checks_of_text, allowed and _only(allowed, str))
     if allowed is not None:
         raise NotColumnar("enum or const of a type that is not compared in columns")
     return _measure(derived, column)

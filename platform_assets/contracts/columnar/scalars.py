@@ -38,18 +38,12 @@ _TRUE, _FALSE = word_of(b"true"), word_of(b"false")
 class Reader(Protocol):
     """Reads one value of every record under the cursor.
 
-    ``opening`` is what every value begins with, which the caller has passed over; ``ahead`` is how many
-    bytes after it are worth reading at once.
+    ``opening`` is what every value begins with, which the caller has passed over.
     """
 
     @property
     def opening(self) -> bytes:
         """Bytes that the caller has passed over."""
-        ...
-
-    @property
-    def ahead(self) -> int:
-        """How many bytes to read at once."""
         ...
 
     def read(self, cursor: Cursor) -> Value:
@@ -125,7 +119,6 @@ class IntegerReader:
     unit: int = 1
     limits: tuple[int, int] | None = None
     opening: bytes = b""
-    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read integers."""
@@ -145,7 +138,6 @@ class FloatReader:
 
     checks: Sequence[NumberCheck]
     opening: bytes = b""
-    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read doubles."""
@@ -178,7 +170,6 @@ class DecimalReader:
     integral: bool
     checks: Sequence[NumberCheck]
     texts: Sequence[TextCheck]
-    ahead: int = 2 * WORD
 
     @property
     def opening(self) -> bytes:
@@ -212,7 +203,6 @@ class BooleanReader:
 
     allowed: frozenset[bool] = frozenset([True, False])
     opening: bytes = b""
-    ahead: int = WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read booleans."""
@@ -224,21 +214,3 @@ class BooleanReader:
         cursor.require(true | false)
         cursor.move(len(b"false") - true.astype(np.int64))
         return Plain(true)
-
-
-@dataclass(frozen=True)
-class TextReader:
-    """A string without escapes."""
-
-    checks: Sequence[TextCheck]
-    ahead: int = 3 * WORD
-    opening: bytes = b'"'
-
-    def read(self, cursor: Cursor) -> Texts:
-        """Read up to the closing quotation mark, and pass over it."""
-        content = Content(cursor, cursor.until_quote())
-        for check in self.checks:
-            check.apply(cursor, content)
-        texts = Texts(views_of(content))
-        cursor.move(content.length + 1)
-        return texts

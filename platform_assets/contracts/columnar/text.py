@@ -5,8 +5,9 @@ or marks the record as not proven; nothing is ever skipped unseen. A string ends
 mark, which is right because records with a backslash were set aside before. A cursor that has run past
 the end of its record is found out at the end: positions only grow, and the last one must be exactly it.
 
-Reading is done in windows: one gather brings the bytes of a key and of the beginning of its value for
-every record, because a gather costs a cache miss whether it takes 8 bytes or 64.
+Bytes are gathered as aligned words, two of which make the eight bytes at any position: NumPy's
+``take`` of aligned words is some ten times faster than a gather at odd addresses, and what follows is
+contiguous. A window shares its words between a key and the beginning of its value.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ QUOTE = ord('"')
 _BACKSLASH = ord("\\")
 _FIRST_PRINTABLE = 0x20
 _ASCII = 0x80
+_ONE = np.uint64(1)
+#: So many words of a window, and one more, lie within the padding, wherever a record ends.
 _MAX_WINDOW = 12
+_FIRST_SCAN = 32  # bytes that are searched in all records together
 #: Longer keys are left to the path for single records.
 MAX_LITERAL = 64
 _SCAN_WINDOW = 8
@@ -37,6 +41,7 @@ _BYTE = np.uint64(0xFF)
 _ONES = np.uint64(0x0101_0101_0101_0101)
 _TOP = np.uint64(0x8080_8080_8080_8080)
 _QUOTES = _ONES * np.uint64(QUOTE)
+_WHOLE = ~np.uint64(0)
 
 
 class Text:
@@ -44,19 +49,16 @@ class Text:
 
     def __init__(self, data: NDArray[np.uint8], start: int, stop: int) -> None:
         """Take ``data[start:stop]``; ``data`` has `LEAD` bytes before and `PADDING` bytes after."""
-        self._data = data
+        self._aligned = data[: len(data) // WORD * WORD].view("<u8")
         self.last = len(data) - PADDING
         self.buffer = pa.py_buffer(data)
         self.start = start
         self.body = data[start:stop]
         self.ascii = bool(self.body.size == 0 or self.body.max() < _ASCII)
 
-    def window(self, at: Ints, count: int) -> Words:
-        """Return ``count`` words from each position, as an array of shape (positions, count)."""
-        size = WORD * count
-        view = np.ndarray((len(self._data) - size + 1,), f"V{size}", self._data, strides=(1,))
-        found: Words = view[at].view("<u8").reshape(len(at), count)
-        return found
+    def window(self, at: Ints) -> Window:
+        """Return the words from each position."""
+        return Window(self._aligned, at >> 3, ((at & 7) << 3).view(np.uint64))
 
     def clamp(self, at: Ints) -> Ints:
         """Keep positions of records that are not proven inside the data."""
@@ -71,6 +73,37 @@ class Text:
         return found + self.start
 
 
+class Window:
+    """Eight bytes at a time from one position in each record, gathered when they are asked for."""
+
+    def __init__(self, aligned: Words, index: Ints, low: Words) -> None:
+        """Take the aligned words, where to begin among them, and the bits before the position."""
+        self._aligned = aligned
+        self._index = index
+        self._low = low
+        self._high = np.uint64(63) - low  # one bit more is always shifted out
+        self._gathered: dict[int, Words] = {}
+        self._words: dict[int, Words] = {}
+
+    def select(self, rows: Ints) -> Window:
+        """Return the window of some records."""
+        return Window(self._aligned, self._index[rows], self._low[rows])
+
+    def word(self, place: int) -> Words:
+        """Return the numbered word of each record."""
+        found = self._words.get(place)
+        if found is None:
+            found = self._gather(place) >> self._low
+            found |= (self._gather(place + 1) << _ONE) << self._high
+            self._words[place] = found
+        return found
+
+    def _gather(self, place: int) -> Words:
+        if place not in self._gathered:
+            self._gathered[place] = self._aligned[place:].take(self._index)
+        return self._gathered[place]
+
+
 class Cursor:
     """Where the walk stands in each record: the position, and whether all before it is proven."""
 
@@ -78,7 +111,7 @@ class Cursor:
         self.text = text
         self.at = at
         self.ok = ok
-        self._window: Words | None = None
+        self._window: Window | None = None
         self._used = 0  # bytes from the beginning of the window to the position
 
     def __len__(self) -> int:
@@ -88,8 +121,14 @@ class Cursor:
         """Return a cursor over some of the records."""
         part = Cursor(self.text, self.at[rows], self.ok[rows])
         if self._window is not None:
-            part._window, part._used = self._window[rows], self._used
+            part._window, part._used = self._window.select(rows), self._used
         return part
+
+    def mark(self) -> Cursor:
+        """Return a cursor that stays here, to read what has been loaded."""
+        mark = Cursor(self.text, self.at, self.ok)
+        mark._window, mark._used = self._window, self._used
+        return mark
 
     def put(self, rows: Ints, other: Cursor) -> None:
         """Take over where a cursor over some of the records has come to."""
@@ -98,10 +137,9 @@ class Cursor:
         self.ok[rows] = other.ok
         self._window = None
 
-    def load(self, ahead: int, behind: int = 0) -> Words:
-        """Read so many bytes ahead, and some behind, of each position at once, as far as it pays."""
-        count = min(-(-(ahead + behind) // WORD), _MAX_WINDOW)
-        self._window = self.text.window(self.at - behind if behind else self.at, count)
+    def load(self, behind: int = 0) -> Window:
+        """Open a window here, or some bytes before."""
+        self._window = self.text.window(self.at - behind if behind else self.at)
         self._used = behind
         return self._window
 
@@ -109,12 +147,14 @@ class Cursor:
         """Return the eight bytes from here, or from some bytes further."""
         place, shift = divmod(self._used + offset, WORD)
         window = self._window
-        if window is not None and place + (shift > 0) < window.shape[1]:
-            if not shift:
-                return window[:, place]
-            low, high = np.uint64(8 * shift), np.uint64(64 - 8 * shift)
-            return (window[:, place] >> low) | (window[:, place + 1] << high)
-        return self.text.window(self.text.clamp(self.at + offset), 1)[:, 0]
+        if window is None or place >= _MAX_WINDOW:
+            if offset:
+                return self.text.window(self.text.clamp(self.at + offset)).word(0)
+            window, place, shift = self.load(), 0, 0
+        if not shift:
+            return window.word(place)
+        low, high = np.uint64(8 * shift), np.uint64(64 - 8 * shift)
+        return (window.word(place) >> low) | (window.word(place + 1) << high)
 
     def starts_with(self, byte: int) -> Bools:
         """Tell for each record whether the byte stands here."""
@@ -143,7 +183,7 @@ class Cursor:
         """Return how many bytes stand before the next quotation mark; without one, not proven."""
         length = np.full(len(self), -1, dtype=np.int64)
         place = 0
-        while self._window is not None and self._used + place + WORD <= 8 * self._window.shape[1]:
+        while place < _FIRST_SCAN:
             _find_quote(self.words(place), place, length)
             place += WORD
             if (length >= 0).all():
@@ -152,10 +192,10 @@ class Cursor:
         while rows.size:
             at = self.at[rows] + place
             rows, at = rows[at < self.text.last], at[at < self.text.last]
-            window = self.text.window(at, _SCAN_WINDOW)
+            window = self.text.window(at)
             found = np.full(len(rows), -1, dtype=np.int64)
             for index in range(_SCAN_WINDOW):
-                _find_quote(window[:, index], place + WORD * index, found)
+                _find_quote(window.word(index), place + WORD * index, found)
             length[rows] = found
             rows = rows[found < 0]
             place += WORD * _SCAN_WINDOW
@@ -179,13 +219,13 @@ class Content:
         self.text = cursor.text
         self.start = cursor.at
         self.length = length
-        self._words = [cursor.words(), cursor.words(WORD)]
+        self._from = cursor.mark()
+        self._words: dict[int, Words] = {}
 
     def word(self, number: int) -> Words:
         """Return the numbered word; bytes after the end of the string are whatever follows."""
-        while len(self._words) <= number:
-            at = self.text.clamp(self.start + WORD * len(self._words))
-            self._words.append(self.text.window(at, 1)[:, 0])
+        if number not in self._words:
+            self._words[number] = self._from.words(WORD * number)
         return self._words[number]
 
 
@@ -202,22 +242,23 @@ class Literal:
         if self._parts:
             self._parts[0] = (self._parts[0][0] & ~hidden, self._parts[0][1])
 
-    def found(self, cursor: Cursor, ahead: int) -> Bools:
-        """Tell for each record whether it stands here; read so many bytes after it as well."""
-        window = cursor.load(self.length + ahead, self.behind)
+    def found(self, cursor: Cursor) -> Bools:
+        """Tell for each record whether it stands here."""
+        window = cursor.load(self.behind)
         found = np.ones(len(cursor), dtype=np.bool_)
         for index, (mask, value) in enumerate(self._parts):
-            found &= (window[:, index] & mask) == value
+            words = window.word(index)
+            found &= (words if mask == _WHOLE else words & mask) == value
         return found
 
-    def demand(self, cursor: Cursor, ahead: int = 0) -> None:
+    def demand(self, cursor: Cursor) -> None:
         """Pass over it in every record; without it a record is not proven."""
-        cursor.require(self.found(cursor, ahead))
+        cursor.require(self.found(cursor))
         cursor.skip(self.length)
 
-    def try_pass(self, cursor: Cursor, ahead: int = 0) -> Bools:
+    def try_pass(self, cursor: Cursor) -> Bools:
         """Pass over it where it stands, and tell where that was."""
-        found = self.found(cursor, ahead)
+        found = self.found(cursor)
         if found.all():
             cursor.skip(self.length)
         else:

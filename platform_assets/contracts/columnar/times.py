@@ -15,7 +15,7 @@ import numpy as np
 from platform_assets.contracts.columnar.scalars import read_digits
 from platform_assets.contracts.columnar.text import QUOTE, Content
 from platform_assets.contracts.columnar.values import Plain
-from platform_assets.contracts.columnar.words import POWERS, WORD, mask_of, outside
+from platform_assets.contracts.columnar.words import POWERS, mask_of, outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,6 @@ class DateReader:
 
     checks: Sequence[TextCheck]
     opening: bytes = b'"'
-    ahead: int = 2 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read days."""
@@ -101,7 +100,6 @@ class TimeReader:
 
     checks: Sequence[TextCheck]
     opening: bytes = b'"'
-    ahead: int = 5 * WORD
 
     def read(self, cursor: Cursor) -> Plain:
         """Read microseconds."""
