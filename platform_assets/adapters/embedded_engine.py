@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 #: Bytes of rows, before compression, that are sorted in memory.
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 
+#: What DuckDB is told to keep to, of what the engine may take: it takes a quarter more.
+_LIMIT_SHARE = 0.75
 _LIBRARIES = ("duckdb", "polars", "pyarrow")
 
 
@@ -62,7 +64,8 @@ class EmbeddedEngine:
     def room(self) -> Room:
         """What a sort may use."""
         budget = self.budget
-        return Room(budget.engine_memory, budget.cores, self.spill, budget.spill_limit)
+        memory = int(budget.engine_memory * _LIMIT_SHARE)
+        return Room(memory, budget.cores, self.spill, budget.spill_limit)
 
     def make(self, job: ProductJob, into: Path) -> ProductParts:
         """Write the product's parts into a folder.

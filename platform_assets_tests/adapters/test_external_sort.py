@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.adapters import external_sort
-from platform_assets.adapters.external_sort import Room, sorted_batches
+from platform_assets.adapters.external_sort import Room, different_rows, sorted_batches
 from platform_assets.adapters.part_format import arrow_schema
 from platform_assets.adapters.parts import encodings, sort_frame, write_frame
 from platform_assets.contracts.columns import (
@@ -137,6 +137,21 @@ def test_absent_structs_and_lists_come_back_as_they_were(tmp_path: Path) -> None
     frame = pl.DataFrame(rows[::-1], schema=polars_schema(columns), orient="row")
     found = externally([frame], columns, ["n"], tmp_path)
     assert found.to_dicts() == rows
+
+
+@settings(max_examples=30, deadline=None)
+@given(table=tables())
+def test_different_keys_are_counted_as_polars_counts_them(
+    tmp_path_factory: pytest.TempPathFactory,
+    table: tuple[list[Column], list[dict[str, Any]], list[str]],
+) -> None:
+    columns, rows, _ = table
+    frame = pl.DataFrame(rows, schema=polars_schema(columns), orient="row")
+    folder = tmp_path_factory.mktemp("keys")
+    file = write_frame(frame, folder / "rows").path
+    for key in (["key"], ["key", "Key"]):
+        found = different_rows([file], columns, key, Room(256 * MIB, 2, folder))
+        assert found == frame.select(key).unique().height
 
 
 def numbered(rows: int) -> tuple[list[Column], pl.DataFrame]:
