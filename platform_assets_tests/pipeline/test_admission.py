@@ -128,6 +128,13 @@ def test_i03_rows_that_were_not_written_are_noticed() -> None:
         admission_record(_landing(), "sha256:" + "0" * 64, _result(tally))
 
 
+def test_i03_an_accepted_row_that_is_neither_admitted_nor_set_aside_is_noticed() -> None:
+    tally = PartitionTally(delivered=10, admitted=6, duplicate=2, quarantined=2)
+    mismatch = replace(_result(tally), reasons={"PAYLOAD_MISMATCH": 1})
+    with pytest.raises(AdmissionInconsistent, match="2 accepted rows repeat others, 3 are"):
+        admission_record(_landing(), "sha256:" + "0" * 64, mismatch)
+
+
 def test_i03_a_partition_that_was_not_judged_is_noticed() -> None:
     landing = _landing()
     landing["partitions"].append({"partition": "1", "delivered": 1})
