@@ -16,6 +16,7 @@ from platform_assets.flow.day_gate import identify_day
 from platform_assets.pipeline.corrections import corrections_of, newest_closed
 from platform_assets.pipeline.day_standing import collect_day, has_product, why_left_out
 from platform_assets.pipeline.slices import cut
+from platform_assets.pipeline.standing import declared_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,8 +103,9 @@ def considered(platform: Platform, feed: str, product: str) -> Considered:
         RunOpen: no run with the product is closed yet.
         GateRefusal: one may not be read, for another reason than that it was revoked or removed.
         CompactionInconsistent: slices do not merge to what is certified.
-        Usage: the product cannot be cut into days.
+        UnknownThing, Usage: there is no such product, or it cannot be cut into days.
     """
+    declared_output(platform, feed, product)
     known = corrections_of(platform, feed)
     runs: list[Slices] = []
     left_out: dict[RunId, str] = {}

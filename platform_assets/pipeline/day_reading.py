@@ -23,6 +23,7 @@ from platform_assets.pipeline.day_standing import (
 )
 from platform_assets.pipeline.product_parts import verified_parts_in
 from platform_assets.pipeline.slices import looked_at
+from platform_assets.pipeline.standing import declared_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,7 @@ def open_days(
 
 def days_with_rows(platform: Platform, feed: str, product: str) -> dict[str, int]:
     """Return day -> rows of the runs that count and may be read, in order."""
+    declared_output(platform, feed, product)
     days: dict[str, int] = {}
     for run in standing_runs(platform, feed):
         if has_product(platform, run, product) and not why_left_out(platform, run, product):

@@ -25,14 +25,14 @@ from platform_assets.flow.content_digest import ContentDigest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from platform_assets.pipeline.reading import CertifiedProduct
+    from platform_assets.pipeline.certified_parts import CertifiedParts
 
 
-def events_digest(products: Iterable[CertifiedProduct]) -> ContentDigest:
+def events_digest(products: Iterable[CertifiedParts]) -> ContentDigest:
     """Return the digest of all rows of some products together, positions left out.
 
     Args:
-        products: a product of one run, or of several runs, which are summed.
+        products: a product of one run or day, or of several, which are summed.
 
     Raises:
         RuntimeError: no product was given.
@@ -44,7 +44,7 @@ def events_digest(products: Iterable[CertifiedProduct]) -> ContentDigest:
     return reduce(ContentDigest.merge, digests)
 
 
-def _digest(product: CertifiedProduct) -> ContentDigest:
+def _digest(product: CertifiedParts) -> ContentDigest:
     columns = [column for column in product.columns if column not in POSITION_COLUMNS]
     parts = (read_parts([path], product.columns).collect() for path in product.paths)
     return reduce(
