@@ -20,6 +20,7 @@ from platform_assets.orchestration.metadata import (
     use_metadata,
 )
 from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.pipes import reported_metadata, with_pipes
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.orchestration.withholding import withhold
 from platform_assets.pipeline import Platform, admit, build, consume, land, noted
@@ -40,9 +41,18 @@ def feed_assets(names: FeedNames, feed: FeedDeclaration) -> list[dg.AssetsDefini
 
 
 def step_asset(
-    names: FeedNames, key: dg.AssetKey, deps: Iterable[dg.AssetKey], step: Step, description: str
+    names: FeedNames,
+    key: dg.AssetKey,
+    deps: Iterable[dg.AssetKey],
+    step: Step,
+    description: str,
+    *,
+    launches: bool = False,
 ) -> dg.AssetsDefinition:
-    """Return the asset that one step of the pipeline makes for each run of the feed."""
+    """Return the asset that one step of the pipeline makes for each run of the feed.
+
+    A step that launches jobs of another engine does so by Dagster Pipes.
+    """
 
     @dg.asset(
         key=key,
@@ -55,9 +65,11 @@ def step_asset(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> dg.MaterializeResult[None]:
         with refusals_fail_the_step(platform.secrets), noted() as steps:
-            shown, version = step(platform.open(), RunId.parse(context.partition_key))
+            opened = with_pipes(context, platform.open()) if launches else platform.open()
+            shown, version = step(opened, RunId.parse(context.partition_key))
+        reported = reported_metadata(opened.launcher)
         return dg.MaterializeResult(
-            metadata=withhold({**shown, **use_metadata(steps)}, platform.secrets),
+            metadata=withhold({**shown, **reported, **use_metadata(steps)}, platform.secrets),
             data_version=dg.DataVersion(version) if version else None,
         )
 
@@ -112,7 +124,9 @@ def product_asset(
 
     stream = feed.stream_of(product.event)
     text = f"All admitted {product.event} events of a run, sorted by {', '.join(product.sort)}."
-    return step_asset(names, names.output(name), [names.admission(stream)], step, text)
+    launches = product.engine != "embedded"
+    reads = [names.admission(stream)]
+    return step_asset(names, names.output(name), reads, step, text, launches=launches)
 
 
 def consumer_asset(

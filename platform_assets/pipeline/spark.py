@@ -13,6 +13,7 @@ from platform_assets.adapters.spark.emr_serverless import EmrServerlessLauncher
 from platform_assets.adapters.spark.engine import SparkEngine
 from platform_assets.adapters.spark.exchange import SharedFolder, StagingBucket
 from platform_assets.adapters.spark.subprocess_launcher import (
+    LOGS,
     SubprocessLauncher,
     require_spark,
     session_properties,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.ports.jobs import JobLauncher
-
-#: Where the logs of jobs stay, in the home's scratch folder.
-LOGS = "spark-logs"
 
 
 def spark_engine(

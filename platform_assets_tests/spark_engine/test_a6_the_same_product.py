@@ -104,7 +104,7 @@ def test_a_job_that_cannot_start_says_which_log_to_read(
     assert refused.code == JobFailed.exit_code == 3
     assert refused.document["error"] == "JobFailed"
     assert str(log_of_job(home)) in refused.document["remedy"]
-    assert "memory" in log_of_job(home).read_text()
+    assert "Too small maximum heap" in log_of_job(home).read_text()
     assert not (home / "store" / "runs" / str(RUN) / "products").exists()
 
 

@@ -71,6 +71,11 @@ def emr_client(emr: EmrServerlessSettings) -> Any:
     return boto3.client("emr-serverless", region_name=emr.region, endpoint_url=emr.endpoint)
 
 
+def logs_client(emr: EmrServerlessSettings) -> Any:
+    """Return the client of CloudWatch's logs, where the driver of a job run writes."""
+    return boto3.client("logs", region_name=emr.region, endpoint_url=emr.endpoint)
+
+
 def job_run(
     settings: SparkSettings, emr: EmrServerlessSettings, name: str, description: str
 ) -> dict[str, Any]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from platform_assets.declarations.spark import SparkSettings
 
+#: Where the logs of jobs stay, in the home's scratch folder.
+LOGS = "spark-logs"
 JOB_MODULE = "platform_assets.adapters.spark.job"
 
 #: What is left behind of a log in an error.

@@ -1,0 +1,154 @@
+"""Jobs on EMR Serverless, against moto's server: what is asked of it, and what its answers mean.
+
+moto runs no Spark: a job run of it has ended well at once and made nothing, or is in any state that it
+was told. Nothing here was ever run against AWS.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from platform_assets.adapters.spark.emr_serverless import EmrServerlessLauncher, job_run
+from platform_assets.adapters.spark.engine import SparkEngine
+from platform_assets.adapters.spark.exchange import StagingBucket
+from platform_assets.declarations.spark import EmrServerlessSettings, SparkSettings
+from platform_assets.errors import EngineMissing, JobFailed
+from platform_assets.pipeline import Platform, build
+from platform_assets_tests.servers.leashed import moto_server
+from platform_assets_tests.spark_engine.payments_home import PRODUCT, RUN, admitted_home, switch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLE = "arn:aws:iam::123456789012:role/spark"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with moto_server() as address:
+        yield address
+
+
+@pytest.fixture
+def emr(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> EmrServerlessSettings:
+    """An application, and a bucket to hand files over."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFALSEFORTESTS000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "false-secret-for-tests")
+    where = {"region_name": "us-east-1", "endpoint_url": endpoint}
+    boto3.client("s3", **where).create_bucket(Bucket="staging")  # again is no mistake there
+    made = boto3.client("emr-serverless", **where).create_application(
+        name="spark", releaseLabel="emr-6.9.0", type="SPARK"
+    )
+    return EmrServerlessSettings(
+        application_id=made["applicationId"],
+        execution_role=ROLE,
+        entry_point="s3://code/job.py",
+        staging="s3://staging/spark",
+        environment="s3://code/environment.tar.gz",
+        region="us-east-1",
+        endpoint=endpoint,
+        poll_seconds=0.05,
+    )
+
+
+def test_a_job_run_is_asked_for_as_it_is_declared(emr: EmrServerlessSettings) -> None:
+    settings = SparkSettings(
+        driver_memory="4g", properties={"spark.executor.cores": "4"}, emr_serverless=emr
+    )
+    launcher = EmrServerlessLauncher(settings, emr)
+    launcher.run("payments-00000001-authorisations", "s3://staging/spark/x/job.json")
+    client: Any = launcher._client
+    (listed,) = client.list_job_runs(applicationId=emr.application_id)["jobRuns"]
+    told = client.get_job_run(applicationId=emr.application_id, jobRunId=listed["id"])["jobRun"]
+    submitted = told["jobDriver"]["sparkSubmit"]
+    assert told["name"] == "payments-00000001-authorisations"
+    assert told["executionRole"] == ROLE
+    assert submitted["entryPoint"] == "s3://code/job.py"
+    assert submitted["entryPointArguments"] == ["s3://staging/spark/x/job.json"]
+    parameters = shlex.split(submitted["sparkSubmitParameters"])
+    assert {
+        "spark.driver.memory=4g",
+        "spark.executor.cores=4",
+        "spark.archives=s3://code/environment.tar.gz#environment",
+        "spark.executorEnv.PYSPARK_PYTHON=./environment/bin/python",
+    } <= set(parameters)
+
+
+def test_each_try_has_a_token_of_its_own(emr: EmrServerlessSettings) -> None:
+    tokens = {job_run(SparkSettings(), emr, "n", "d")["clientToken"] for _ in range(2)}
+    assert len(tokens) == 2
+
+
+def test_a_job_run_that_cannot_be_started_says_why(emr: EmrServerlessSettings) -> None:
+    gone = emr.model_copy(update={"application_id": "00gone"})
+    launcher = EmrServerlessLauncher(SparkSettings(), gone)
+    with pytest.raises(JobFailed, match=r"application 00gone.*not started.*ResourceNotFound"):
+        launcher.run("n", "d")
+
+
+def test_a_job_run_that_was_cancelled_is_no_success(
+    emr: EmrServerlessSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = EmrServerlessLauncher(SparkSettings(), emr)
+    client: Any = launcher._client
+    start = client.start_job_run
+
+    def started(**request: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = start(**request)
+        names = {key: answer[key] for key in ("applicationId", "jobRunId")}
+        client.cancel_job_run(**names)  # as somebody would in the console
+        return answer
+
+    monkeypatch.setattr(client, "start_job_run", started)
+    with pytest.raises(JobFailed, match="CANCELLED"):
+        launcher.run("n", "d")
+
+
+def test_a_job_that_ended_well_and_made_nothing_has_failed(
+    emr: EmrServerlessSettings, tmp_path: Path
+) -> None:
+    home = admitted_home(tmp_path / "home")
+    switch(home, spark=True)
+    declared = emr.model_dump(exclude_none=True)
+    (home / "platform.yaml").write_text(f"spark: {{emr_serverless: {declared}}}\n")
+    with pytest.raises(JobFailed, match="none, though the job ended"):
+        build(Platform.open(home), RUN, PRODUCT)
+    left = boto3.client("s3", region_name="us-east-1", endpoint_url=emr.endpoint)
+    assert not left.list_objects_v2(Bucket="staging").get("Contents"), "staged files are removed"
+    assert not (home / "store" / "runs" / str(RUN) / "products").exists()
+
+
+def test_files_go_through_the_bucket_and_back(emr: EmrServerlessSettings, tmp_path: Path) -> None:
+    bucket = StagingBucket(emr, "job")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part.parquet").write_bytes(name.encode())
+    given = bucket.give([tmp_path / "a" / "part.parquet", tmp_path / "b" / "part.parquet"])
+    assert given == [f"{bucket.folder}/given/{n:06d}-part.parquet" for n in range(2)]
+    assert bucket.put("job.json", b"{}") == "s3://staging/spark/job/job.json"
+    assert bucket.take(given[1], tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"b"
+    assert not bucket.take(f"{bucket.folder}/result.json", tmp_path / "none")
+    bucket.clear()
+    assert not bucket.take(given[1], tmp_path / "again")
+
+
+def test_rows_of_a_strict_product_do_not_leave_this_machine(
+    emr: EmrServerlessSettings, tmp_path: Path
+) -> None:
+    home = admitted_home(tmp_path / "home")
+    declared = emr.model_dump(exclude_none=True)
+    (home / "platform.yaml").write_text(f"spark: {{emr_serverless: {declared}}}\n")
+    platform = Platform.open(home)
+    from platform_assets.pipeline.spark import spark_engine  # noqa: PLC0415 - loads AWS's libraries
+
+    with pytest.raises(EngineMissing, match=r"strict product.*copies in S3"):
+        spark_engine(platform, RUN, PRODUCT, strict=True, spill=tmp_path)
+    assert isinstance(
+        spark_engine(platform, RUN, PRODUCT, strict=False, spill=tmp_path), SparkEngine
+    )

@@ -1,0 +1,63 @@
+"""Dagster launches the job with Pipes, and shows what it reported beside the product's metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from platform_assets.orchestration import definitions_for, failures
+from platform_assets.orchestration.execution import home_instance
+from platform_assets_tests.spark_engine.payments_home import (
+    PRODUCT,
+    RUN,
+    admitted_home,
+    log_of_job,
+    manifest,
+    switch,
+)
+from platform_assets_tests.spark_engine.small_spark import declare_spark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_dagster_launches_the_job_and_shows_what_it_reported(
+    spark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "OUTAGE_RETRIES", 1)
+    monkeypatch.setattr(failures, "OUTAGE_WAIT_SECONDS", 0)
+    home = admitted_home(tmp_path / "home")
+    switch(home, spark=True)
+    declare_spark(home, "local[2]", driver_memory="1k")
+    failed = materialized(home)
+    assert not failed.success
+    (failure,) = [each for each in failed.all_events if each.is_step_failure]
+    assert str(log_of_job(home)) in str(failure.step_failure_data)
+    declare_spark(home, "local[2]")
+    result = materialized(home)
+    assert result.success
+    (shown,) = [
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey(["payments", PRODUCT])
+    ]
+    assert shown["job_rows"].value == shown["dagster/row_count"].value == manifest(home)["rows"]
+    assert shown["job_spark_version"].value == spark.rsplit(maxsplit=1)[-1]
+    assert shown["job_executors_lost"].value == 0
+    assert manifest(home)["code"]["engine"]["name"] == "spark"
+
+
+def materialized(home: Path) -> dg.ExecuteInProcessResult:
+    with home_instance(home) as instance:
+        instance.add_dynamic_partitions("payments_runs", [str(RUN)])
+        job = definitions_for(home).resolve_job_def("payments_run")
+        return job.execute_in_process(
+            instance=instance,
+            partition_key=str(RUN),
+            asset_selection=[dg.AssetKey(["payments", PRODUCT])],
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
