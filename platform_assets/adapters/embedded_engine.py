@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -23,9 +22,8 @@ from platform_assets.adapters.column_types import resolve
 from platform_assets.adapters.external_sort import Room, sorted_batches
 from platform_assets.adapters.part_writer import PartWriter
 from platform_assets.adapters.parts import frame_batches, read_parts, sort_frame
-from platform_assets.adapters.spilling import spill_problem
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.errors import AdmissionInconsistent, MemoryExceeded
+from platform_assets.errors import AdmissionInconsistent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,26 +96,9 @@ class EmbeddedEngine:
         admitted = job.admitted
         if _size(admitted.accepted) <= self.in_memory_bytes or _nested(job):  # 1
             return _in_memory(admitted, job.columns, job.sort)
-        return self._externally(job)
-
-    @contextmanager
-    def _externally(self, job: ProductJob) -> Iterator[Iterator[pa.RecordBatch]]:
-        admitted = job.admitted
-        try:
-            with sorted_batches(
-                admitted.accepted, job.columns, job.sort, admitted.excluded, self.room
-            ) as batches:
-                yield batches
-        except duckdb.OutOfMemoryException as error:
-            if spill_problem(error):
-                raise
-            raise MemoryExceeded(
-                "the sort of a product",
-                expected=f"{self.room.memory} bytes of memory to suffice",
-                found=str(error).splitlines()[0],
-                remedy="Nothing was published. Raise memory_budget or lower cores in platform.yaml, "
-                "then run the step again.",
-            ) from error
+        return sorted_batches(
+            admitted.accepted, job.columns, job.sort, admitted.excluded, self.room
+        )
 
 
 @contextmanager

@@ -21,10 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platform_assets.adapters.arrow_layout import carried, carried_path, relabelled
+from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.adapters.part_format import arrow_schema
 from platform_assets.adapters.parts import encoding_order, has_positions, tie_breakers
 from platform_assets.adapters.row_encoding import encode_arrays
+from platform_assets.adapters.spilling import spill_exhausted, spill_problem
 from platform_assets.contracts.frames import polars_schema
+from platform_assets.errors import MemoryExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +46,10 @@ _PLACE = ("_partition", "_offset")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a sort may use: bytes of memory, threads, a folder to spill into and its limit in bytes."""
+    """What a sort may use: bytes of memory, threads, a folder to spill into and its limit in bytes.
+
+    The folder is the step's own, in the spill space that errors name.
+    """
 
     memory: int
     threads: int
@@ -70,7 +76,8 @@ def sorted_batches(
 
     Raises:
         KeyError: a key names no column.
-        duckdb.Error: the spill folder takes no more, or the memory does not suffice.
+        SpillExhausted: the spill folder takes no more.
+        MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     schema = arrow_schema(columns)
     layout = carried(schema)
@@ -91,8 +98,9 @@ def sorted_batches(
             place = [carried_path(schema, name)[0][0] for name in _PLACE]
             query += f" ANTI JOIN excluded ON {place[0]} = excluded.p AND {place[1]} = excluded.o"
         query += " ORDER BY " + ", ".join(f"{key} ASC NULLS LAST" for key in order)  # 2
-        reader = connection.sql(query).to_arrow_reader(batch_rows(files))
-        yield (relabelled(batch, schema) for batch in reader)  # 3
+        with _explained(room):
+            reader = connection.sql(query).to_arrow_reader(batch_rows(files))
+        yield _handed_out(reader, schema, room)  # 3
 
 
 def different_rows(
@@ -102,7 +110,8 @@ def different_rows(
 
     Raises:
         KeyError: the key names no column.
-        duckdb.Error: the spill folder takes no more, or the memory does not suffice.
+        SpillExhausted: the spill folder takes no more.
+        MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     schema = arrow_schema(columns)
     layout = carried(schema)
@@ -111,7 +120,8 @@ def different_rows(
         rows = _carried(files, schema)
         connection.register("given", pa.RecordBatchReader.from_batches(layout, rows))
         keys = f"SELECT DISTINCT {', '.join(names)} FROM given"  # noqa: S608 - names are numbers
-        counted = connection.execute(f"SELECT count(*) FROM ({keys})").fetchone()  # noqa: S608
+        with _explained(room):
+            counted = connection.execute(f"SELECT count(*) FROM ({keys})").fetchone()  # noqa: S608
     return int(counted[0]) if counted else 0
 
 
@@ -144,6 +154,34 @@ def _connection(room: Room) -> Iterator[duckdb.DuckDBPyConnection]:
             limit = f"{room.spill_limit // 1024}KiB"
             connection.execute(f"SET max_temp_directory_size = '{limit}'")
         yield connection
+
+
+def _handed_out(
+    reader: pa.RecordBatchReader, schema: pa.Schema, room: Room
+) -> Iterator[pa.RecordBatch]:
+    with _explained(room):
+        for batch in reader:
+            yield relabelled(batch, schema)
+
+
+@contextmanager
+def _explained(room: Room) -> Iterator[None]:
+    """Tell what is wrong with the room where the engine fails; it fails in Arrow's words, too."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        problem = disk_problem(error) or spill_problem(error)
+        if problem:
+            raise spill_exhausted(room.spill.parent, problem) from error
+        if "Out of Memory" not in str(error):
+            raise
+        raise MemoryExceeded(
+            "the sort of a product",
+            expected=f"{room.memory} bytes of memory to suffice",
+            found=str(error).splitlines()[0],
+            remedy="Nothing was published. Raise memory_budget or lower cores in platform.yaml, then "
+            "run the step again.",
+        ) from error
 
 
 def _read(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -50,9 +50,9 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
     contract = configuration.contracts[configuration.declaration.event(declared.event).contract]
     columns = (*contract.columns, *POSITION_COLUMNS)
     with (
+        platform.spill() as spill,
         platform.scratch() as scratch,
         platform.scratch() as opened,
-        platform.spill() as spill,
     ):
         receipt, admitted = open_admitted(platform, run, stream, declared.event, opened)  # 1
         engine = engine_of(platform, run, product, declared, spill)

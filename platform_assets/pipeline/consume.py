@@ -84,9 +84,9 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
     inputs = open_inputs(platform, run, declared)  # 1
     columns = configuration.contracts[declared.contract].columns
     with (
+        platform.spill() as spill,
         platform.scratch() as scratch,
         platform.scratch() as answered,
-        platform.spill() as spill,
     ):
         engine = EmbeddedEngine(platform.budget, spill)
         answer = _call(
