@@ -35,7 +35,7 @@ TITLES = {
 #: Measured on a slice; the others on each log.
 SLICED = ("loop", "dlt")
 #: What DuckDB's process takes beyond its limit, which leaves out buffers of JSON and of Parquet.
-_DUCKDB_BESIDE = 512 * 1024**2
+_DUCKDB_BESIDE = 256 * 1024**2
 #: What Polars was seen to hold of each event of a log that it sorts.
 _POLARS_BYTES = 600
 #: What the platform's store, its spill and a peer's output take of the disk for each event.

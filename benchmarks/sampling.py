@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _INTERVAL_SECONDS = 0.05
 _SELDOM = 4  # intervals
@@ -38,7 +38,9 @@ class Sampler:
     def __init__(self, pid: int, spill: Path | None) -> None:
         self._process = psutil.Process(pid)
         self._spill = spill
-        self._samples: list[tuple[float, Peaks]] = []
+        self._rss: list[tuple[float, int]] = []
+        self._pss: list[tuple[float, int]] = []
+        self._spilled: list[tuple[float, int]] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
@@ -53,23 +55,18 @@ class Sampler:
 
         Within a time that was too short for a sample it is as it was before.
         """
-        within = [peaks for at, peaks in self._samples if begin <= at <= end]
-        within = within or [peaks for at, peaks in self._samples if at <= end][-1:]
         return Peaks(
-            max((peaks.rss for peaks in within), default=0),
-            max((peaks.pss for peaks in within), default=0),
-            max((peaks.spilled for peaks in within), default=0),
+            *(_peak(samples, begin, end) for samples in (self._rss, self._pss, self._spilled))
         )
 
     def _sample(self) -> None:
-        pss = spilled = 0
         for turn in itertools.count():
             pids = list(self._pids())
-            rss = sum(map(_rss, pids))
+            self._rss.append((time.monotonic(), sum(map(_rss, pids))))
             if turn % _SELDOM == 0:
-                pss = sum(map(_pss, pids))
+                self._pss.append((time.monotonic(), sum(map(_pss, pids))))
                 spilled = _size(self._spill) if self._spill else 0
-            self._samples.append((time.monotonic(), Peaks(rss, pss, spilled)))
+                self._spilled.append((time.monotonic(), spilled))
             if self._over.wait(_INTERVAL_SECONDS):
                 return
 
@@ -79,6 +76,11 @@ class Sampler:
             yield from (child.pid for child in self._process.children(recursive=True))
         except psutil.NoSuchProcess:
             return
+
+
+def _peak(samples: Sequence[tuple[float, int]], begin: float, end: float) -> int:
+    within = [value for at, value in samples if begin <= at <= end]
+    return max(within or [value for at, value in samples if at <= end][-1:], default=0)
 
 
 def _rss(pid: int) -> int:

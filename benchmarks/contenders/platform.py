@@ -12,24 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.feed import FEED, STREAM
 from benchmarks.phases import phase
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import Platform, admit, build, certify, close, land, pin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def main() -> None:
-    # Not at the top: worker processes import the module that their parent was started with.
-    from platform_assets.identifiers import RunId  # noqa: PLC0415
-    from platform_assets.pipeline import (  # noqa: PLC0415
-        Platform,
-        admit,
-        build,
-        certify,
-        close,
-        land,
-        pin,
-    )
-
     arguments = json.loads(sys.argv[1])
     platform, run = Platform.open(Path(arguments["home"])), RunId(FEED, 1)
     steps: dict[str, Callable[[], Any]] = {
