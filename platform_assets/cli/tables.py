@@ -47,6 +47,10 @@ def details(console: Console, run: dict[str, Any]) -> None:
     for line in relations(run):
         console.print(line, soft_wrap=True)
     console.print(anchors(run["anchors"]["streams"]))
+    for stream, receipt in run["admission"].items():
+        judged = receipt["judged"]
+        counts = f"{judged['columnar']:,} in columns, {judged['one_by_one']:,} one by one"
+        console.print(Text(f"{stream}: records judged {counts}"))
     reasons = {
         f"{stream}: {code}": count
         for stream, receipt in run["admission"].items()
