@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from platform_assets.ports.streams import Gap, Look, Span
 
 _BATCH_ROWS = 131_072
@@ -238,8 +240,8 @@ def _batches(
         rows = stop - begin
         yield pa.RecordBatch.from_arrays(
             [
-                pa.repeat(pa.scalar(partition, pa.string()), rows),
-                pa.array(np.arange(first + begin, first + stop)),
+                pa.repeat(_text(partition), rows),
+                _integers(np.arange(first + begin, first + stop)),
                 *(pa.nulls(rows, LANDING_SCHEMA.field(index).type) for index in range(2, 6)),
                 _values(lines, begin, stop),
             ],
@@ -257,4 +259,18 @@ def _values(lines: Lines, begin: int, stop: int) -> pa.LargeBinaryArray:
     bounds[-1] = lines.nexts[stop - 1]
     buffers = [None, pa.py_buffer(bounds), pa.py_buffer(lines.data)]
     alternating = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 2 * rows, buffers)
-    return alternating.take(pa.array(np.arange(0, 2 * rows, 2)))
+    return alternating.take(_integers(np.arange(0, 2 * rows, 2)))
+
+
+# `pa.array` and `pa.scalar` look whether they were given something of pandas', and import pandas for
+# that where it is there, which takes longer than to land a small window.
+
+
+def _integers(values: npt.NDArray[np.int64]) -> pa.Int64Array:
+    return pa.Int64Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+
+
+def _text(text: str) -> pa.StringScalar:
+    data = text.encode()
+    ends = np.array([0, len(data)], np.int32)
+    return pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(data))[0]

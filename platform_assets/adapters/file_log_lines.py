@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from platform_assets.adapters.file_log_segments import Segment
 
 #: How much is read at once; a longer record makes its own block longer. Small enough for the caches.
-BLOCK_BYTES = 4 * 1024**2
+BLOCK_BYTES = 1024**2
 
 _LF, _CR = 10, 13
 _SPACING = 8 * 1024**2

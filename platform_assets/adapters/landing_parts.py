@@ -46,6 +46,7 @@ WAITING = 8
 #: What the record that ends a part may have, before its memory has to grow.
 _USUAL_RECORD_BYTES = 1024**2
 _PAGE_BYTES = 1024**2
+_OFFSET_BYTES = np.dtype(np.int64).itemsize
 _COMPRESSION_LEVEL = 1
 
 
@@ -175,7 +176,8 @@ def _write_parquet(rows: PartRows, path: Path) -> None:
 
 def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
     """Return the offsets of a batch as runs ``[start, end)`` without holes, in their order."""
-    offsets = np.asarray(batch.column("offset"))
+    column = batch.column("offset")  # has no nulls; `to_numpy` would import pandas, where it is there
+    offsets = np.frombuffer(column.buffers()[1], np.int64, len(column), column.offset * _OFFSET_BYTES)
     breaks = np.flatnonzero(np.diff(offsets) != 1)
     starts = offsets[np.concatenate([[0], breaks + 1])]
     ends = offsets[np.concatenate([breaks, [len(offsets) - 1]])] + 1

@@ -88,7 +88,7 @@ class _Bytes:
                 array.buffers()[2], np.uint8, high - low, low
             )
         np.add(ends[1:], self._bytes - low, out=self._ends[new.start + 1 : new.stop + 1])
-        self._valid[new] = array.is_valid() if array.null_count else True
+        self._valid[new] = _validity(array) if array.null_count else True
         self._rows += rows
         self._bytes += high - low
         self._nulls += array.null_count
@@ -117,3 +117,9 @@ def _offsets(array: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
     """Return where each value begins, and where the last one ends."""
     size = np.dtype(np.int64).itemsize
     return np.frombuffer(array.buffers()[1], np.int64, len(array) + 1, array.offset * size)
+
+
+def _validity(array: pa.LargeBinaryArray) -> npt.NDArray[np.uint8]:
+    """Return for each value whether it is one and no null."""
+    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)]
