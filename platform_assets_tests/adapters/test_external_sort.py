@@ -3,13 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.adapters import external_sort
+from platform_assets.adapters.arrow_layout import relabelled
 from platform_assets.adapters.external_sort import Room, different_rows, sorted_batches
-from platform_assets.adapters.part_format import arrow_schema
+from platform_assets.adapters.part_format import arrow_schema, as_table
 from platform_assets.adapters.parts import encodings, sort_frame, write_frame
 from platform_assets.contracts.columns import (
     POSITION_COLUMNS,
@@ -203,3 +205,12 @@ def test_a_key_that_is_no_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="nowhere"):
         externally([frame], columns, ["nowhere"], tmp_path)
     assert arrow_schema(columns).names == frame.columns
+
+
+def test_memory_is_not_taken_for_a_schema_of_another_layout() -> None:
+    batch = as_table(pl.DataFrame({"a": [1], "b": ["x"]})).to_batches()[0]
+    times = pa.schema([("t", pa.timestamp("us", tz="UTC")), ("u", pa.large_string())])
+    assert relabelled(batch, times).schema == times
+    for other in (pa.large_string(), pa.int32(), pa.large_list(pa.int64())):
+        with pytest.raises(TypeError, match="are not those of"):
+            relabelled(batch, pa.schema([("a", other), ("b", pa.large_string())]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import polars as pl
@@ -118,3 +119,11 @@ def test_i05_every_changed_value_changes_the_digest() -> None:
 def test_a_frame_without_the_declared_columns_has_no_digest(frame: pl.DataFrame) -> None:
     with pytest.raises(TypeError, match="a is"):
         content_digest(frame, [Column("a", Scalar.INT64)])
+
+
+def test_i05_hashes_that_share_their_memory_with_others_are_told_apart() -> None:
+    rows = [{"i": i} for i in range(10)]
+    columns = [Column("i", Scalar.INT64)]
+    texts = [hashlib.sha256(encode_row(columns, row)).hexdigest() for row in rows]
+    part = pl.Series(texts)[3:6]
+    assert row_encoding._hex_of(part, 3).tobytes() == "".join(texts[3:6]).encode()
