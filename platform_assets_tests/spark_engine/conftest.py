@@ -13,12 +13,15 @@ import pytest
 from platform_assets.adapters.spark.engine import installed_version
 from platform_assets.adapters.spark.subprocess_launcher import require_spark
 from platform_assets.errors import EngineMissing
+from platform_assets_tests.spark_engine.application import emr, endpoint
 from platform_assets_tests.spark_engine.small_spark import PROPERTIES, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql import SparkSession
+
+__all__ = ["emr", "endpoint", "session", "spark"]  # fixtures of this folder
 
 _FIXTURES = frozenset({"spark", "session"})
 

@@ -64,6 +64,8 @@ def test_a06_a_run_whose_product_spark_makes_is_closed_with_the_same_content(
     ]
     assert rows[0].equals(rows[1])
     assert rows[0].height == found["rows"]
+    replayed = call("replay", RUN, "--from", "landing", "--home", home)
+    assert replayed.code == 0, replayed.err
     assert not list((home / "scratch").glob("*.*.*")), "nothing is left of what was exchanged"
 
 

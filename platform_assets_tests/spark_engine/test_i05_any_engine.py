@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from platform_assets.adapters.spark.description import library_versions
 from platform_assets.adapters.spark.engine import SparkEngine
 from platform_assets.adapters.spark.exchange import SharedFolder
 from platform_assets.contracts.columns import (
@@ -22,13 +24,15 @@ from platform_assets.contracts.columns import (
     Struct,
 )
 from platform_assets.contracts.frames import polars_schema
-from platform_assets.errors import AdmissionInconsistent, JobFailed
+from platform_assets.errors import AdmissionInconsistent, EngineMissing, JobFailed
 from platform_assets.flow.content_digest import ContentDigest
 from platform_assets_tests import strategies
 from platform_assets_tests.spark_engine.small_spark import embedded, job_of
 from platform_assets_tests.vectors import make_content_digest_vectors as vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import SparkSession
 
     from platform_assets.adapters.spark.description import JobDescription, JobResult
@@ -233,4 +237,37 @@ def test_a_part_that_is_not_what_its_writer_hashed_is_not_taken(
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
     engine = SparkEngine("tests", Meddled(session), SharedFolder(tmp_path / "x"), properties={})
     with pytest.raises(JobFailed, match="sha256"):
+        engine.make(job, tmp_path / "spark")
+
+
+class Changed(InThisProcess):
+    """Changes the result of a job."""
+
+    def __init__(self, session: SparkSession, change: Callable[[JobResult], JobResult]) -> None:
+        super().__init__(session)
+        self._change = change
+
+    def run(self, name: str, description: str) -> None:
+        super().run(name, description)
+        assert self.result is not None
+        path = Path(description).with_name("result.json")
+        path.write_text(self._change(self.result).as_json())
+
+
+def test_a_result_that_lacks_a_part_is_not_taken(session: SparkSession, tmp_path: Path) -> None:
+    job = job_of(every_kind_of_row(30), COLUMNS, tmp_path, part_rows=10)
+    launcher = Changed(session, lambda result: replace(result, parts=result.parts[:-1]))
+    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    with pytest.raises(JobFailed, match=r"parts of \[10, 10, 10\] rows, found \[10, 10\]"):
+        engine.make(job, tmp_path / "spark")
+
+
+def test_parts_that_other_libraries_wrote_are_not_taken(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
+    older = {**library_versions(), "polars": "1.0.0"}
+    launcher = Changed(session, lambda result: replace(result, libraries=older))
+    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    with pytest.raises(EngineMissing, match=r"'polars': '1\.0\.0'"):
         engine.make(job, tmp_path / "spark")

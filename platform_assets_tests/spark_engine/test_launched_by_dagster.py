@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from platform_assets.orchestration import definitions_for, failures
+from platform_assets.adapters.spark.emr_serverless import emr_client
+from platform_assets.orchestration import definitions_for, failures, pipes_emr
 from platform_assets.orchestration.execution import home_instance
 from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from platform_assets.declarations.spark import EmrServerlessSettings
 
 
 def test_dagster_launches_the_job_and_shows_what_it_reported(
@@ -48,6 +51,30 @@ def test_dagster_launches_the_job_and_shows_what_it_reported(
     assert shown["job_spark_version"].value == spark.rsplit(maxsplit=1)[-1]
     assert shown["job_executors_lost"].value == 0
     assert manifest(home)["code"]["engine"]["name"] == "spark"
+
+
+def test_dagster_launches_a_job_run_that_is_told_where_to_report(
+    emr: EmrServerlessSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto's job run has ended well and made nothing. It knows no dashboards: that call is ours."""
+    monkeypatch.setattr(failures, "OUTAGE_RETRIES", 0)
+    client = emr_client(emr)
+    monkeypatch.setattr(
+        client, "get_dashboard_for_job_run", lambda **_: {"url": "x"}, raising=False
+    )
+    monkeypatch.setattr(pipes_emr, "emr_client", lambda _emr: client)
+    home = admitted_home(tmp_path / "home")
+    switch(home, spark=True)
+    declared = emr.model_dump(exclude_none=True)
+    (home / "platform.yaml").write_text(f"spark: {{emr_serverless: {declared}}}\n")
+    failed = materialized(home)
+    (failure,) = [each for each in failed.all_events if each.is_step_failure]
+    assert "none, though the job ended" in str(failure.step_failure_data)
+    (listed,) = client.list_job_runs(applicationId=emr.application_id)["jobRuns"]
+    told = client.get_job_run(applicationId=emr.application_id, jobRunId=listed["id"])["jobRun"]
+    submitted = told["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    assert "spark.emr-serverless.driverEnv.DAGSTER_PIPES_CONTEXT=" in submitted
+    assert "spark.archives=s3://code/environment.tar.gz#environment" in submitted
 
 
 def materialized(home: Path) -> dg.ExecuteInProcessResult:

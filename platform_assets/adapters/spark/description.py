@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.contracts.columns import Column, column_as_json, column_from_json
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VERSION = 1
+#: What decides the bytes of a part, beside its rows.
+_WRITERS = ("platform-assets", "polars", "polars-hash", "pyarrow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +88,13 @@ class JobResult:
 
     ``refusal`` holds the fields of an error of the platform. ``retried`` is how many tasks that wrote
     something did so in a later attempt, ``executors_lost`` how many executors died on the way.
+    ``libraries`` are the versions of what wrote the parts.
     """
 
     parts: tuple[WrittenPart, ...] = ()
     refusal: Mapping[str, Any] | None = None
     spark_version: str
+    libraries: Mapping[str, str]
     executors: int = 0
     executors_lost: int = 0
     retried: int = 0
@@ -128,3 +133,8 @@ class JobResult:
                 for part in parts
             ),
         )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions, here, of what decides the bytes of a part."""
+    return {name: metadata.version(name) for name in _WRITERS}

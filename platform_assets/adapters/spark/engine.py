@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 
 from platform_assets import errors
 from platform_assets.adapters.file_hashes import sha256_file
-from platform_assets.adapters.spark.description import JobDescription, JobResult
-from platform_assets.errors import JobFailed
+from platform_assets.adapters.spark.description import (
+    JobDescription,
+    JobResult,
+    library_versions,
+)
+from platform_assets.errors import EngineMissing, JobFailed
 from platform_assets.flow.content_digest import ContentDigest
 from platform_assets.ports.engines import ProductParts
 from platform_assets.ports.part_files import PartFile
@@ -63,7 +67,7 @@ class SparkEngine:
         """Write the product's parts into a folder.
 
         Raises:
-            EngineMissing: Spark is not installed.
+            EngineMissing: Spark is not installed, or its libraries are not those that are here.
             JobFailed: the job failed, or did not what it was told.
             AdmissionInconsistent: there are more or fewer rows than the job says.
         """
@@ -104,7 +108,19 @@ class SparkEngine:
         if result.refusal is not None:
             fields = {key: result.refusal[key] for key in ("thing", "expected", "found", "remedy")}
             raise getattr(errors, result.refusal["error"])(**fields)
+        self._require_same_writer(result)
         return result
+
+    def _require_same_writer(self, result: JobResult) -> None:
+        # The manifest names the libraries of this side, and a replay is held to bytes by them.
+        here = library_versions()
+        if dict(result.libraries) != here:
+            raise EngineMissing(
+                f"the environment of Spark job {self._name}",
+                expected=f"the libraries that are here: {here}",
+                found=f"{dict(result.libraries)}",
+                remedy="Nothing was published. Make the job's environment anew from this package.",
+            )
 
     def _parts(self, job: ProductJob, result: JobResult, into: Path) -> ProductParts:
         rows = job.admitted.rows

@@ -11,7 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from platform_assets.adapters.spark.description import JobDescription, JobResult
+from platform_assets.adapters.spark.description import JobDescription, JobResult, library_versions
 from platform_assets.adapters.spark.files import read_bytes, write_bytes
 from platform_assets.adapters.spark.reporting import counts, reported
 from platform_assets.adapters.spark.session import open_session
@@ -44,7 +44,11 @@ def answer(session: SparkSession, description: JobDescription) -> JobResult:
     try:
         return make_product(session, description)
     except Refusal as refusal:
-        return JobResult(refusal=refusal.as_json(), spark_version=session.version)
+        return JobResult(
+            refusal=refusal.as_json(),
+            spark_version=session.version,
+            libraries=library_versions(),
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from platform_assets.adapters.spark.description import JobResult
+from platform_assets.adapters.spark.description import JobResult, library_versions
 from platform_assets.adapters.spark.files import is_local, opened
 from platform_assets.adapters.spark.part_tasks import write_part
 from platform_assets.adapters.spark.runs import RUN_SCHEMA, Run, cut, write_run
@@ -70,6 +70,7 @@ def make_product(session: SparkSession, job: JobDescription) -> JobResult:
     return JobResult(
         parts=tuple(parts),
         spark_version=session.version,
+        libraries=library_versions(),
         executors=executors,
         executors_lost=lost,
         retried=retried + sum(run.attempt > 0 for run in runs),
