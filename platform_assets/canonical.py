@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Largest integer that every JSON reader keeps exactly; larger ones are written as strings.
 MAX_EXACT_INTEGER = 2**53 - 1
+_PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -29,6 +31,9 @@ def canonical_bytes(value: Any) -> bytes:
     Raises:
         TypeError: the value holds a float or something JSON cannot express.
     """
+    with suppress(UnicodeEncodeError, RecursionError):  # the reference decides what it makes of it
+        if _is_plain(value):
+            return _PLAIN.encode(value).encode("utf-8")
     _refuse_floats(value, "$")
     return rfc8785.dumps(value)
 
@@ -83,6 +88,25 @@ def rfc3339(moment: datetime) -> str:
 def parse_rfc3339(text: str) -> datetime:
     """Read what `rfc3339` wrote."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether the standard library's encoder writes the canonical form of a value.
+
+    It escapes what RFC 8785 escapes, and in the same way. It sorts names by code points, where the
+    RFC sorts them by UTF-16 units: that is the same for ASCII. It writes numbers of any size, which is
+    why they are looked at here, as is everything that is not exactly of a type of JSON.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(-MAX_EXACT_INTEGER <= value <= MAX_EXACT_INTEGER)
+    if kind is dict:
+        return all(
+            type(name) is str and name.isascii() and _is_plain(item) for name, item in value.items()
+        )
+    return kind is list and all(map(_is_plain, value))
 
 
 def _refuse_floats(value: Any, where: str) -> None:

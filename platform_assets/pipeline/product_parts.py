@@ -1,14 +1,17 @@
 """The parts of a product in the store: put there once, and compared with the manifest before use.
 
 A folder of a generation holds its claim, its manifest, the parts that the manifest lists, and nothing
-else. That a part has its recorded hash may be remembered within the process under the identity of the
-stored object (inode and times, or object version) and of the local file that was hashed, which in front
-of an object store is a copy; a strict reading hashes it again.
+else. Each time, the folder is listed and each object in it is looked at. That an object has a hash may
+be remembered within the process under the identity of the stored object (inode and times, or object
+version) and of the local file that was hashed, which in front of an object store is a copy; what was
+changed or exchanged has another identity. A strict reading hashes it again.
 """
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.file_hashes import sha256_file
@@ -25,8 +28,26 @@ if TYPE_CHECKING:
     from platform_assets.flow.gate_asked import Asked
     from platform_assets.pipeline.platform import Platform
 
+#: Parts are looked at on so many threads, because they may lie behind a network; hashing holds no lock.
+_THREADS = (os.cpu_count() or 1) + 4
 _FROM_EVIDENCE = "The store was changed after closure. Restore it from exported evidence."
-_verified: dict[tuple[str, str], str] = {}
+_verified: dict[tuple[str, str], _Hashed] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A local file of an object, as it was when it was hashed."""
+
+    file: Path
+    version: str
+    sha256: str
+
+    def still(self, sha256: str) -> bool:
+        """Tell whether the file is the one that was hashed, and had this hash."""
+        try:
+            return self.sha256 == sha256 and _file_version(self.file) == self.version
+        except OSError:
+            return False
 
 
 def verified_product_parts(
@@ -61,12 +82,16 @@ def verified_parts_in(
             found=f"also {', '.join(sorted(extra))}",
             remedy="Move away what the platform did not write; find out who did.",
         )
-    with ThreadPoolExecutor() as pool:
-        return list(
-            pool.map(
-                lambda item: _verified_part(platform, found, *item, strict=strict), listed.items()
-            )
-        )
+    parts = list(listed.items())
+    size = -(-len(parts) // _THREADS)
+    # few large tasks: to look at what is remembered takes less time than to hand it to a thread
+    pieces = [parts[at : at + size] for at in range(0, len(parts), max(1, size))]
+
+    def verified(piece: list[tuple[str, Mapping[str, Any]]]) -> list[Path]:
+        return [_verified_part(platform, found, *part, strict=strict) for part in piece]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [file for files in pool.map(verified, pieces) for file in files]
 
 
 def decrypted_product_parts(
@@ -101,7 +126,12 @@ def _verified_part(
     platform: Platform, found: Asked, path: str, part: Mapping[str, Any], *, strict: bool
 ) -> Path:
     try:
-        stat, local = platform.store.stat(path), platform.store.local_path(path)
+        stat = platform.store.stat(path)
+        object_version = (f"{platform.store.identity} {path}", stat.version)
+        hashed = None if strict else _verified.get(object_version)
+        if hashed is not None and stat.size == part["size"] and hashed.still(part["sha256"]):
+            return hashed.file
+        local = platform.store.local_path(path)
     except ObjectMissing as error:
         raise PartMissing(
             f"{part['name']} of {found.thing}",
@@ -111,20 +141,18 @@ def _verified_part(
             if found.sealed
             else f"Build it again, which puts the part back: {found.command('materialize')}",
         ) from error
-    remembered = (f"{platform.store.identity} {path}", f"{stat.version} {_file_version(local)}")
-    if strict or stat.size != part["size"] or _verified.get(remembered) != part["sha256"]:
-        sha256 = sha256_file(local)
-        if (stat.size, sha256) != (part["size"], part["sha256"]):
-            raise PartAltered(
-                f"{part['name']} of {found.thing}",
-                expected=f"{part['size']} bytes, sha256 {part['sha256']}",
-                found=f"{stat.size} bytes, sha256 {sha256}",
-                remedy=_FROM_EVIDENCE
-                if found.sealed
-                else "The part was changed after it was built. Build a new generation: "
-                f"{found.command('materialize')}. Then certify it: {found.command('certify')}",
-            )
-        _verified[remembered] = sha256
+    version, sha256 = _file_version(local), sha256_file(local)
+    if (stat.size, sha256) != (part["size"], part["sha256"]):
+        raise PartAltered(
+            f"{part['name']} of {found.thing}",
+            expected=f"{part['size']} bytes, sha256 {part['sha256']}",
+            found=f"{stat.size} bytes, sha256 {sha256}",
+            remedy=_FROM_EVIDENCE
+            if found.sealed
+            else "The part was changed after it was built. Build a new generation: "
+            f"{found.command('materialize')}. Then certify it: {found.command('certify')}",
+        )
+    _verified[object_version] = _Hashed(local, version, sha256)
     return local
 
 
