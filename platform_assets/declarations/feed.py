@@ -3,8 +3,8 @@
 A feed names its streams, the events in them with their contracts, the products made of the events
 with their checks, and the consumers that read certified products. The configuration digest covers all
 of it but the checks, which belong to the policy that each certificate names, and but what changes no
-run: the engine of a product, how often the sensor looks, how many runs may be open, where they are
-announced, and how long their data is kept.
+run: the engine and the compaction of a product, how often the sensor looks, how many runs may be open,
+where they are announced, and how long their data is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from platform_assets.declarations.starts import Start  # noqa: TC001 - read at r
 #: What the configuration of a run leaves out, besides the checks.
 _CHANGES_NO_RUN: dict[str, Any] = {
     "announce": True,
-    "products": {"__all__": {"engine"}},
+    "products": {"__all__": {"compaction", "engine"}},
     "retention": True,
     "window": {"max_open_runs", "look_every_seconds"},
 }
@@ -40,6 +40,12 @@ Strict = Annotated[
 Engine = Annotated[
     Literal["embedded", "spark"],
     Field(description="What sorts and writes the product; the rows are the same with either."),
+]
+
+
+Compaction = Annotated[
+    Literal["daily"] | None,
+    Field(description="Offer the product by day of event time too, made from all closed runs."),
 ]
 
 
@@ -111,6 +117,7 @@ class ProductDeclaration(Declaration):
     part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     strict: Strict = False
     engine: Engine = "embedded"
+    compaction: Compaction = None
     checks: Checks
 
 

@@ -3,8 +3,9 @@
 Every stream is read once, from a place that its source knows, and nothing is announced into a stream
 that the feed reads. Every event becomes a product and every product is made of an event. A consumer,
 and a check, refer only to what is declared before them, so that there is an order in which to make
-everything. Rows of a strict product stand in no other product in the clear. What names nothing, or two
-things, is a mistake at the place where it stands; all of them are reported.
+everything. Rows of a strict product stand in no other product in the clear. What is compacted by day
+has a time, and is not strict. What names nothing, or two things, is a mistake at the place where it
+stands; all of them are reported.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def check_references(feed: FeedDeclaration) -> None:
         *_consumers(feed),
         *_checks(feed),
         *_strictness(feed),
+        *_compaction(feed),
     ]
     if problems:
         raise ValidationError.from_exception_data(
@@ -51,6 +53,19 @@ def check_references(feed: FeedDeclaration) -> None:
                 for at, text in problems
             ],
         )
+
+
+def _compaction(feed: FeedDeclaration) -> Iterator[Problem]:
+    events = {
+        name: event for stream in feed.streams.values() for name, event in stream.events.items()
+    }
+    for name, product in feed.products.items():
+        event = events.get(product.event)
+        at = ("products", name, "compaction")
+        if product.compaction and event is not None and event.time is None:
+            yield at, f"compaction by day needs the time of {product.event}; declare its `time`"
+        if product.compaction and product.strict:
+            yield at, "a strict product is not compacted; leave out one of the two"
 
 
 def _streams(feed: FeedDeclaration) -> Iterator[Problem]:

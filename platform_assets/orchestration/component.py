@@ -16,6 +16,7 @@ from platform_assets.declarations.loading import load_feeds
 from platform_assets.orchestration.assets import feed_assets, lag_asset
 from platform_assets.orchestration.certifiers import feed_certifiers
 from platform_assets.orchestration.closure import catalogue_asset, evidence_asset
+from platform_assets.orchestration.compaction import compaction_definitions
 from platform_assets.orchestration.jobs import feed_jobs
 from platform_assets.orchestration.names import names_of
 from platform_assets.orchestration.replay import replay_job
@@ -89,7 +90,7 @@ class FeedComponent(dg.Component):
 def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
     """Return the definitions of a feed that stands in a folder of feeds, without resources."""
     names = names_of(feed, tuple(other for other, _ in load_feeds(folder).values()))
-    return dg.Definitions(
+    of_runs = dg.Definitions(
         assets=[
             *feed_assets(names, feed),
             evidence_asset(names, feed),
@@ -105,3 +106,4 @@ def feed_definitions(feed: FeedDeclaration, folder: Path) -> dg.Definitions:
         ],
         schedules=[catch_up_schedule(names)],
     )
+    return dg.Definitions.merge(of_runs, compaction_definitions(names, feed))

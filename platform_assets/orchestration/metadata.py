@@ -132,6 +132,20 @@ def product_metadata(manifest: Record) -> Metadata:
     }
 
 
+def day_metadata(made: Record) -> Metadata:
+    """Show a product of a day: its rows, and the runs that it was made of."""
+    left_out = [(left["run_id"], left["why"]) for left in made["left_out"]]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(made["rows"]),
+        "generation": dg.MetadataValue.int(made["generation"]),
+        "runs": dg.MetadataValue.int(len(made["runs"])),
+        "content_digest": dg.MetadataValue.text(made["content_digest"]),
+        "made_anew": dg.MetadataValue.bool(made["changed"]),
+        "inputs": _table(("run", "rows"), [(run["run_id"], run["rows"]) for run in made["runs"]]),
+        "left_out": _table(("run", "why"), left_out),
+    }
+
+
 def observation_metadata(observation: Record) -> Metadata:
     """Show one observation against what was expected; a number is given as one too, to be plotted."""
     shown: Metadata = {

@@ -60,6 +60,23 @@ class FeedNames:
         """A product, or the output of a consumer."""
         return dg.AssetKey([self.feed, name])
 
+    def daily(self, name: str) -> dg.AssetKey:
+        """A product by day of event time."""
+        return dg.AssetKey([self.feed, f"{name}_daily"])
+
+    def days(self, name: str) -> dg.DynamicPartitionsDefinition:
+        """One partition per day of a product, ``YYYY-MM-DD`` or `undated`."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.feed}_{name}_days")
+
+    @property
+    def days_group(self) -> str:
+        """The group of the products by day: they belong to no run."""
+        return f"{self.feed}_days"
+
+    def daily_job(self, name: str) -> str:
+        """The job that compacts one day of a product."""
+        return f"{self.feed}_{name}_daily"
+
     @property
     def evidence(self) -> dg.AssetKey:
         """The evidence of a closed run."""
@@ -101,7 +118,8 @@ def names_of(feed: FeedDeclaration, others: tuple[FeedDeclaration, ...] = ()) ->
         DeclarationInvalid: an output or a check has a name that the platform uses itself.
     """
     steps = [f"{stream}_{step}" for stream in feed.streams for step in ("landing", "admission")]
-    reserved = (*RESERVED_ASSETS, *steps)
+    days = [f"{name}_daily" for name, product in feed.products.items() if product.compaction]
+    reserved = (*RESERVED_ASSETS, *steps, *days)
     for name, output in feed.outputs().items():
         if name in reserved:
             raise _reserved(f"{feed.feed}: output {name}", reserved)

@@ -59,6 +59,16 @@ def compact(
             yield {"day": day, "changed": False, "verdict": None, "refusal": error.as_json()}
 
 
+def compact_day(platform: Platform, feed: str, product: str, day: str) -> dict[str, Any]:
+    """Compact one day of a product and return what became of it.
+
+    Raises:
+        Refusal: the day cannot be made; nothing of it was published.
+        InvalidName, UnknownThing, Usage: there is no such day or product, or it has no days.
+    """
+    return _compact_day(platform, considered(platform, feed, product), check_day(day))
+
+
 def _compact_day(platform: Platform, looked: Considered, day: str) -> dict[str, Any]:
     feed, product, inputs = looked.feed, looked.product, looked.of_day(day)
     current = _current(platform, looked, inputs)
@@ -73,11 +83,13 @@ def _compact_day(platform: Platform, looked: Considered, day: str) -> dict[str, 
     return {
         "day": day,
         "generation": manifest["generation"],
-        "runs": [given["run_id"] for given in manifest["inputs"]],
+        "runs": [
+            {"run_id": given["run_id"], "rows": given["rows"]} for given in manifest["inputs"]
+        ],
         "rows": manifest["rows"],
         "content_digest": manifest["content_digest"],
         "verdict": certificate["verdict"],
-        "checks": certificate["checks"],
+        "certificate": dict(certificate),
         "changed": current is None,
         "left_out": [{"run_id": str(run), "why": why} for run, why in looked.left_out.items()],
         "refusal": None,

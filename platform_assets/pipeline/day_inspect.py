@@ -45,6 +45,11 @@ def _state(
     return {**state, "readable": True, "refusal": None}
 
 
+def days_due(platform: Platform, feed: str, product: str) -> list[str]:
+    """Return the days that may not be read as they stand, in order; none before a run is closed."""
+    return [s["day"] for s in day_states(platform, feed, product) if not s["readable"]]
+
+
 def days_within(
     platform: Platform, feed: str, product: str, since: str | None, until: str | None
 ) -> list[str]:

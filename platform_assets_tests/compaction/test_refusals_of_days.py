@@ -74,7 +74,7 @@ def test_a_corrected_run_makes_its_days_stale(home: Path) -> None:
             opened(platform, day)
     assert orders_of(platform, TENTH) == ["o-1", "o-3"]
     done = compacted(platform)
-    assert done[ELEVENTH]["runs"] == [str(ONE), str(THREE)]
+    assert [run["run_id"] for run in done[ELEVENTH]["runs"]] == [str(ONE), str(THREE)]
     assert done[ELEVENTH]["rows"] == 5
     assert orders_of(platform, TWELFTH) == ["o-9"]
 
@@ -213,7 +213,7 @@ def test_a_day_whose_parts_lack_a_row_is_not_certified(
     monkeypatch.setattr(DayInputs, "digest", _of_the_first)
     platform = Platform.open(uncompacted)
     done = compacted(platform, ELEVENTH)[ELEVENTH]
-    outcomes = {check["name"]: check["outcome"] for check in done["checks"]}
+    outcomes = {check["name"]: check["outcome"] for check in done["certificate"]["checks"]}
     assert done["verdict"] == "FAIL"
     assert (outcomes["inputs_merge"], outcomes["schema"]) == ("FAIL", "PASS")
     with pytest.raises(errors.CertificateFailed):
