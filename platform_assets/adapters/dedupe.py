@@ -24,7 +24,7 @@ import polars as pl
 
 from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.adapters.hash_buckets import CELLS, HashFile, buckets, repeated
-from platform_assets.adapters.judged_parts import POSITION
+from platform_assets.adapters.judged_parts import EXACTLY, POSITION
 from platform_assets.adapters.spilling import SpillLimit
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def read_settled(slices: Sequence[tuple[Path, int, int]]) -> pl.DataFrame:
     Columns: ``event``, ``id``, the position, ``first_run``, ``first_stream``, ``first_partition``,
     ``first_offset`` and ``same``, whether the content is that of the first.
     """
-    frames = [pl.scan_ipc(path).slice(begin, rows).collect() for path, begin, rows in slices]
+    frames = [
+        pl.scan_ipc(path, **EXACTLY).slice(begin, rows).collect() for path, begin, rows in slices
+    ]
     return pl.concat(frames).sort("_offset")
 
 
@@ -116,7 +118,8 @@ def _pieces(
         begin, end = (int(file.cells[cell]) for cell in bucket)
         if begin == end:
             continue
-        rows = pl.scan_ipc(file.path).slice(begin, end - begin).collect().sort("_offset")
+        found = pl.scan_ipc(file.path, **EXACTLY).slice(begin, end - begin)
+        rows = found.collect().sort("_offset")
         waiting.append(rows.with_columns(source=pl.lit(file.number, pl.Int64)))
         held += rows.height
         if held >= limit:
