@@ -9,6 +9,7 @@ findings of a file are reported together, each with its line.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -120,6 +121,9 @@ _IGNORED = {
     "id": 'Write "$id" instead.',
 }
 _SHOWN = 5
+# Hashes of documents that were found to be schemas: a home is opened several times in a Dagster run,
+# and to look at its contracts each time would take a fifth of a small one.
+_schemas: set[bytes] = set()
 
 
 def check_soundness(root: Place) -> None:
@@ -147,8 +151,14 @@ def check_soundness(root: Place) -> None:
 
 
 def _meta_findings(root: Place) -> Iterator[ContractInvalid]:
+    text = sha256(repr(root.schema).encode()).digest()
+    if text in _schemas:
+        return
     validator = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-    for error in validator.iter_errors(root.schema):
+    errors = list(validator.iter_errors(root.schema))
+    if not errors:
+        _schemas.add(text)
+    for error in errors:
         closest = best_match([error]) or error
         yield root.document.error(
             pointer(*closest.absolute_path),
