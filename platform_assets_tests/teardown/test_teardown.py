@@ -127,7 +127,7 @@ def test_a_run_that_does_not_verify_is_not_torn_down(home: Path) -> None:
     with pytest.raises(VerificationFailed, match="expected"):
         tear_down(home)
     assert standing_teardown(Platform.open(home), FIRST) is None
-    assert len(parts_of(home)) == 10
+    assert len(parts_of(home)) == 11
 
 
 def test_an_open_run_is_not_torn_down(open_too: Path) -> None:
@@ -207,7 +207,7 @@ def test_nothing_goes_before_its_retention_or_without_one(home: Path) -> None:
     why = {kept["kind"]: kept["why"] for kept in answer["kept"]}
     assert why["admission"] == "no retention is declared"
     assert "its retention ends at 20" in why["landing"]
-    assert len(parts_of(home)) == 10
+    assert len(parts_of(home)) == 11
     later = Platform.open(home, clock=LaterClock(31))
     removal = LocalRemoval(home / "store")
     from platform_assets.pipeline.teardown import teardown  # noqa: PLC0415
@@ -226,7 +226,7 @@ def test_older_than_defers_and_never_hastens(home: Path) -> None:
     assert tear_down(home, older_than="1h")["state"] == "NOTHING"
     keep(home, landing="30d")
     assert tear_down(home, older_than="0d")["state"] == "NOTHING"
-    assert len(parts_of(home)) == 10
+    assert len(parts_of(home)) == 11
 
 
 def test_a_dry_run_tells_the_same_and_leaves_all(home: Path) -> None:
@@ -280,7 +280,7 @@ def test_an_export_carries_the_proof_and_verifies_anywhere(home: Path, tmp_path:
     keys = list((home / "keys" / "trusted").glob("*.pem"))
     result = verify_bundle(tmp_path / "bundle", keys)
     assert problems(result) == []
-    assert result.facts["removed"][0]["files"] == 10
+    assert result.facts["removed"][0]["files"] == 11
     assert json.loads(proof.read_bytes())["record"] == "teardowns"
 
 

@@ -89,7 +89,7 @@ def test_all_data_goes_from_the_bucket_and_every_record_stays(
     home: Path, s3_server: S3Server, s3_bucket: str
 ) -> None:
     before = keys(s3_server, s3_bucket)
-    assert len(parts(before)) == 10
+    assert len(parts(before)) == 11
     assert torn(home) == "DONE"
     after = keys(s3_server, s3_bucket)
     assert parts(after) == []
@@ -155,7 +155,7 @@ def test_a_client_that_may_not_delete_is_told_which_right_it_lacks(
     )
     with pytest.raises(RemovalDenied, match="s3:DeleteObjectVersion"):
         torn(home)
-    assert len(parts(keys(s3_server, s3_bucket))) == 10
+    assert len(parts(keys(s3_server, s3_bucket))) == 11
     client.delete_bucket_policy(Bucket=s3_bucket)
     assert torn(home) == "DONE"
 
