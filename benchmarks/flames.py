@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import inputs, sizes
 from benchmarks.feed import write_home
+from benchmarks.measure import ContenderFailed
 from benchmarks.tables import machine, print_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STEPS = ("pin", "land", "admit", "build", "certify", "close")
 _DRAWN = ("land", "admit", "build", "certify")
 _RATE = 50
 _ROOT = Path(__file__).parents[1]
+_SPY = Path(sys.executable).with_name("py-spy")
 #: Where threads wait for others; the file of a frame that ends a stack.
 _WAITS = re.compile(
     r"\((threading|selectors|queue|socket|subprocess|concurrent/futures/\w+|multiprocessing/\w+"
@@ -47,20 +49,27 @@ Stack = tuple[str, ...]
 
 
 def profiled(home: Path, step: str) -> Counter[Stack]:
-    """Run a step under the profiler and return how often each stack was seen at work."""
+    """Run a step under the profiler and return how often each stack was seen at work.
+
+    Raises:
+        ContenderFailed: it exited with an error.
+    """
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
         spy = ["--subprocesses", "--idle", "--function", "--rate", str(_RATE), "--format", "raw"]
         arguments = json.dumps({"home": str(home), "steps": [step]})
-        subprocess.run(
+        found = subprocess.run(
             [
-                *("py-spy", "record", *spy, "--output", str(raw), "--"),
+                *(str(_SPY), "record", *spy, "--output", str(raw), "--"),
                 *(sys.executable, "-m", "benchmarks.contenders.platform", arguments),
             ],
             cwd=_ROOT,
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
         )
+        if found.returncode != 0:
+            raise ContenderFailed(f"{step} exited with {found.returncode}:\n{found.stderr[-2000:]}")
         return working(raw.read_text().splitlines())
 
 
