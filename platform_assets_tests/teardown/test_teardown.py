@@ -336,7 +336,7 @@ def test_a_proof_of_other_evidence_accounts_for_nothing(home: Path) -> None:
         "teardown.json: teardown 1 of shop-00000001 is about the evidence sha256:000"
         in found[0][:90]
     )
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 def test_a_statement_that_was_changed_in_the_store_is_a_finding(home: Path) -> None:
