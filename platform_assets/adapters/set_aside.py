@@ -56,7 +56,8 @@ class SetAside:
 def set_aside(stream: JudgedStream, task: SetAsideTask) -> SetAside:
     """Write what of a landed part is not admitted: the task of a worker."""
     number, scratch = task.landed.number, stream.task.scratch
-    quarantine = [] if task.refused_file is None else [pl.read_ipc(task.refused_file)]
+    refused = task.refused_file
+    quarantine = [] if refused is None else [pl.scan_ipc(refused, **EXACTLY).collect()]
     duplicates, repeats = pl.DataFrame(), dict[str, int]()
     if task.settled:
         rows = read_settled(task.settled)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from platform_assets.adapters.judged_parts import judge_part
+from platform_assets.adapters.judged_parts import EXACTLY, judge_part
 from platform_assets.adapters.parts import write_frame
 from platform_assets.adapters.set_aside import SetAsideTask, set_aside
 from platform_assets.pipeline import layout
@@ -137,7 +137,7 @@ class _Table:
         """Add the rows of a file, and remove it."""
         if file is None:
             return
-        frame = pl.read_ipc(file)
+        frame = pl.scan_ipc(file, **EXACTLY).collect()
         file.unlink()
         self._frames.append(frame)
         self._rows += frame.height

@@ -201,6 +201,8 @@ def test_text_of_any_script_survives_to_the_last_reader(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ODD_PLACES)
 def test_a_home_may_stand_anywhere(tmp_path: Path, name: str) -> None:
     home = make_shop(tmp_path / name / "home", orders=10)
+    again = [order(1), order(3, cents=1), {"order_id": "none"}]  # what is set aside is spilled
+    append(home, "orders", 1, again)
     [run] = close_all(home)
     platform = Platform.open(home)
     opened = open_product(platform, run, "orders")
