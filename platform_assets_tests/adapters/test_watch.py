@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,36 @@ from platform_assets.adapters.watch import MARGIN, StepName, noted, require, spi
 from platform_assets.adapters.workers import workers
 from platform_assets.errors import MemoryExceeded, SpillExhausted
 from platform_assets_tests.adapters import worker_tasks as tasks
+from platform_assets_tests.adapters.worker_tasks import taken as held
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MIB = 1024**2
 _GIB = 1024**3
+PRELUDE = """
+import sys
+import time
+from pathlib import Path
+from platform_assets.adapters.budget import Budget
+from platform_assets.adapters.process_tree import memory
+from platform_assets.adapters.watch import StepName, require, watched
+from platform_assets.errors import MemoryExceeded
+from platform_assets_tests.adapters.worker_tasks import taken as held
+
+MIB = 1024**2
+NAME = StepName("shop-00000001", "admit", "orders")
+BUDGET = Budget(400 * MIB, 2, Path(sys.argv[1]))
+
+
+def say():
+    time.sleep(0.3)
+    try:
+        require()
+        print("kept")
+    except MemoryExceeded as error:
+        print(error.code)
+"""
 _NAME = StepName("shop-00000001", "admit", "orders")
 
 
@@ -29,11 +54,12 @@ def budget(folder: Path, memory: int = 2 * _GIB, spill_limit: int | None = None)
     return Budget(memory, 2, folder, spill_limit)
 
 
-def held(megabytes: int) -> bytearray:
-    """Take memory, every page of it."""
-    taken = bytearray(megabytes * _MIB)
-    taken[::4096] = b"x" * len(range(0, len(taken), 4096))
-    return taken
+def in_a_new_process(folder: Path, steps: str) -> list[str]:
+    """Return what steps with a budget of 400 MiB say in a process that has nothing of other tests."""
+    words = [sys.executable, "-c", PRELUDE + textwrap.dedent(steps), str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def compute(seconds: float) -> None:
@@ -129,11 +155,18 @@ def test_a_peak_that_is_over_when_it_is_asked_for_ends_the_step(tmp_path: Path) 
     require()  # nothing is watched any more
 
 
-def test_the_margin_is_borne(tmp_path: Path) -> None:
-    with watched(_NAME, budget(tmp_path, 400 * _MIB)):
-        taken = held(int(400 * (1 + MARGIN / 2)) - process_tree.memory().held // _MIB)
-        require()
-        del taken
+def test_the_margin_is_borne_and_no_more(tmp_path: Path) -> None:
+    found = in_a_new_process(
+        tmp_path,
+        f"""
+        with watched(NAME, BUDGET):
+            kept = held({int(400 * (1 + MARGIN)) - 50} - memory().held // MIB)
+            say()
+            more = held(100)
+            say()
+        """,
+    )
+    assert found == ["kept", "MemoryExceeded"]
 
 
 def test_what_the_caller_has_is_not_the_steps(tmp_path: Path) -> None:
@@ -152,15 +185,18 @@ def test_what_the_caller_has_is_not_the_steps(tmp_path: Path) -> None:
 
 
 def test_what_a_step_leaves_behind_is_not_the_callers(tmp_path: Path) -> None:
-    kept = []
-    with watched(_NAME, budget(tmp_path, 400 * _MIB)):
-        kept.append(held(300))
-        require()
-    with watched(_NAME, budget(tmp_path, 400 * _MIB)):
-        kept.append(held(300))
-        time.sleep(0.3)
-        with pytest.raises(MemoryExceeded):
-            require()
+    found = in_a_new_process(
+        tmp_path,
+        """
+        with watched(NAME, BUDGET):
+            kept = held(450 - memory().held // MIB)
+            say()
+        with watched(NAME, BUDGET):
+            more = held(150)
+            say()
+        """,
+    )
+    assert found == ["kept", "MemoryExceeded"]
 
 
 def test_spilled_files_are_counted_also_when_they_are_gone_at_once(tmp_path: Path) -> None:

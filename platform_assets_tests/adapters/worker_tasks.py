@@ -86,12 +86,19 @@ def note_and_compute(folder: str, task: int) -> None:
         pass
 
 
+def taken(megabytes: int) -> bytearray:
+    """Take memory, every page of it."""
+    memory = bytearray(megabytes * 1024**2)
+    page = os.sysconf("SC_PAGE_SIZE")
+    memory[::page] = b"x" * len(range(0, len(memory), page))
+    return memory
+
+
 def hold(megabytes: int, _task: int) -> int:
-    """Take memory, really, and keep it for a while."""
-    taken = bytearray(megabytes * 1024**2)
-    taken[:: os.sysconf("SC_PAGE_SIZE")] = b"x" * len(range(0, len(taken), 4096))
+    """Take memory and keep it for a while."""
+    memory = taken(megabytes)
     time.sleep(1.5)
-    return len(taken)
+    return len(memory)
 
 
 def folder_of(folder: str) -> str:
