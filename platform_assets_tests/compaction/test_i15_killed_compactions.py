@@ -18,7 +18,7 @@ pytestmark = pytest.mark.crash
 
 JOB = "platform_assets_tests.compaction.job"
 #: Just after a write the store is as just before the next; some are enough.
-STEPS = {"before": 1, "after": 3}
+STEPS = {"before": 1, "after": 5}
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from platform_assets_tests.compaction.dated_shop import (
     orders_of,
 )
 from platform_assets_tests.shop import redeclare
+from platform_assets_tests.teardown.torn import keep, tear_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,24 @@ def test_a_late_run_that_is_revoked_makes_no_day_stale(home: Path) -> None:
     compacted(platform, TWELFTH)
     revoke(platform, THREE, "orders", "wrong")
     assert orders_of(platform, TENTH) == ["o-1", "o-3"]
+
+
+def test_a_day_with_rows_of_a_run_that_a_teardown_deleted_stays_and_is_not_made_again(
+    home: Path,
+) -> None:
+    redeclare(home, lambda feed: feed["products"]["refunds"]["checks"].pop())  # it needs history
+    keep(home, products="0d")
+    tear_down(home, ONE)
+    platform = Platform.open(home)
+    assert orders_of(platform, TENTH) == ["o-1", "o-3"]
+    late(home, 50, day=TENTH)
+    late(home, 51, day=TWELFTH)
+    done = compacted(platform)
+    assert done[TENTH]["refusal"]["error"] == "ProductRemoved"
+    assert (done[TWELFTH]["rows"], done[TWELFTH]["generation"]) == (2, 2)
+    assert done[TWELFTH]["left_out"] == [{"run_id": str(ONE), "why": "ProductRemoved"}]
+    with pytest.raises(errors.DayStale):
+        opened(platform, TENTH)
 
 
 @pytest.mark.parametrize("record", ["certificates", "evidence"])
