@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from platform_assets.contracts.documents import Library, Place
 
 #: Stands in the validator's messages for every value of a record.
@@ -26,11 +28,25 @@ def compile_validator(root: Place, library: Library) -> jsonschema_rs.Draft20201
     Raises:
         ContractInvalid: the schema does not compile.
     """
+    return _compiled({"$ref": root.document.uri}, root, library)
+
+
+def compile_parts(
+    parts: Iterable[Place], root: Place, library: Library
+) -> jsonschema_rs.Draft202012Validator:
+    """Return the validator of a value inside a document that meets all of the given schemas."""
+    references = [{"$ref": f"{part.document.uri}#{part.fragment}"} for part in parts]
+    return _compiled({"allOf": references}, root, library)
+
+
+def _compiled(
+    schema: dict[str, Any], root: Place, library: Library
+) -> jsonschema_rs.Draft202012Validator:
     documents = library.documents().values()
     resources = {d.uri: _resolved(library.root(d), library) for d in documents}
     try:
         return jsonschema_rs.Draft202012Validator(
-            {"$ref": root.document.uri},
+            schema,
             registry=jsonschema_rs.Registry(resources.items()),
             validate_formats=True,
             ignore_unknown_formats=False,

@@ -98,3 +98,26 @@ def test_a_window_reads_the_bytes_of_any_position_up_to_the_end_of_the_data() ->
         words = cursor.words(offset)
         inside = at + offset <= text.last
         assert words[inside].tolist() == [e for e, i in zip(expected, inside, strict=True) if i]
+
+
+@pytest.mark.parametrize(
+    ("schema", "allowed"),
+    [
+        ({"type": ["string", "null"], "not": {"type": "null"}}, False),
+        ({"type": ["string", "null"], "not": {"const": "b"}}, True),
+        ({"anyOf": [{"type": "string", "not": {"const": "b"}}, {"type": "null"}]}, True),
+        ({"type": ["string", "null"], "if": {"type": "null"}, "then": False}, False),
+        ({"type": ["string", "null"], "allOf": [{"not": {"enum": [None, "b"]}}]}, False),
+    ],
+)
+def test_null_meets_the_keywords_that_columns_do_not_know(
+    schema: dict[str, Any], allowed: bool
+) -> None:
+    rule = rule_of({"type": "object", "properties": {"id": {"type": "integer"}, "v": schema}})
+    good = [f'{{"id":{number},"v":"a{number}"}}'.encode() for number in range(100)]
+    odd = [b'{"id":1,"v":null}', b'{"id":1,"v":"b"}', b'{"id":1,"v":1}', b'{"id":1}']
+    found, slow = (judge([rule], good + odd, _columnar=way) for way in (True, False))
+    assert found.refused.equals(slow.refused)
+    assert found.accepted["event"].equals(slow.accepted["event"])
+    assert (100 in found.accepted["event"]["_row"]) == allowed
+    assert found.columnar >= (100 if allowed else 0)

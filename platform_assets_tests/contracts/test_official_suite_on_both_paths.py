@@ -23,7 +23,7 @@ from platform_assets_tests.fuzz.reference import NOT_OF_THE_CONTRACT
 
 _ROWS = 64
 #: What came of the suite of October 2026; a change of these numbers has to be meant.
-_LEAST_CASES, _LEAST_IN_COLUMNS = 2500, 150
+_LEAST_CASES, _LEAST_IN_COLUMNS = 2500, 200
 #: Formats are optional in the suite, and jsonschema-rs is narrower in places; it is what counts.
 _OPTIONAL = _SUITE / "tests" / "draft2020-12" / "optional" / "format"
 _IN_COLUMNS = ("date", "date-time", "uuid", "email", "ipv4", "uri")

@@ -31,6 +31,17 @@ _PATTERNS: list[tuple[str, Write]] = [
     ("^(a|bc)+$", lambda r: "".join(r.choices(["a", "bc"], k=r.randrange(1, 6)))),
     (r"^[^0-9]*$", lambda r: "é" * r.randrange(4)),
 ]
+#: Keywords that columns do not know, which cost no record the columnar path.
+_UNKNOWN: list[Kind] = [
+    ({"type": "string", "not": {"const": "x"}}, lambda r: "y" * r.randrange(9)),
+    ({"type": "string", "pattern": r"^\S.$", "maxLength": 9}, lambda r: r.choice(["aé", "zz"])),
+    ({"type": "string", "format": "ipv6"}, lambda r: f"::{r.randrange(1000)}"),
+    ({"type": "string", "anyOf": [{"minLength": 5}, {"pattern": "^a"}]}, lambda _r: "abc"),
+    (
+        {"type": "string", "if": {"const": ""}, "else": {"minLength": 3}},
+        lambda r: r.choice(["", "abc"]),
+    ),
+]
 
 
 @st.composite
@@ -103,6 +114,8 @@ def _texts(draw: Draw) -> Kind:
     if draw(st.booleans()):
         pattern, write = draw(st.sampled_from(_PATTERNS))
         return {"type": "string", "pattern": pattern}, write
+    if draw(st.booleans()):
+        return draw(st.sampled_from(_UNKNOWN))
     least, most = sorted(draw(st.tuples(st.integers(0, 20), st.integers(0, 20))))
     schema = {"type": "string", "minLength": least, "maxLength": most}
     return schema, lambda r: "".join(r.choices(_ALPHABET, k=r.randint(least, most)))

@@ -132,7 +132,7 @@ def damaged(record: bytes, random: Random) -> bytes:
 
 def duplicated(record: bytes, random: Random) -> bytes:
     """Return the record with one key of one of its objects again, the second perhaps escaped."""
-    found = list(_KEY.finditer(record))
+    found = _keys(record)
     if not found:
         return record
     match = random.choice(found)
@@ -143,6 +143,12 @@ def duplicated(record: bytes, random: Random) -> bytes:
     value = random.choice((b"1", b"null", b'"x"', _value_after(record, match.end())))
     again = b'"' + name + b'"' + match[2] + value + b","
     return record[: match.start()] + again + record[match.start() :]
+
+
+def _keys(record: bytes) -> list[re.Match[bytes]]:
+    """Return the keys; found token by token, because strings may look like them inside."""
+    places = [match.start() for match in _TOKEN.finditer(record)]
+    return [match for place in places if (match := _KEY.match(record, place))]
 
 
 def _value_after(record: bytes, at: int) -> bytes:

@@ -137,6 +137,7 @@ _NESTED = {
         "lines": {"type": "array", "items": _PLACE},
         "maybe": {"anyOf": [_PLACE, {"type": "null"}]},
         "day": {"type": ["string", "null"], "format": "date"},
+        "word": {"type": ["string", "null"], "not": {"enum": ["b", ""]}},
     },
     "required": ["id", "levels"],
     "additionalProperties": False,
@@ -180,6 +181,7 @@ def _nested(number: int) -> Any:
         "lines": [{"city": "Köln", "zip": None}, {"city": "Bonn", "zip": number}][: number % 3],
         "maybe": None if number % 3 else {"city": "x"},
         "day": f"2024-02-{number % 29 + 1:02d}",
+        "word": None if number % 4 else f"w{number}",
     }
 
 

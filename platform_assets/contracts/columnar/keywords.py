@@ -1,8 +1,8 @@
 """The keywords that columns can check.
 
-A schema is read in columns only if every one of its keywords is known here; an unknown keyword means
-that the property, and so the record, goes to the path for single records. Annotations are known by
-name.
+A schema is read in columns only if every one of its keywords is known here. An unknown keyword on a
+string has the validator judge the different strings (`judged`); anywhere else it means that the
+record goes to the path for single records. Annotations are known by name.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import polars as pl
 
 from platform_assets.contracts.columnar.arrow import arrow_array
 from platform_assets.contracts.columnar.batch import MAX_BATCH_BYTES, Batch
+from platform_assets.contracts.columnar.judged import Validators
 from platform_assets.contracts.columnar.keywords import NotColumnar
 from platform_assets.contracts.columnar.layout import Layout, learn_layout
 from platform_assets.contracts.columnar.plan import Demands, plan_record
@@ -91,6 +92,7 @@ class _Event:
         self._id_path = event.id_path
         self._derived = derived
         self._columns = event.contract.columns
+        self._validators = Validators(event.contract.root, event.contract.library)
         present = {event.id_path, *event.when}
         present |= {path[:length] for path in present for length in range(1, len(path))}
         self._demands = Demands(frozenset(present), dict(event.when), event.id_path)
@@ -115,7 +117,7 @@ class _Event:
 
     def _plan(self, layout: Layout) -> ObjectReader | None:
         try:
-            return plan_record(self._derived, layout.keys, layout.style, self._demands)
+            return plan_record(self._derived, layout, self._demands, self._validators)
         except NotColumnar:
             return None
 

@@ -50,7 +50,8 @@ from platform_assets.contracts.conversion import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from platform_assets.contracts.columnar.layout import Keys, Style
+    from platform_assets.contracts.columnar.judged import Validators
+    from platform_assets.contracts.columnar.layout import Keys, Layout, Style
     from platform_assets.contracts.columnar.scalars import Reader
     from platform_assets.contracts.derivation import Derived
     from platform_assets.contracts.shape import Shape
@@ -70,19 +71,22 @@ class Demands:
     identity: tuple[str, ...]
 
 
-def plan_record(derived: Derived, keys: Keys, style: Style, demands: Demands) -> ObjectReader:
+def plan_record(
+    derived: Derived, layout: Layout, demands: Demands, validators: Validators
+) -> ObjectReader:
     """Return the reader of whole records.
 
     Raises:
         NotColumnar: it cannot be made for this contract and layout.
     """
-    return _Planner(style, demands).object(derived, keys, ())
+    return _Planner(layout.style, demands, validators).object(derived, layout.keys, ())
 
 
 @dataclass(frozen=True)
 class _Planner:
     style: Style
     demands: Demands
+    validators: Validators
 
     def object(self, derived: Derived, keys: Keys, path: tuple[str, ...]) -> ObjectReader:
         declared = dict(derived.fields)
@@ -128,9 +132,20 @@ class _Planner:
             case Decimal() as column:
                 return _decimal(derived, column)
             case Scalar() as column:
-                filled = path == self.demands.identity
-                return _scalar(derived, column, self._allowed(derived.shape, path), filled=filled)
+                allowed = self._allowed(derived.shape, path)
+                if column is Scalar.STRING:
+                    return self.text(derived, allowed, path)
+                return _scalar(derived, column, allowed)
         raise NotColumnar(f"{path}: {derived.type}")
+
+    def text(self, derived: Derived, allowed: list[Any] | None, path: tuple[str, ...]) -> Reader:
+        try:
+            checks = list(text_checks(derived.shape))
+        except NotColumnar:
+            checks = [self.validators.check(derived)]
+        if path == self.demands.identity:
+            checks.append(Length(1, None))
+        return text_reader(checks, allowed and _only(allowed, str))
 
     def array(self, derived: Derived, keys: Keys | None, path: tuple[str, ...]) -> ListReader:
         know(derived.shape, ARRAYS)
@@ -150,7 +165,7 @@ class _Planner:
         return [wanted] if allowed is None or wanted in allowed else []
 
 
-def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None, *, filled: bool) -> Reader:
+def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None) -> Reader:
     match column:
         case Scalar.BOOLEAN:
             know(derived.shape, frozenset())
@@ -162,11 +177,6 @@ def _scalar(derived: Derived, column: Scalar, allowed: list[Any] | None, *, fill
                 fitting = [n for n in _only(allowed, int) if INT64_MIN <= n <= INT64_MAX]
                 checks.append(Among(tuple(fitting)))
             return IntegerReader(checks)
-        case Scalar.STRING:
-            checks_of_text = list(text_checks(derived.shape))
-            if filled:
-                checks_of_text.append(Length(1, None))
-            return text_reader(checks_of_text, allowed and _only(allowed, str))
     if allowed is not None:
         raise NotColumnar("enum or const of a type that is not compared in columns")
     return _measure(derived, column)
