@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: The share of the memory in which hashes are sorted; keys that share one are compared in the rest.
 _MEMORY_OF_HASHES = 4
+#: The share of the memory that the anti-join gets; Polars reads for it in the rest.
+_MEMORY_OF_JOIN = 2
 #: Keys that are told apart at once, at least: fewer, larger groupings.
 _TOLD_APART_AT_LEAST = 4 * ROW_GROUP_ROWS
 
@@ -191,7 +193,7 @@ def missing_references(
     given = rows.select(column.alias("value")).drop_nulls()
     known = referenced.select(pl.first().alias("value")).drop_nulls()
     settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{room.memory}B",
+        "memory_limit": f"{room.memory // _MEMORY_OF_JOIN}B",
         "threads": room.threads,
         "temp_directory": str(room.spill / "joined"),
         "preserve_insertion_order": False,
