@@ -28,7 +28,9 @@ COLUMNS = [Column("i", Scalar.INT64), Column("s", Scalar.STRING, nullable=True)]
 
 def numbered(rows: int) -> pl.DataFrame:
     i = pl.int_range(rows, dtype=pl.Int64, eager=True)
-    return pl.DataFrame({"i": i, "s": "text-" + (i % 977).cast(pl.String)})
+    return pl.DataFrame(
+        {"i": i, "s": "different-texts-fill-many-pages-" + i.hash().cast(pl.String)}
+    )
 
 
 def written(
