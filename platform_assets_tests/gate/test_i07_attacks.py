@@ -10,10 +10,12 @@ import pytest
 
 from platform_assets import errors
 from platform_assets.adapters.key_files import signer_from_file
+from platform_assets.adapters.local_store import LocalStore
 from platform_assets.canonical import canonical_bytes
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import (
     CertifiedProduct,
+    Platform,
     build,
     certify,
     consume,
@@ -28,6 +30,8 @@ from platform_assets.pipeline.admit import admit
 from platform_assets_tests.shop import append, order, redeclare, refunded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from platform_assets_tests.attacks import Attacker
 
 
@@ -242,6 +246,27 @@ def test_i07_part_altered_after_it_was_verified_once(attacker: Attacker) -> None
     data[-20] ^= 1
     attacker.part().chmod(0o644)
     attacker.part().write_bytes(bytes(data))
+    with pytest.raises(errors.PartAltered):
+        open_product(platform, attacker.run, "orders")
+
+
+def test_i07_local_copy_of_a_part_altered_after_it_was_verified_once(
+    attacker: Attacker, tmp_path: Path
+) -> None:
+    class Copying(LocalStore):
+        """Hands out copies, as a store in front of a bucket does."""
+
+        def local_path(self, path: str) -> Path:
+            copy = tmp_path / path.replace("/", "-")
+            if not copy.exists():
+                shutil.copyfile(super().local_path(path), copy)
+            return copy
+
+    platform = Platform.open(attacker.home, store=Copying(attacker.store))
+    first = open_product(platform, attacker.run, "orders").paths[0]
+    first.unlink()
+    assert open_product(platform, attacker.run, "orders").paths[0].exists()
+    first.write_bytes(first.read_bytes()[:-1] + b"?")
     with pytest.raises(errors.PartAltered):
         open_product(platform, attacker.run, "orders")
 
