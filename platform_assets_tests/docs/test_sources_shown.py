@@ -64,7 +64,10 @@ def test_a_part_of_a_feed_that_a_document_shows_is_a_valid_one(
     whole = yaml.safe_load(
         files("platform_assets.examples.payments").joinpath("defs.yaml").read_text()
     )["attributes"]
-    joined = {kind: whole[kind] | part.get(kind, {}) for kind in ("streams", "products")}
+    joined = {
+        kind: whole[kind] | {n: whole[kind].get(n, {}) | p for n, p in part.get(kind, {}).items()}
+        for kind in ("streams", "products")
+    }
     assert FeedDeclaration.model_validate({**whole, **part, **joined})
 
 

@@ -66,9 +66,12 @@ def _flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-RESTORED: dict[str, tuple[Callable[[Attacker], Path], type[errors.PlatformError]]] = {
+_Refusals = type[errors.PlatformError] | tuple[type[errors.PlatformError], ...]
+#: What a flipped bit makes of JSON depends on the bit: no manifest, or another one.
+_OTHER_MANIFEST = (errors.ManifestInvalid, errors.ManifestForeign)
+RESTORED: dict[str, tuple[Callable[[Attacker], Path], _Refusals]] = {
     "a part altered": (lambda a: a.part(), errors.PartAltered),
-    "the manifest altered": (lambda a: a.manifest(), errors.ManifestInvalid),
+    "the manifest altered": (lambda a: a.manifest(), _OTHER_MANIFEST),
     "the certificate altered": (lambda a: a.certificate(), errors.GateRefusal),
     "the anchors altered": (
         lambda a: a.store / layout.anchors_path(RUN),
