@@ -176,8 +176,10 @@ def _write_parquet(rows: PartRows, path: Path) -> None:
 
 def delivered_runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
     """Return the offsets of a batch as runs ``[start, end)`` without holes, in their order."""
-    column = batch.column("offset")  # has no nulls; `to_numpy` would import pandas, where it is there
-    offsets = np.frombuffer(column.buffers()[1], np.int64, len(column), column.offset * _OFFSET_BYTES)
+    # It has no nulls; `to_numpy` would import pandas, where it is there.
+    column = batch.column("offset")
+    at = column.offset * _OFFSET_BYTES
+    offsets = np.frombuffer(column.buffers()[1], np.int64, len(column), at)
     breaks = np.flatnonzero(np.diff(offsets) != 1)
     starts = offsets[np.concatenate([[0], breaks + 1])]
     ends = offsets[np.concatenate([breaks, [len(offsets) - 1]])] + 1
