@@ -31,8 +31,8 @@ def relabelled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch(_Relabelled(batch, schema))
 
 
-def carried_path(schema: pa.Schema, path: str) -> tuple[Sequence[str], pa.DataType]:
-    """Return the names that a column, or a dotted path into structs, has where it is carried.
+def carried_path(schema: pa.Schema, path: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what a column, or a dotted path into structs, is called where it is carried, and here.
 
     A column whose own name holds dots comes before a path into structs.
 
@@ -71,14 +71,14 @@ def _carried(kind: pa.DataType) -> pa.DataType:
 
 def _descend(
     fields: Sequence[pa.Field], path: str, letter: str
-) -> tuple[list[str], pa.DataType] | None:
+) -> tuple[list[str], list[str]] | None:
     for number, field in enumerate(fields):
         if field.name == path:
-            return [f"{letter}{number}"], field.type
+            return [f"{letter}{number}"], [path]
     for number, field in enumerate(fields):
         if path.startswith(field.name + ".") and pa.types.is_struct(field.type):
             inner = [field.type.field(n) for n in range(field.type.num_fields)]
             found = _descend(inner, path[len(field.name) + 1 :], "f")
             if found is not None:
-                return [f"{letter}{number}", *found[0]], found[1]
+                return [f"{letter}{number}", *found[0]], [field.name, *found[1]]
     return None

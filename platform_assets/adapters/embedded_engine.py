@@ -41,6 +41,8 @@ IN_MEMORY_BYTES = 32 * 1024 * 1024
 
 #: What DuckDB is told to keep to, of what the engine may take: it takes a quarter more.
 _LIMIT_SHARE = 0.75
+#: What a thread of DuckDB needs to read Parquet and sort at all.
+_THREAD_BYTES = 128 * 1024 * 1024
 _LIBRARIES = ("duckdb", "polars", "pyarrow")
 
 
@@ -63,7 +65,8 @@ class EmbeddedEngine:
         """What a sort may use."""
         budget = self.budget
         memory = int(budget.engine_memory * _LIMIT_SHARE)
-        return Room(memory, budget.cores, self.spill, budget.spill_limit)
+        threads = max(1, min(budget.cores, memory // _THREAD_BYTES))
+        return Room(memory, threads, self.spill, budget.spill_limit)
 
     def make(self, job: ProductJob, into: Path) -> ProductParts:
         """Write the product's parts into a folder.

@@ -2,8 +2,8 @@
 
 The order is that of `parts.sort_frame`: the declared keys, ascending, text by its UTF-8 bytes, NaN
 above all numbers, null last; then stream, partition and offset, or without them the canonical encoding
-of the row. It is total, so neither threads nor memory decide it. DuckDB only orders and carries:
-`arrow_layout` keeps names and meanings away from it, and the types that come back are compared.
+of the row. It is total, so neither threads nor memory decide it. DuckDB only orders and carries: names
+and meanings are kept away from it (`duckdb_rows`), and the types that come back are compared.
 
 1. Excluded positions are taken out by an anti join, where there are any.
 2. Rows are sorted within the memory that is given; what is beyond it goes to the spill folder.
@@ -20,11 +20,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platform_assets.adapters.arrow_layout import carried, carried_path, relabelled
+from platform_assets.adapters.arrow_layout import relabelled
+from platform_assets.adapters.duckdb_rows import ENCODING, Given, give_encoded_rows, give_rows
 from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.adapters.part_format import arrow_schema
-from platform_assets.adapters.parts import encoding_order, has_positions, tie_breakers
-from platform_assets.adapters.row_encoding import encode_arrays
+from platform_assets.adapters.parts import has_positions, tie_breakers
 from platform_assets.adapters.spilling import spill_exhausted, spill_problem
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import MemoryExceeded
@@ -40,8 +40,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 32_768
 _VECTOR_ROWS = 2_048
 
-_ENCODING = "encoding"
-_PLACE = ("_partition", "_offset")
+_PLACES = pa.schema([("_partition", pa.large_string()), ("_offset", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +79,21 @@ def sorted_batches(
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     schema = arrow_schema(columns)
-    layout = carried(schema)
     keys = (*sort, *tie_breakers(polars_schema(columns), sort))
-    order = [".".join(carried_path(schema, key)[0]) for key in keys]
-    names = layout.names
-    if has_positions(schema.names):
-        rows = _carried(files, schema)
-    else:
-        layout = layout.append(pa.field(_ENCODING, pa.large_binary()))
-        rows = _encoded(_read(files, schema), columns, layout)
-        order.append(_ENCODING)
+    rows = batch_rows(files)
     with _connection(room) as connection:
-        connection.register("given", pa.RecordBatchReader.from_batches(layout, rows))
-        query = f"SELECT {', '.join(names)} FROM given"  # noqa: S608 - names are numbers
+        if has_positions(schema.names):
+            given = give_rows(connection, "given", files, schema, rows)
+            order = [given.path(key) for key in keys]
+        else:
+            given = give_encoded_rows(connection, "given", files, columns, rows)
+            order = [*(given.path(key) for key in keys), ENCODING]
+        query = f"SELECT {', '.join(given.names)} FROM given"  # noqa: S608 - names are numbers
         if excluded:  # 1
-            connection.register("excluded", _places(excluded))
-            place = [carried_path(schema, name)[0][0] for name in _PLACE]
-            query += f" ANTI JOIN excluded ON {place[0]} = excluded.p AND {place[1]} = excluded.o"
+            query += _anti_join(connection, given, excluded)
         query += " ORDER BY " + ", ".join(f"{key} ASC NULLS LAST" for key in order)  # 2
         with _explained(room):
-            reader = connection.sql(query).to_arrow_reader(batch_rows(files))
+            reader = connection.sql(query).to_arrow_reader(rows)
         yield _handed_out(reader, schema, room)  # 3
 
 
@@ -113,13 +107,10 @@ def different_rows(
         SpillExhausted: the spill folder takes no more.
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
-    schema = arrow_schema(columns)
-    layout = carried(schema)
-    names = [".".join(carried_path(schema, column)[0]) for column in key]
     with _connection(room) as connection:
-        rows = _carried(files, schema)
-        connection.register("given", pa.RecordBatchReader.from_batches(layout, rows))
-        keys = f"SELECT DISTINCT {', '.join(names)} FROM given"  # noqa: S608 - names are numbers
+        given = give_rows(connection, "given", files, arrow_schema(columns), batch_rows(files))
+        names = ", ".join(given.path(column) for column in key)
+        keys = f"SELECT DISTINCT {names} FROM given"  # noqa: S608 - names are numbers, or quoted
         with _explained(room):
             counted = connection.execute(f"SELECT count(*) FROM ({keys})").fetchone()  # noqa: S608
     return int(counted[0]) if counted else 0
@@ -148,12 +139,21 @@ def _connection(room: Room) -> Iterator[duckdb.DuckDBPyConnection]:
         "preserve_insertion_order": False,  # the order is total
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "enable_external_file_cache": False,  # every file is read once
     }
     with duckdb.connect(config=settings) as connection:
         if room.spill_limit is not None:  # not in the settings: naming the folder forgets it
             limit = f"{room.spill_limit // 1024}KiB"
             connection.execute(f"SET max_temp_directory_size = '{limit}'")
         yield connection
+
+
+def _anti_join(
+    connection: duckdb.DuckDBPyConnection, given: Given, excluded: Sequence[Path]
+) -> str:
+    places = give_rows(connection, "excluded", excluded, _PLACES, BATCH_ROWS)
+    same = (f"given.{given.path(name)} = excluded.{places.path(name)}" for name in _PLACES.names)
+    return f" ANTI JOIN excluded ON {' AND '.join(same)}"
 
 
 def _handed_out(
@@ -182,39 +182,3 @@ def _explained(room: Room) -> Iterator[None]:
             remedy="Nothing was published. Raise memory_budget or lower cores in platform.yaml, then "
             "run the step again.",
         ) from error
-
-
-def _read(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    rows = batch_rows(files)
-    for file in files:
-        with pq.ParquetFile(file) as part:
-            for batch in part.iter_batches(rows, use_threads=False):
-                yield batch.select(schema.names).cast(schema)
-
-
-def _carried(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    layout = carried(schema)
-    for batch in _read(files, schema):
-        yield relabelled(batch, layout)
-
-
-def _encoded(
-    batches: Iterator[pa.RecordBatch], columns: Sequence[Column], layout: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Return the rows as they are carried, with their canonical encoding as the last column."""
-    ordered = encoding_order(columns)
-    for batch in batches:
-        encoding = encode_arrays([batch.column(c.name) for c in ordered], ordered)
-        yield relabelled(batch.append_column(_ENCODING, encoding), layout)
-
-
-def _places(files: Sequence[Path]) -> pa.RecordBatchReader:
-    schema = pa.schema([("p", pa.large_string()), ("o", pa.int64())])
-
-    def read() -> Iterator[pa.RecordBatch]:
-        for file in files:
-            with pq.ParquetFile(file) as part:
-                for batch in part.iter_batches(BATCH_ROWS, columns=list(_PLACE), use_threads=False):
-                    yield batch.select(list(_PLACE)).rename_columns(["p", "o"]).cast(schema)
-
-    return pa.RecordBatchReader.from_batches(schema, read())

@@ -1,4 +1,4 @@
-"""Which code made a record: package version, source revision, image, engine versions."""
+"""Which code made a record: package version, source revision, image, versions of what shapes bytes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import platform_assets
+from platform_assets.adapters import part_format
 
 _ENGINES = ("polars", "pyarrow", "duckdb", "jsonschema-rs")
 
@@ -22,6 +23,7 @@ def code_identity(revision: str | None, image: str | None) -> dict[str, Any]:
         "image": image,
         "engines": {
             "python": platform.python_version(),
+            "part_format": str(part_format.VERSION),
             **{name.replace("-", "_"): metadata.version(name) for name in _ENGINES},
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -139,7 +140,7 @@ def test_memory_of_workers_beyond_the_budget_ends_the_step(tmp_path: Path) -> No
     assert others >= 3
     assert caught.value.thing == "admit orders of shop-00000001"
     assert "0.49 GiB of memory (memory_budget), 25% more" in caught.value.expected
-    assert "GiB held by 3 processes" in caught.value.found
+    assert re.search(r"GiB held by \d+ processes", caught.value.found)
     assert "`memory_budget`" in caught.value.remedy
     assert process_tree.memory().processes <= others - 2, "the workers are gone with the step"
 
@@ -150,7 +151,7 @@ def test_a_peak_that_is_over_when_it_is_asked_for_ends_the_step(tmp_path: Path) 
         taken = held(600)
         time.sleep(0.5)
         del taken
-        with pytest.raises(MemoryExceeded, match="1 process"):
+        with pytest.raises(MemoryExceeded, match=r"GiB held by \d+ process"):
             require()
     require()  # nothing is watched any more
 

@@ -31,7 +31,7 @@ MIB = 1024**2
 def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("beyond") / "home"
     create_home(home, examples=())
-    write_log(home / "data" / "payments", Recipe(records=60_000))
+    write_log(home / "data" / "payments", Recipe(records=250_000))
     create_home(home, examples=("payments",))
     platform = Platform.open(home)
     pin(platform, "payments")
@@ -59,7 +59,7 @@ def test_i15_a_build_that_may_spill_no_more_places_nothing_and_leaves_nothing(
 ) -> None:
     platform = Platform.open(admitted)
     with monkeypatch.context() as patch:
-        small_room(patch, 16 * MIB, MIB // 4)
+        small_room(patch, 48 * MIB, MIB // 4)
         with pytest.raises(SpillExhausted, match="raise `spill_limit`"):
             build(platform, RUN, "authorisations")
     assert not platform.store.list(layout.product_folder(RUN, "authorisations"))
@@ -90,12 +90,12 @@ def test_i05_a_product_that_was_spilled_converges_on_the_one_that_was_not(
 def test_a_full_spill_disk_is_a_refusal_and_a_full_scratch_disk_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_of(numbered(60_000), tmp_path)
+    job = job_of(numbered(600_000), tmp_path)
     with small_disk(tmp_path / "small") as disk:
         budget = Budget.of(1024 * MIB, 1, disk.folder / "spill")
         disk.fill(free_pages=40)
         with monkeypatch.context() as patch:
-            small_room(patch, 16 * MIB, None)
+            small_room(patch, 48 * MIB, None)
             with pytest.raises(SpillExhausted), spill_folder(budget) as spill:
                 EmbeddedEngine(budget, spill).make(job, tmp_path / "parts")
         assert not list((disk.folder / "spill").iterdir())

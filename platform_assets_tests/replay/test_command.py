@@ -26,7 +26,7 @@ def test_a_reproduced_run_is_told_in_one_line_first(two_runs: Path) -> None:
     done = call("replay", SECOND, "--home", two_runs)
     assert (done.code, done.err) == (0, "")
     first, second, *rest = done.out.splitlines()
-    assert first == (f"{SECOND} is REPRODUCED: 10 parts, 111 rows compared, every SHA-256 the same")
+    assert first == (f"{SECOND} is REPRODUCED: 10 parts, 113 rows compared, every SHA-256 the same")
     assert second == "  rebuilt from the anchors: every stream was read again"
     assert "  consume turnover: 1 part, 7 rows: same bytes" in rest
     assert "  certify turnover: same outcomes" in rest

@@ -208,7 +208,7 @@ def test_two_processes_install_the_packages_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    answers = {process.communicate(timeout=120)[0] for process in installing}
+    answers = {process.communicate(timeout=300)[0] for process in installing}
     assert [process.returncode for process in installing] == [0, 0]
     [folder] = list((tmp_path / "platform-assets-tests").iterdir())
     assert answers == {f"{folder}\n".encode()}

@@ -29,24 +29,24 @@ def test_without_a_proof_nothing_is_deleted(home: Path) -> None:
     called = call("teardown", "shop", "--home", home)
     assert called.code == 2
     assert "--proof" in called.err
-    assert (everything(home), len(parts_of(home))) == (before, 10)
+    assert (everything(home), len(parts_of(home))) == (before, 11)
 
 
 def test_a_feed_is_torn_down_and_shown(home: Path) -> None:
     called = call("teardown", "shop", "--proof", "--home", home)
     assert called.code == 0, called.err
-    assert f"{RUN}: 10 files, " in called.out
+    assert f"{RUN}: 11 files, " in called.out
     assert "deleted runs/shop-00000001/landing/orders/part-00000" in called.out
     assert "still verifiable: every requirement of the closure" in called.out
     assert "products orders stays (1 files): shop-00000006, the next window" in called.out
     shown = call("runs", "shop", "--home", home)
     assert "CLOSED *" in shown.out
     assert too_wide(shown.out) == []
-    assert "teardown 1: deleted 10 files" in call("show", RUN, "--home", home).out
-    assert "teardown 1: deleted 10 files" in call("report", RUN, "--home", home).out
+    assert "teardown 1: deleted 11 files" in call("show", RUN, "--home", home).out
+    assert "teardown 1: deleted 11 files" in call("report", RUN, "--home", home).out
     verified = call("verify", RUN, "--home", home)
     assert verified.code == 0
-    assert "teardown 1 of shop-00000001: deleted 10 files" in verified.out
+    assert "teardown 1 of shop-00000001: deleted 11 files" in verified.out
     read = call("read", "orders", "--run", RUN, "--home", home)
     assert (read.code, "ProductRemoved" in read.err) == (1, True)
 
@@ -72,13 +72,13 @@ def test_a_run_that_does_not_verify_fails_the_call_after_the_others_went(home: P
     called = call("teardown", "shop", "--proof", "--home", home, "--json")
     assert (called.code, called.document["error"]) == (1, "VerificationFailed")
     assert [run["state"] for run in called.document["runs"]] == ["DONE"] * 4
-    assert len(parts_of(home)) == 10
+    assert len(parts_of(home)) == 11
 
 
 @pytest.mark.parametrize("age", ["soon", "30", "-1d", "3m", ""])
 def test_an_age_that_is_none_is_a_mistake_of_the_call(home: Path, age: str) -> None:
     called = call("teardown", "shop", "--proof", f"--older-than={age}", "--home", home)
-    assert (called.code, len(parts_of(home))) == (2, 10)
+    assert (called.code, len(parts_of(home))) == (2, 11)
 
 
 def test_a_retention_that_is_none_is_a_mistake_of_the_declaration(home: Path) -> None:

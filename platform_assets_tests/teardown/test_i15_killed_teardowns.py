@@ -38,7 +38,7 @@ def forks() -> Iterator[subprocess.Popen[str]]:
 def test_i15_the_signed_record_stands_before_the_first_deletion(acts: list[str]) -> None:
     assert acts[0] == "teardowns/shop-00000001/0001.json"
     assert acts[-1] == "teardowns/shop-00000001/0001.done.json"
-    assert len(acts) == 12
+    assert len(acts) == 13
     assert all(path.endswith(".parquet") for path in acts[1:-1])
 
 
