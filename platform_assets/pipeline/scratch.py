@@ -34,11 +34,10 @@ def scratch_folder(root: Path) -> Iterator[Path]:
         DependencyUnreachable: the disk takes no more, whoever wrote to it.
         MemoryExceeded, SpillExhausted: the step took more than it may before it came here.
     """
-    folder = None
     try:
         require()
-        folder = make_folder(root)
-        yield folder
+        with _own_folder(root) as folder:
+            yield folder
     except PlatformError:
         raise
     except Exception as error:
@@ -52,9 +51,6 @@ def scratch_folder(root: Path) -> Iterator[Path]:
             remedy="Free space there, or name another folder as `scratch` in platform.yaml. Then run "
             "the step again.",
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -64,10 +60,8 @@ def spill_folder(budget: Budget) -> Iterator[Path]:
     Raises:
         SpillExhausted: the disk is full, or the step spilled as much as it may.
     """
-    folder = None
     try:
-        folder = make_folder(budget.spill_dir)
-        with spilling(folder):
+        with _own_folder(budget.spill_dir) as folder, spilling(folder):
             yield folder
     except PlatformError:
         raise
@@ -76,9 +70,15 @@ def spill_folder(budget: Budget) -> Iterator[Path]:
         if not problem:
             raise
         raise spill_exhausted(budget.spill_dir, problem) from error
+
+
+@contextmanager
+def _own_folder(root: Path) -> Iterator[Path]:
+    folder = make_folder(root)
+    try:
+        yield folder
     finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(root: Path) -> Path:
