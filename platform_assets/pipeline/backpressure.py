@@ -15,16 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_assets.declarations.checks import ReferentialCheck
 from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.lag import FeedLag, lag_of
 from platform_assets.pipeline.pin import pin_window, window_status
+from platform_assets.pipeline.reach import reach_of
 from platform_assets.pipeline.run import open_runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from platform_assets.declarations import FeedDeclaration
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -95,16 +94,3 @@ def can_proceed(platform: Platform, run: RunId, standing: Collection[RunId]) -> 
     reach = reach_of(platform.run_configuration(run).declaration)
     chains = earlier_chains(platform, run, reach)
     return not any(before in standing for chain in chains for before in chain)
-
-
-def reach_of(declaration: FeedDeclaration) -> int:
-    """Return how many runs before it a run of the feed takes into account."""
-    reads = [read for consumer in declaration.consumers.values() for read in consumer.reads]
-    checks = [
-        check
-        for output in declaration.outputs().values()
-        for check in output.checks
-        if isinstance(check, ReferentialCheck)
-    ]
-    history = [read.history_runs for read in reads] + [check.history_runs for check in checks]
-    return max([declaration.dedupe.horizon_runs, *history])
