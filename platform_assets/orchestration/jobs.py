@@ -11,7 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from platform_assets.declarations import FeedDeclaration
 from platform_assets.orchestration.names import FEED_TAG, IN_ORDER_TAG, FeedNames
-from platform_assets.pipeline.backpressure import reach_of
+from platform_assets.pipeline.reach import reach_of
 
 
 def feed_jobs(names: FeedNames, feed: FeedDeclaration) -> list[UnresolvedAssetJobDefinition]:

@@ -13,7 +13,6 @@ its receipt follows from what was landed and from the entries before its own.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest
@@ -31,6 +30,7 @@ from platform_assets.pipeline.state import require_open
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from platform_assets.flow.settlements import Settlement
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -100,13 +100,21 @@ def _settled_in_log(landed: Landed) -> dict[str, Any]:
         own = horizon.look()
         if own is None:
             with judged(landed) as found:  # 2
-                for attempt in count(1):
-                    own = horizon.look() or horizon.log.append(  # 3
-                        _log_receipt(found, horizon, horizon.log.following, attempt)
-                    )
-                    if own.run == run:
-                        break
+                own = _entered(found, horizon)  # 3
         return settled_receipt(platform.store, stream, own)
+
+
+def _entered(found: Judged, horizon: LogHorizon) -> Settlement:
+    """Settle a run after those that stand in the log, until it is the next one there."""
+    attempt = 0
+    while True:
+        attempt += 1
+        own = horizon.look()
+        if own is None:
+            receipt = _log_receipt(found, horizon, horizon.log.following, attempt)
+            own = horizon.log.append(receipt)
+        if own.run == found.of.run:
+            return own
 
 
 def _settled_as_recorded(

@@ -82,9 +82,8 @@ class ClosedHorizon:
         self._platform = platform
         self._declaration = declaration
         count = declaration.dedupe.horizon_runs
-        self._runs = corrected_in_log(platform, run, stream, count)
-        if self._runs is None:
-            self._runs = earlier_runs(platform, run, count)
+        corrected = corrected_in_log(platform, run, stream, count)
+        self._runs = earlier_runs(platform, run, count) if corrected is None else corrected
         self._opened: dict[str, list[EarlierRows]] = {}
         self._stack = ExitStack()
         self.consulted: list[dict[str, str]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
+from platform_assets.errors import CertificationFailed, GateRefusal, PredecessorOpen, RunSealed
 from platform_assets.flow.checks import Outcome
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
@@ -22,11 +22,13 @@ from platform_assets.pipeline.steps import admit, build, certify, close, consume
 from platform_assets.pipeline.supersession import mend_supersessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.pipeline.platform import Platform
+
+    Waits = Callable[[PredecessorOpen], None]
 
 
 #: By a feed's log: the last of the runs that are closed without an exception, and its anchors' version.
@@ -50,8 +52,10 @@ class Silence:
         return nullcontext()
 
 
-def next_run(platform: Platform, feed: str) -> RunId | None:
+def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -> RunId | None:
     """Return the open run to finish, else pin the next window; None when the feed is caught up.
+
+    Runs that are under way already are named by ``beside``; they are passed over.
 
     Of several open ones that of the earliest window is first, because others may wait for it. What a
     closer could not do any more behind its seal is done before: a closed run is brought into the log,
@@ -61,7 +65,7 @@ def next_run(platform: Platform, feed: str) -> RunId | None:
     for run in runs(platform, feed):
         if is_closed(platform, run):
             mend_log(platform, run)
-        else:
+        elif run not in beside:
             standing.append(run)
     corrections = corrections_of(platform, feed)
     mend_supersessions(platform, corrections)
@@ -126,58 +130,82 @@ def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dic
         yield finish(platform, run, progress)
 
 
-def finish(platform: Platform, run: RunId, progress: Progress | None = None) -> dict[str, Any]:
+def finish(
+    platform: Platform, run: RunId, progress: Progress | None = None, waits: Waits | None = None
+) -> dict[str, Any]:
     """Take a pinned run through every step to its closure, and return the closure.
+
+    Args:
+        platform: the opened home.
+        run: the run.
+        progress: is told of each step.
+        waits: is called where a step has to wait for another run. It returns when the step shall be
+            tried again, or raises the error. Without it nothing waits.
 
     Raises:
         CertificationFailed: checks failed; all certificates are issued, consumers of what failed are
             blocked, and nothing is closed.
         ClosureRefused: a requirement of the closure is not met.
+        PredecessorOpen: another run has to be settled or closed first.
     """
-    progress = progress or Silence()
+    progress = _Patient(progress or Silence(), waits)
     declaration = platform.run_configuration(run).declaration
     try:
         if not is_closed(platform, run):
             _steps(platform, run, declaration, progress)
     except RunSealed:
         pass  # another process was faster, and what it closed is adopted
-    with progress.step(run, "close", str(run)):
-        return close(platform, run)
+    return progress.act(close, platform, run)
+
+
+class _Patient:
+    """Takes steps, tells of them, and waits where one has to."""
+
+    def __init__(self, progress: Progress, waits: Waits | None) -> None:
+        self._progress = progress
+        self._waits = waits
+
+    def act(
+        self, step: Callable[..., dict[str, Any]], platform: Platform, run: RunId, *of: str
+    ) -> dict[str, Any]:
+        """Take a step, again after each wait, and return its record."""
+        with self._progress.step(run, step.__name__, " ".join(of) or str(run)):
+            while True:
+                try:
+                    return step(platform, run, *of)
+                except PredecessorOpen as error:
+                    if self._waits is None:
+                        raise
+                    self._waits(error)
 
 
 def _steps(
-    platform: Platform, run: RunId, declaration: FeedDeclaration, progress: Progress
+    platform: Platform, run: RunId, declaration: FeedDeclaration, progress: _Patient
 ) -> None:
     for stream in declaration.streams:
-        with progress.step(run, "land", stream):
-            land(platform, run, stream)
-        with progress.step(run, "admit", stream):
-            admit(platform, run, stream)
+        progress.act(land, platform, run, stream)
+        progress.act(admit, platform, run, stream)
     for product in declaration.products:
-        with progress.step(run, "build", product):
-            build(platform, run, product)
+        progress.act(build, platform, run, product)
     _certified(platform, run, list(declaration.products), list(declaration.consumers), progress)
 
 
 def _certified(
-    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: Progress
+    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: _Patient
 ) -> None:
     failures: dict[str, str] = {}
     for product in products:
         try:
-            with progress.step(run, "certify", product):
-                _note_failures(failures, certify(platform, run, product))
+            _note_failures(failures, progress.act(certify, platform, run, product))
         except GateRefusal as error:
             failures[product] = f"{error.code}: {error.found}"
     for consumer in consumers:
         try:
-            with progress.step(run, "consume", consumer):
-                consume(platform, run, consumer)
+            progress.act(consume, platform, run, consumer)
         except GateRefusal as error:
             failures[consumer] = f"blocked by {error.code} ({error.thing})"
             continue
-        with progress.step(run, "certify", consumer):
-            _note_failures(failures, certify(platform, run, consumer))
+        _note_failures(failures, progress.act(certify, platform, run, consumer))
     if failures:
         raise CertificationFailed(
             str(run),
