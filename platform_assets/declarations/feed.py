@@ -196,6 +196,11 @@ class FeedDeclaration(Declaration):
         return self.window.parallel > 1 and self.dedupe.horizon_runs > 0
 
     @property
+    def leading_stream(self) -> str:
+        """The stream that is settled first, whose order the others keep; records sort their keys."""
+        return min(self.streams)
+
+    @property
     def strict(self) -> bool:
         """Whether a product is strict, so that what it is made of is encrypted too."""
         return any(product.strict for product in self.products.values())

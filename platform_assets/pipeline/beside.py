@@ -24,6 +24,7 @@ from platform_assets.errors import PlatformError, PredecessorOpen, Usage, Worker
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.run import Silence, finish, next_run
 from platform_assets.pipeline.steps import StepUse, noted
+from platform_assets.pipeline.waiting import patient
 from platform_assets.settings import LEAST_MEMORY
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.run import Progress
 
-#: How long a run waits for another one before it gives up, and how often it looks.
+#: How long a run waits for others in all, before it gives up.
 PATIENCE_SECONDS = 3600.0
-_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,7 @@ def _finish(home: Path, run: RunId, processes: int, failed: Path) -> Ended:
     given, cores = platform.settings, platform.budget.cores
     share = {"memory_budget": given.memory_budget // processes, "cores": max(1, cores // processes)}
     platform = replace(platform, settings=given.model_copy(update=share))
-    deadline = platform.clock.monotonic() + PATIENCE_SECONDS
-
-    def waits(error: PredecessorOpen) -> None:
-        if failed.exists() or platform.clock.monotonic() > deadline:
-            raise error
-        platform.clock.sleep(_LOOK_SECONDS)
-
+    waits = patient(platform, PATIENCE_SECONDS, failed.exists)
     with noted() as steps:
         try:
             finish(platform, run, waits=waits)

@@ -12,8 +12,8 @@ receipt admitted. So the receipt names the admissions that counted, in the order
 
 Some order has to hold beyond one log, or two runs would wait for each other to be closed:
 
-4. A stream is settled after the first stream of its feed, and after every run that the log of the first
-   has before this one.
+4. A stream is settled after the first stream of its feed, by name, and after every run that the log of
+   the first has before this one.
 5. Where checks or consumers read earlier runs, a window is settled after those that it reads.
 """
 
@@ -90,7 +90,7 @@ class LogHorizon:
         self._reach = max(declaration.dedupe.horizon_runs, history_reach(declaration))
         before = corrections_of(platform, run.feed).windows_before(run, self._reach)
         since = before[0][0].sequence if before else run.sequence
-        first = next(iter(declaration.streams))
+        first = declaration.leading_stream
         self._logs = {
             name: SettlementLog(platform.store, run.feed, name, since=since)
             for name in dict.fromkeys((first, stream))
@@ -222,7 +222,7 @@ class LogHorizon:
             return
         own = self._first.entry_of(self._run)
         if own is None:
-            first = next(iter(self._declaration.streams))
+            first = self._declaration.leading_stream
             raise PredecessorOpen(
                 f"{self._stream} of {self._run}",
                 expected=f"{first} admitted first",

@@ -9,17 +9,19 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-from platform_assets.errors import CertificationFailed, GateRefusal, PredecessorOpen, RunSealed
+from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
 from platform_assets.flow.checks import Outcome
 from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.close import mend_log
+from platform_assets.pipeline.consulted import consulted_in_log
 from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.steps import admit, build, certify, close, consume, land
 from platform_assets.pipeline.supersession import mend_supersessions
+from platform_assets.pipeline.waiting import at_once, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.pipeline.platform import Platform
-
-    Waits = Callable[[PredecessorOpen], None]
+    from platform_assets.pipeline.waiting import Waits
 
 
 #: By a feed's log: the last of the runs that are closed without an exception, and its anchors' version.
@@ -57,9 +58,10 @@ def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -
 
     Runs that are under way already are named by ``beside``; they are passed over.
 
-    Of several open ones that of the earliest window is first, because others may wait for it. What a
-    closer could not do any more behind its seal is done before: a closed run is brought into the log,
-    and a record beside the run that it corrects says so.
+    Of several open ones that of the earliest window is first, because others may wait for it; of runs
+    that go side by side one comes after those whose admissions counted for it. What a closer could not
+    do any more behind its seal is done before: a closed run is brought into the log, and a record
+    beside the run that it corrects says so.
     """
     standing = []
     for run in runs(platform, feed):
@@ -70,14 +72,20 @@ def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -
     corrections = corrections_of(platform, feed)
     mend_supersessions(platform, corrections)
     if standing:
-        return corrections.in_order(standing)[0]
+        return _first(platform, corrections.in_order(standing))
     return pin(platform, feed)
 
 
 def open_run(platform: Platform, feed: str) -> RunId | None:
-    """Return the open run of the earliest window."""
+    """Return the open run that is finished first."""
     standing = open_runs(platform, feed)
-    return corrections_of(platform, feed).in_order(standing)[0] if standing else None
+    return _first(platform, corrections_of(platform, feed).in_order(standing)) if standing else None
+
+
+def _first(platform: Platform, standing: list[RunId]) -> RunId:
+    """Return the first of some open runs that waits for none of the others."""
+    waiting = (run for run in standing if set(standing).isdisjoint(consulted_in_log(platform, run)))
+    return next(waiting, standing[0])
 
 
 def open_runs(platform: Platform, feed: str, *, through: int | None = None) -> list[RunId]:
@@ -131,7 +139,7 @@ def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dic
 
 
 def finish(
-    platform: Platform, run: RunId, progress: Progress | None = None, waits: Waits | None = None
+    platform: Platform, run: RunId, progress: Progress | None = None, waits: Waits = at_once
 ) -> dict[str, Any]:
     """Take a pinned run through every step to its closure, and return the closure.
 
@@ -148,40 +156,32 @@ def finish(
         ClosureRefused: a requirement of the closure is not met.
         PredecessorOpen: another run has to be settled or closed first.
     """
-    progress = _Patient(progress or Silence(), waits)
+    acting = _Acting(progress or Silence(), waits)
     declaration = platform.run_configuration(run).declaration
     try:
         if not is_closed(platform, run):
-            _steps(platform, run, declaration, progress)
+            _steps(platform, run, declaration, acting)
     except RunSealed:
         pass  # another process was faster, and what it closed is adopted
-    return progress.act(close, platform, run)
+    return acting.act(close, platform, run)
 
 
-class _Patient:
+class _Acting:
     """Takes steps, tells of them, and waits where one has to."""
 
-    def __init__(self, progress: Progress, waits: Waits | None) -> None:
+    def __init__(self, progress: Progress, waits: Waits) -> None:
         self._progress = progress
         self._waits = waits
 
     def act(
         self, step: Callable[..., dict[str, Any]], platform: Platform, run: RunId, *of: str
     ) -> dict[str, Any]:
-        """Take a step, again after each wait, and return its record."""
+        """Take a step and return its record."""
         with self._progress.step(run, step.__name__, " ".join(of) or str(run)):
-            while True:
-                try:
-                    return step(platform, run, *of)
-                except PredecessorOpen as error:
-                    if self._waits is None:
-                        raise
-                    self._waits(error)
+            return taken(step, self._waits, platform, run, *of)
 
 
-def _steps(
-    platform: Platform, run: RunId, declaration: FeedDeclaration, progress: _Patient
-) -> None:
+def _steps(platform: Platform, run: RunId, declaration: FeedDeclaration, progress: _Acting) -> None:
     for stream in declaration.streams:
         progress.act(land, platform, run, stream)
         progress.act(admit, platform, run, stream)
@@ -191,7 +191,7 @@ def _steps(
 
 
 def _certified(
-    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: _Patient
+    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: _Acting
 ) -> None:
     failures: dict[str, str] = {}
     for product in products:

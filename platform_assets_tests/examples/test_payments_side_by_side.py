@@ -1,4 +1,4 @@
-"""The generated payments in windows that go side by side: two processes, and what was planted comes out."""
+"""The generated payments in windows that go side by side: what was planted comes out."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_the_totals_are_what_was_planted_whoever_settled_first(home: Path) -> No
         assert {receipt["version"] for receipt in receipts} == {3}
         totals: Counter[str] = Counter()
         for receipt in receipts:
-            totals.update({k: receipt[k] for k in ("delivered", "admitted", "duplicate", "quarantined")})
+            totals.update(
+                {k: receipt[k] for k in ("delivered", "admitted", "duplicate", "quarantined")}
+            )
         planted = stream.total
         assert dict(totals) == {k: getattr(planted, k) for k in totals}
 
