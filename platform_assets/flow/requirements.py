@@ -25,7 +25,7 @@ from platform_assets.flow.requirements_of_proofs import (
     one_run_scope,
 )
 from platform_assets.flow.requirements_of_secrets import no_secret_found
-from platform_assets.flow.requirements_of_settlement import consulted_runs_closed, settled_receipts
+from platform_assets.flow.requirements_of_settlement import consulted_runs_closed, goes_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,9 +68,9 @@ class Requirement:
 def evaluate(records: RunRecords) -> list[Requirement]:
     """Judge every requirement of a run, in a fixed order.
 
-    Which they are follows from the run's receipts, so that whoever verifies it evaluates the same.
+    Which they are follows from the run's records, so that whoever verifies it evaluates the same.
     """
-    judges = _REQUIREMENTS | (_OF_SETTLED_RUNS if settled_receipts(records) else {})
+    judges = _REQUIREMENTS | (_OF_SETTLED_RUNS if goes_side_by_side(records) else {})
     verdicts = []
     for name, judge in judges.items():
         problems, right = judge(records)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.flow.corrections import window_of
-from platform_assets.flow.foreign import sealed_evidence
+from platform_assets.flow.foreign import sealed_evidence, superseded_run
 from platform_assets.flow.places import Place
 from platform_assets.flow.settlements import Settlement, evidence_span, link_problem, log_name
 from platform_assets.identifiers import RunId
@@ -22,9 +22,17 @@ if TYPE_CHECKING:
     from platform_assets.flow.run_records import Document, RunRecords
 
 
-def settled_receipts(records: RunRecords) -> list[Document]:
-    """Return the run's receipts of admission that stand in a settlement log."""
-    return [document for document in records.own("admission") if "settlement" in document.value]
+def goes_side_by_side(records: RunRecords) -> bool:
+    """Tell whether a run has to stand in a settlement log, or says that it does.
+
+    Its declaration says so when it was pinned. A correction has no place of its own.
+    """
+    declared = records.declaration
+    beside = declared.get("window", {}).get("parallel", 1) > 1
+    counting = declared.get("dedupe", {}).get("horizon_runs", 0) > 0
+    corrects = superseded_run(records) is not None
+    settled = any("settlement" in document.value for document in records.own("admission"))
+    return settled or (beside and counting and not corrects)
 
 
 def consulted_runs_closed(records: RunRecords) -> Judged:
@@ -32,7 +40,11 @@ def consulted_runs_closed(records: RunRecords) -> Judged:
     problems: list[str] = []
     expected: set[Place] = set()
     consulted = 0
-    receipts = settled_receipts(records)
+    every = records.own("admission")
+    receipts = [document for document in every if "settlement" in document.value]
+    problems += [f"{d.path} stands in no settlement log" for d in every if d not in receipts]
+    if not every:
+        problems.append("nothing was admitted")
     horizon = int(records.declaration.get("dedupe", {}).get("horizon_runs", 0))
     for receipt in receipts:
         log = log_name(records.run.feed, receipt.value["stream"])

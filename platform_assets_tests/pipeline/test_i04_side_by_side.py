@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,11 +24,10 @@ from platform_assets_tests.pipeline.side_by_side import (
     settled_order,
 )
 from platform_assets_tests.shop import cancelled, refunded
+from platform_assets_tests.simulators.store import SimulatedCrash
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from platform_assets.identifiers import RunId
 
@@ -112,3 +112,50 @@ def test_i15_attempts_of_one_run_at_once_leave_one_entry_and_one_receipt(tmp_pat
     home = parallel_shop(tmp_path / "home")
     admit_at_once(home, land_windows(home, windows), seed=5, attempts=2)
     require_outcome(home, windows, 3, tmp_path)
+
+
+class CrashingStore(LocalStore):
+    """A store whose process is gone at the n-th durable write, before or after it took effect."""
+
+    def __init__(self, root: Path, write: int, moment: str) -> None:
+        super().__init__(root)
+        self.paths: list[str] = []
+        self._write, self._moment = write, moment
+
+    def create(self, path: str, data: bytes) -> None:
+        self._crash(path, "before")
+        super().create(path, data)
+        self._crash(path, "after")
+
+    def create_from(self, path: str, source: Path) -> None:
+        self._crash(path, "before")
+        super().create_from(path, source)
+        self._crash(path, "after")
+
+    def _crash(self, path: str, moment: str) -> None:
+        self.paths += [path] if moment == "before" else []
+        if (len(self.paths), moment) == (self._write, self._moment):
+            raise SimulatedCrash(path)
+
+
+def test_i15_a_crash_at_any_write_leaves_a_log_that_whoever_comes_next_goes_on_with(
+    tmp_path: Path,
+) -> None:
+    windows = [[cancelled(0), cancelled(1), refunded(0)], [cancelled(1), cancelled(2), refunded(0)]]
+    fresh = parallel_shop(tmp_path / "fresh")
+    one, two = land_windows(fresh, windows)
+    watched = CrashingStore(shutil.copytree(fresh, tmp_path / "watched") / "store", 0, "before")
+    admit(Platform.open(tmp_path / "watched", store=watched), one, "changes")
+    writes = [path.split("/")[-2] for path in watched.paths]
+    assert writes[-3:] == ["receipts", "changes", "admission"]
+    for write in range(1, len(writes) + 1):
+        home = shutil.copytree(fresh, tmp_path / f"{write}")
+        crashing = CrashingStore(home / "store", write, "after")
+        with pytest.raises(SimulatedCrash):
+            admit(Platform.open(home, store=crashing), one, "changes")
+        for run in (two, one):
+            admit(Platform.open(home), run, "changes")
+        settled = write >= len(writes) - 1  # its entry stood before it crashed
+        assert settled_order(home) == ([one, two] if settled else [two, one])
+        require_outcome(home, windows, 3, tmp_path)
+        shutil.rmtree(home)
