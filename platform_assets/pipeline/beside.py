@@ -129,7 +129,6 @@ def _finish(home: Path, run: RunId, processes: int, failed: Path) -> Ended:
         try:
             finish(platform, run, waits=waits)
         except PlatformError as error:
-            failed.touch()
             return Ended(run, _last(steps), error)
     return Ended(run, _last(steps))
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.dedupe import Settled, settle, suspected
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from platform_assets.contracts.registry import Contract
     from platform_assets.pipeline.admitted_parts import AcceptedParts
     from platform_assets.pipeline.horizon import EarlierRows, Horizon
-
-#: Numbers of earlier parts are below zero and ascend; there is room for as many as may come to count.
-_FIRST_NUMBER = -(2**31)
 
 
 def settled_parts(
@@ -72,28 +70,27 @@ class EarlierHashes:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, Path], tuple[EarlierPart, HashFile]] = {}
-        self._next = _FIRST_NUMBER
 
     def of(
         self, pool: Workers, given: Sequence[tuple[str, EarlierRows]]
     ) -> list[tuple[EarlierPart, HashFile]]:
-        """Return the parts of what counts, in that order, with the hashes of their ids."""
+        """Return the parts of what counts, numbered below zero in that order, with their hashes."""
         wanted = {
             (event, rows.run, path): rows.excluded for event, rows in given for path in rows.paths
         }
-        for event in {event for event, *_ in self._known}:
-            known = [key for key in self._known if key[0] == event]
-            if known != [key for key in wanted if key[0] == event][: len(known)]:
-                self._known.clear()  # what counted before counts no more, or in another order
-                break
-        parts = []
-        for (event, run, path), excluded in wanted.items():
-            if (event, run, path) not in self._known:
-                parts.append(EarlierPart(self._next, event, run, path, tuple(excluded)))
-                self._next += 1
-        for part, file in zip(parts, pool.map(hash_earlier, parts), strict=True):
-            self._known[part.event, part.run, part.path] = part, file
-        return list(self._known.values())
+        new = [key for key in wanted if key not in self._known]
+        parts = [
+            EarlierPart(-len(self._known) - n, *key, excluded=tuple(wanted[key]))
+            for n, key in enumerate(new, 1)
+        ]
+        for key, part, file in zip(new, parts, pool.map(hash_earlier, parts), strict=True):
+            self._known[key] = part, file
+        return [
+            (replace(part, number=number), replace(file, source=number))
+            for number, (part, file) in enumerate(
+                map(self._known.__getitem__, wanted), -len(wanted)
+            )
+        ]
 
 
 def _suspects(

@@ -96,6 +96,16 @@ def test_a_later_window_settles_first_and_the_earlier_one_repeats_it(
     ]
 
 
+def test_what_an_open_run_did_not_admit_counts_for_nobody(tmp_path: Path) -> None:
+    windows = [[cancelled(0), cancelled(1)], [cancelled(0), cancelled(1, why="other")]] * 2
+    home = parallel_shop(tmp_path / "home", horizon=1)
+    runs = land_windows(home, windows)
+    admitted(home, *runs)
+    outcome = expected(windows, runs, 1)
+    assert {run.sequence: decided(home, run, tmp_path) for run in runs} == outcome
+    assert [len(outcome[run.sequence]["admitted"]) for run in runs] == [2, 0, 2, 0]
+
+
 def test_a_receipt_is_the_same_whether_what_it_consulted_is_open_or_closed(
     home: Path, tmp_path: Path
 ) -> None:
