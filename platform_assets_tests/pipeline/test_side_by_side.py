@@ -198,3 +198,22 @@ def test_a_correction_stands_where_the_corrected_run_stands(home: Path, tmp_path
     assert decided(home, correction, tmp_path) == decided(home, ONE, tmp_path)
     assert verify_run(platform, correction).ok
     assert replay_run(platform, correction).divergence is None
+
+
+def test_what_a_run_of_strict_products_admitted_counts_while_it_is_open_and_replays(
+    tmp_path: Path,
+) -> None:
+    def strict(feed: Any) -> None:
+        for product in feed["products"].values():
+            product["strict"] = True
+
+    home = parallel_shop(tmp_path / "home", change=strict)
+    land_windows(home, WINDOWS)
+    admitted(home, TWO, ONE, THREE)
+    counts = [receipt_of(home, run)["admitted"] for run in (TWO, ONE, THREE)]
+    outcome = expected(WINDOWS, [TWO, ONE, THREE], 3)
+    assert counts == [len(outcome[run.sequence]["admitted"]) for run in (TWO, ONE, THREE)]
+    for run in (TWO, ONE, THREE):
+        finish(Platform.open(home), run)
+    assert verify_run(Platform.open(home), THREE).ok
+    assert replay_run(Platform.open(home), THREE).divergence is None
