@@ -45,7 +45,7 @@ def suspected(
     own: Sequence[HashFile], earlier: Sequence[HashFile], memory: int
 ) -> dict[int, npt.NDArray[np.uint8]]:
     """Return, by source, one bit for each row: whether its id may be that of another row."""
-    rows = {file.source: file.rows for file in (*own, *earlier)}
+    rows = {file.source: file.numbered for file in (*own, *earlier)}
     bits: dict[int, npt.NDArray[np.uint8]] = {}
     for found in repeated(own, memory, beside=earlier):
         chosen = np.zeros(rows[found.source], np.uint8)

@@ -43,12 +43,17 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 @dataclass(frozen=True, slots=True)
 class HashFile:
-    """The spilled hashes of one source; ``cells`` says at which row each cell begins, and the end."""
+    """The spilled hashes of one source; ``cells`` says at which row each cell begins, and the end.
+
+    ``rows`` is how many hashes there are; ``numbered`` how many rows the source has, of which those
+    that do not count have no hash.
+    """
 
     path: Path
     source: int
     rows: int
     cells: npt.NDArray[np.int64]
+    numbered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +76,29 @@ def key_hashes(keys: pl.DataFrame) -> Hashes:
     return mixed
 
 
-def spill_hashes(hashes: Hashes, path: Path, source: int) -> HashFile:
+def spill_hashes(
+    hashes: Hashes, path: Path, source: int, counting: Ordinals | None = None
+) -> HashFile:
     """Write the hashes of a source's rows, in the order of the rows, and return where they are.
+
+    Args:
+        hashes: one for each row.
+        path: where to write them.
+        source: the number of the source.
+        counting: the numbers of the rows that count, ascending; None where all do.
 
     Raises:
         FileExistsError: the file exists.
     """
-    order = np.argsort(hashes, kind="stable").astype(np.uint32)
-    ordered = hashes[order]
+    chosen = hashes if counting is None else hashes[counting]
+    order = np.argsort(chosen, kind="stable").astype(np.uint32)
+    ordered = chosen[order]
+    if counting is not None:
+        order = counting[order].astype(np.uint32)
     with path.open("xb") as file:
         file.write(ordered.data)
         file.write(order.data)
-    return HashFile(path, source, len(hashes), _borders(ordered))
+    return HashFile(path, source, len(ordered), _borders(ordered), len(hashes))
 
 
 def cells_of(hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

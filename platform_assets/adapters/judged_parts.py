@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from platform_assets.adapters.hash_buckets import Ordinals
     from platform_assets.contracts.columns import Column
     from platform_assets.ports.part_files import PartFile
 
@@ -169,14 +170,16 @@ def judge_part(stream: JudgedStream, landed: LandedPart) -> JudgedPart:
     return stream.judge(landed)
 
 
-def spilled(keys: pl.DataFrame, path: Path, source: int) -> HashFile:
-    """Spill the hashes of some keys.
+def spilled(
+    keys: pl.DataFrame, path: Path, source: int, counting: Ordinals | None = None
+) -> HashFile:
+    """Spill the hashes of some keys, or of those that count.
 
     Raises:
         SpillLimit: there is no room for them.
     """
     try:
-        return spill_hashes(key_hashes(keys), path, source)
+        return spill_hashes(key_hashes(keys), path, source, counting)
     except OSError as error:
         problem = disk_problem(error)
         if not problem:

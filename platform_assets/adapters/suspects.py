@@ -21,7 +21,7 @@ import polars_hash as plh
 
 from platform_assets.adapters.column_types import resolve
 from platform_assets.adapters.full_disks import disk_problem
-from platform_assets.adapters.hash_buckets import HashFile, cells_of, key_hashes
+from platform_assets.adapters.hash_buckets import HashFile, Ordinals, cells_of, key_hashes
 from platform_assets.adapters.judged_parts import EXACTLY, POSITION, JudgedStream, spilled
 from platform_assets.adapters.row_encoding import encode_rows
 from platform_assets.adapters.spilling import SpillLimit
@@ -33,18 +33,25 @@ if TYPE_CHECKING:
     from platform_assets.contracts.columns import Column
 
 
+#: What tells the rows of a stream from each other.
+_PLACE = ("_partition", "_offset")
 #: Rows of a part that are held with all their columns; parts of products may be longer.
 ROWS_AT_A_TIME = 122_880
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierPart:
-    """A part of a certified product of an earlier run; its number is below zero, earliest lowest."""
+    """A part of what an earlier run admitted; its number is below zero, earliest lowest.
+
+    ``excluded`` are files with the positions of rows that the part has and the run did not admit; a
+    part of a certified product has none.
+    """
 
     number: int
     event: str
     run: str
     path: Path
+    excluded: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +99,20 @@ def hash_earlier(stream: JudgedStream, part: EarlierPart) -> HashFile:
         SpillLimit: there is no room for them.
     """
     path = stream.ids[part.event]
-    ids = pl.read_parquet(part.path, columns=[path.split(".")[0]], **EXACTLY)
+    names = [path.split(".")[0], *(_PLACE if part.excluded else ())]
+    rows = pl.read_parquet(part.path, columns=names, **EXACTLY)
     target = stream.task.spill / f"{part.event}-{-part.number:06d}.earlier.hashes"
-    return spilled(
-        ids.select(_id=resolve(ids.schema, path)[0].cast(pl.String)), target, part.number
-    )
+    ids = rows.select(_id=resolve(rows.schema, path)[0].cast(pl.String))
+    counting = _not_excluded(rows, part.excluded) if part.excluded else None
+    return spilled(ids, target, part.number, counting)
+
+
+def _not_excluded(rows: pl.DataFrame, excluded: Sequence[Path]) -> Ordinals:
+    """Return the numbers of the rows whose position stands in none of the files, ascending."""
+    gone = pl.concat(pl.scan_parquet(path, **EXACTLY).select(_PLACE) for path in excluded)
+    found = rows.lazy().select(_PLACE).with_row_index("_row")
+    left = found.join(gone, on=_PLACE, how="anti", maintain_order="left").select("_row").collect()
+    return left["_row"].to_numpy().astype(np.uint32)
 
 
 def read_suspects(stream: JudgedStream, task: SuspectTask) -> SuspectFile:

@@ -17,6 +17,7 @@ from platform_assets.cli.session import (
     JsonOption,
     RunArgument,
     Session,
+    StepProgress,
     session,
 )
 from platform_assets.errors import PlatformError, Usage
@@ -31,6 +32,16 @@ SupersedeOption = Annotated[
     str | None,
     typer.Option(
         "--supersede", metavar="RUN", help="Correct this closed run: read its window again."
+    ),
+]
+ParallelOption = Annotated[
+    int,
+    typer.Option(
+        "--parallel",
+        metavar="N",
+        min=1,
+        help="Take so many windows at a time, each in a process of its own; with --until-caught-up. "
+        "At most the feed's `window.parallel`.",
     ),
 ]
 ReasonOption = Annotated[
@@ -84,6 +95,7 @@ def run(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Go on until nothing is new.")
     ] = False,
+    parallel: ParallelOption = 1,
     supersede: SupersedeOption = None,
     reason: ReasonOption = None,
     home: HomeOption = None,
@@ -97,8 +109,10 @@ def run(
     With --supersede the window of a closed run is taken again, as a run of its own, under what is
     declared now. The closed run stays as it is; its products are no longer the latest.
     """
-    from platform_assets.pipeline import announce, finish, next_run, noted, run_summary  # noqa: PLC0415
+    from platform_assets.pipeline import announce, noted, run_summary  # noqa: PLC0415
 
+    if parallel > 1 and not until_caught_up:
+        raise _one_window(parallel)
     call = session(home, as_json=json)
     platform = call.open()
     summaries: list[dict[str, Any]] = []
@@ -106,18 +120,51 @@ def run(
     following = corrected(platform, feed, supersede, reason)
     explaining = _explaining(call, platform, feed, summaries)
     with explaining, noted() as steps, call.progress() as progress:
-        while (following := following or next_run(platform, feed)) is not None:
-            finish(platform, following, progress)
-            summaries.append(run_summary(platform, following))
+        closing = (
+            _one_by_one(platform, feed, following, progress)
+            if parallel == 1
+            else _side_by_side(platform, feed, parallel, progress, steps)
+        )
+        for closed in closing:
+            summaries.append(run_summary(platform, closed))
             if platform.feed(feed).announce is not None:
                 announce(platform, feed)
-            following = None
             if not until_caught_up:
                 break
         else:
             caught_up = True
     answer = closed_runs(summaries, steps, caught_up=caught_up)
     call.answer(answer, lambda console: show_closed(console, feed, summaries, steps))
+
+
+def _one_by_one(
+    platform: Platform, feed: str, following: RunId | None, progress: StepProgress
+) -> Iterator[RunId]:
+    from platform_assets.pipeline import finish, next_run  # noqa: PLC0415
+
+    while (run := following or next_run(platform, feed)) is not None:
+        finish(platform, run, progress)
+        following = None
+        yield run
+
+
+def _side_by_side(
+    platform: Platform, feed: str, processes: int, progress: StepProgress, steps: list[StepUse]
+) -> Iterator[RunId]:
+    from platform_assets.pipeline.beside import finished  # noqa: PLC0415
+
+    for ended in finished(platform, feed, processes, progress):
+        steps += ended.steps
+        yield ended.run
+
+
+def _one_window(parallel: int) -> Usage:
+    return Usage(
+        f"--parallel {parallel}",
+        expected="--until-caught-up beside it",
+        found="one window to be taken",
+        remedy="Add --until-caught-up, or leave --parallel out.",
+    )
 
 
 def close(run: RunArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:

@@ -91,6 +91,15 @@ class WindowDeclaration(Declaration):
     max_open_runs: Annotated[
         int, Field(gt=0, strict=True, description="How many runs may be pinned and not yet closed.")
     ] = 1
+    parallel: Annotated[
+        int,
+        Field(
+            gt=0,
+            strict=True,
+            description="How many windows are processed side by side. They settle what repeats in the "
+            "order in which they come to it.",
+        ),
+    ] = 1
     look_every_seconds: Annotated[
         int, Field(ge=5, strict=True, description="How often the sensor looks at the streams.")
     ] = 30
@@ -182,6 +191,16 @@ class FeedDeclaration(Declaration):
         return {**self.products, **self.consumers}
 
     @property
+    def side_by_side(self) -> bool:
+        """Whether windows settle their identities in a log, and do not wait for those before them."""
+        return self.window.parallel > 1 and self.dedupe.horizon_runs > 0
+
+    @property
+    def leading_stream(self) -> str:
+        """The stream that is settled first, whose order the others keep; records sort their keys."""
+        return min(self.streams)
+
+    @property
     def strict(self) -> bool:
         """Whether a product is strict, so that what it is made of is encrypted too."""
         return any(product.strict for product in self.products.values())
@@ -190,14 +209,16 @@ class FeedDeclaration(Declaration):
         """Return what the configuration digest covers, as record values.
 
         Defaults are written out: a later release may have others, and the run keeps its own. What came
-        to be declared later, `strict`, is left out where it is not: what is declared as before has the
-        digest that it had.
+        to be declared later, `strict` and `parallel`, is left out where it is not: what is declared as
+        before has the digest that it had.
         """
         declared = self.model_dump(mode="json", exclude_none=True, exclude=_CHANGES_NO_RUN)
         for output in (*declared["products"].values(), *declared["consumers"].values()):
             del output["checks"]
             if not output["strict"]:
                 del output["strict"]
+        if self.window.parallel == 1:
+            del declared["window"]["parallel"]
         return declared
 
     @model_validator(mode="after")

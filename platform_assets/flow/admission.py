@@ -6,7 +6,9 @@ add up to what was delivered. A receipt that would not add up is never written.
 The parts of an event hold its accepted rows: those that meet the contract. Some of them repeat another
 row, and some contradict one; these stand among the duplicates and the quarantined records as well, and
 are not admitted. So what is accepted is admitted, a duplicate or a mismatch. In receipts of version 1
-the parts of an event hold what is admitted, and nothing else.
+the parts of an event hold what is admitted, and nothing else. A receipt of version 3 says besides where
+the run stands in the settlement log of its stream; one of version 2 comes from a run that waited until
+those before it were closed.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class AdmissionResult:
     """What admission decided for one stream, before it is recorded.
 
     ``events`` has the parts of accepted rows; ``repeats`` says how many of an event's are not admitted.
+    ``settlement`` is where the run stands in a settlement log, if it does.
     """
 
     partitions: Mapping[str, PartitionTally]
@@ -52,6 +55,7 @@ class AdmissionResult:
     columnar: int
     one_by_one: int
     horizon: Sequence[Mapping[str, str]] = field(default_factory=tuple)
+    settlement: Mapping[str, Any] | None = None
 
 
 def admission_record(
@@ -64,9 +68,10 @@ def admission_record(
     """
     _balance(landing, result)
     tallies = result.partitions
+    settled = {} if result.settlement is None else {"settlement": dict(result.settlement)}
     return {
         "record": "admission",
-        "version": 2,
+        "version": 3 if settled else 2,
         "run_id": landing["run_id"],
         "config_digest": landing["config_digest"],
         "stream": landing["stream"],
@@ -94,6 +99,7 @@ def admission_record(
         "quarantine": _counted(result.quarantine),
         "judged": {"columnar": result.columnar, "one_by_one": result.one_by_one},
         "horizon": [dict(consulted) for consulted in result.horizon],
+        **settled,
     }
 
 

@@ -5,6 +5,9 @@ counted their identities. Each such run has to be closed: a seal that verifies n
 the evidence names the very manifest and certificate that were used. The gate opens each such product
 from the records that stand here, so that a replay needs nothing else.
 
+A run that went side by side with others refers to their admissions. Each of these was closed with
+products that hold what it admitted, and they stand here like any product that was consulted.
+
 A correction refers to the run that it supersedes, to no product of it, and to what that run landed.
 """
 
@@ -70,6 +73,9 @@ def references(documents: Mapping[str, Document], run_id: str) -> list[Reference
                         given.get("certificate_digest", ""),
                     )
                 )
+        for given in value.get("settlement", {}).get("consulted", ()):
+            products = given["products"].values() or ("",)
+            found |= {Reference(given["run_id"], product, "", "") for product in products}
     return sorted(found)
 
 

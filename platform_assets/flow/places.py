@@ -16,6 +16,7 @@ _NAME = rf"(?P<name>{NAME_PATTERN})"
 _NUMBER = r"(?P<number>[0-9]{4})"
 _PLACES = {
     "anchors": rf"feeds/{_NAME}/(?P<number>[0-9]{{8}})\.json",
+    "settlement": rf"settlements/(?P<name>{NAME_PATTERN}/{NAME_PATTERN})/(?P<number>[0-9]{{8}})\.json",
     "configuration": r"configs/(?P<hex>[0-9a-f]{64})\.json",
     "staging_key": rf"runs/{_RUN}/staging_key\.json",
     "landing": rf"runs/{_RUN}/landing/{_NAME}\.json",
@@ -45,6 +46,7 @@ SIGNED = {
 #: The field of each kind of record that its path names.
 NAME_FIELDS = {
     "anchors": "feed",
+    "settlement": "log",
     "landing": "stream",
     "admission": "stream",
     "generation": "product",
@@ -53,6 +55,7 @@ NAME_FIELDS = {
 }
 NUMBER_FIELDS = {
     "anchors": "sequence",
+    "settlement": "number",
     "generation": "generation",
     "manifest": "generation",
     "consumption": "generation",
@@ -64,6 +67,8 @@ NUMBER_FIELDS = {
 @dataclass(frozen=True, slots=True)
 class Place:
     """Kind, run, name (feed, stream, product, consumer) and number (sequence, generation, epoch).
+
+    A settlement's name is that of its log, feed and stream with a slash between them.
 
     ``issue`` numbers the certificates of one generation, and their revocations likewise.
     """

@@ -35,6 +35,12 @@ def declaration_of(records: RunRecords) -> FeedDeclaration:
     pinned = records.declaration
     admissions = [document.value for document in records.own("admission")]
     consulted = {given["product"] for receipt in admissions for given in receipt["horizon"]}
+    consulted |= {
+        product
+        for receipt in admissions
+        for given in receipt.get("settlement", {}).get("consulted", ())
+        for product in given["products"].values()
+    }
     declared = {**pinned}
     for kind, behind in (
         ("products", _products_before(pinned["products"], consulted, records.policies)),
@@ -55,13 +61,16 @@ def declaration_of(records: RunRecords) -> FeedDeclaration:
 
 
 def consulted_runs(records: RunRecords) -> tuple[RunId, ...]:
-    """Return the runs of which a run consulted products, in the order of their windows.
+    """Return the runs before a run of which it consulted products, in the order of their windows.
 
-    The run that a correction supersedes is referred to, and not consulted.
+    The run that a correction supersedes is referred to, and not consulted. Of windows after its own a
+    run that went side by side with others reads nothing but identities; its receipt says which.
     """
     used = references(records.parsed, str(records.run))
-    found = {each.run_id for each in used if each.product}
-    return tuple(sorted(map(RunId.parse, found), key=lambda run: _window(records, run)))
+    own = _window(records, records.run)
+    found = {RunId.parse(each.run_id): None for each in used if each.product}
+    windows = {run: _window(records, run) for run in found}
+    return tuple(sorted((run for run in found if windows[run] < own), key=windows.__getitem__))
 
 
 def engines_of(records: RunRecords) -> list[Mapping[str, Any]]:

@@ -25,6 +25,7 @@ from platform_assets.flow.requirements_of_proofs import (
     one_run_scope,
 )
 from platform_assets.flow.requirements_of_secrets import no_secret_found
+from platform_assets.flow.requirements_of_settlement import consulted_runs_closed, goes_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,9 @@ _REQUIREMENTS: dict[str, Callable[[RunRecords], tuple[list[str], str]]] = {
 
 REQUIREMENT_NAMES = tuple(_REQUIREMENTS)
 
+#: Of runs that go side by side besides: those whose receipts stand in a settlement log.
+_OF_SETTLED_RUNS = {"ConsultedRunsClosed": consulted_runs_closed}
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
@@ -62,9 +66,13 @@ class Requirement:
 
 
 def evaluate(records: RunRecords) -> list[Requirement]:
-    """Judge every requirement of a run, in a fixed order."""
+    """Judge every requirement of a run, in a fixed order.
+
+    Which they are follows from the run's records, so that whoever verifies it evaluates the same.
+    """
+    judges = _REQUIREMENTS | (_OF_SETTLED_RUNS if goes_side_by_side(records) else {})
     verdicts = []
-    for name, judge in _REQUIREMENTS.items():
+    for name, judge in judges.items():
         problems, right = judge(records)
         verdicts.append(Requirement(name, not problems, "; ".join(problems) or right))
     return verdicts

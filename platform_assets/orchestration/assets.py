@@ -20,10 +20,12 @@ from platform_assets.orchestration.metadata import (
     use_metadata,
 )
 from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.patience import waits
 from platform_assets.orchestration.pipes import reported_metadata, with_pipes
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.orchestration.withholding import withhold
 from platform_assets.pipeline import Platform, admit, build, consume, land, noted
+from platform_assets.pipeline.waiting import taken
 
 #: A step of the pipeline on one run: what it shows of its record, and the version of what it made.
 Step = Callable[[Platform, RunId], tuple[Metadata, str | None]]
@@ -34,7 +36,7 @@ def feed_assets(names: FeedNames, feed: FeedDeclaration) -> list[dg.AssetsDefini
     return [
         anchors_asset(names, feed),
         *(landing_asset(names, stream) for stream in feed.streams),
-        *(admission_asset(names, stream) for stream in feed.streams),
+        *(admission_asset(names, feed, stream) for stream in feed.streams),
         *(product_asset(names, feed, name, product) for name, product in feed.products.items()),
         *(consumer_asset(names, name, consumer) for name, consumer in feed.consumers.items()),
     ]
@@ -103,14 +105,20 @@ def landing_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
     return step_asset(names, names.landing(stream), [names.anchors], step, text)
 
 
-def admission_asset(names: FeedNames, stream: str) -> dg.AssetsDefinition:
-    """Return what became of each delivered record of a stream."""
+def admission_asset(names: FeedNames, feed: FeedDeclaration, stream: str) -> dg.AssetsDefinition:
+    """Return what became of each delivered record of a stream.
+
+    Where windows go side by side, the first stream is admitted before the others.
+    """
 
     def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
-        return admission_metadata(admit(platform, run, stream)), None
+        return admission_metadata(taken(admit, waits(platform, run), platform, run, stream)), None
 
     text = f"{stream}: delivered = admitted + duplicate + quarantined."
-    return step_asset(names, names.admission(stream), [names.landing(stream)], step, text)
+    first = feed.leading_stream
+    before = [names.admission(first)] if feed.side_by_side and stream != first else []
+    reads = [names.landing(stream), *before]
+    return step_asset(names, names.admission(stream), reads, step, text)
 
 
 def product_asset(

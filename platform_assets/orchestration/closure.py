@@ -16,16 +16,18 @@ from platform_assets.orchestration.assets import step_asset
 from platform_assets.orchestration.failures import refusals_fail_the_step
 from platform_assets.orchestration.metadata import Metadata, catalogue_metadata, closure_metadata
 from platform_assets.orchestration.names import FeedNames
+from platform_assets.orchestration.patience import waits
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform, close
 from platform_assets.pipeline.publish import left_out, publish
+from platform_assets.pipeline.waiting import taken
 
 
 def evidence_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefinition:
     """Return the evidence of a closed run."""
 
     def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
-        closed = close(platform, run)
+        closed = taken(close, waits(platform, run), platform, run)
         bundle = closed["bundle_digest"]
         return closure_metadata(bundle, Path(closed["report"]), str(run)), bundle
 

@@ -11,13 +11,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from platform_assets.declarations import FeedDeclaration
 from platform_assets.orchestration.names import FEED_TAG, IN_ORDER_TAG, FeedNames
-from platform_assets.pipeline.backpressure import reach_of
+from platform_assets.pipeline.reach import history_reach, reach_of
 
 
 def feed_jobs(names: FeedNames, feed: FeedDeclaration) -> list[UnresolvedAssetJobDefinition]:
     """Return the jobs of a feed."""
     tags = {FEED_TAG: names.feed}
-    if reach_of(feed):
+    if history_reach(feed) or (reach_of(feed) and not feed.side_by_side):
         tags[IN_ORDER_TAG] = names.feed
     closing = dg.AssetSelection.assets(names.evidence, names.catalogue)
     whole = dg.AssetSelection.groups(names.feed)

@@ -87,6 +87,11 @@ def landing_metadata(receipt: Record) -> Metadata:
     }
 
 
+def _consulted(receipt: Record) -> set[str]:
+    settled = receipt.get("settlement", {}).get("consulted", [])
+    return {given["run_id"] for given in (*receipt["horizon"], *settled)}
+
+
 def admission_metadata(receipt: Record) -> Metadata:
     """Show how delivered records divide, and why some were quarantined."""
     counts = ("delivered", "admitted", "duplicate", "quarantined")
@@ -104,7 +109,7 @@ def admission_metadata(receipt: Record) -> Metadata:
             ("partition", *counts),
             [(p["partition"], *(p[name] for name in counts)) for p in receipt["partitions"]],
         ),
-        "runs_consulted": dg.MetadataValue.int(len({h["run_id"] for h in receipt["horizon"]})),
+        "runs_consulted": dg.MetadataValue.int(len(_consulted(receipt))),
     }
 
 

@@ -1,53 +1,38 @@
 """Admission of one landed stream: judge, settle, set aside, account.
 
-1. Read the landing receipt, verify the landed parts, and decrypt those of strict products.
-2. Judge every landed part against the contracts of the stream's events. The accepted rows are written
-   and stored as they are; nothing moves them any more.
-3. Settle identities: within the run, then against the certified products of closed runs in the
-   horizon. Only rows whose id may occur twice are read for it.
-4. Write what is not admitted: duplicates, and quarantined records with their raw bytes. What is
-   admitted are the accepted rows without these.
-5. Record the receipt, which adds up or is not written.
+1. Read the landing receipt.
+2. Judge what was landed, settle its identities against what counts before it, and store what is not
+   admitted (see `judging`).
+3. Record the receipt, which adds up or is not written.
 
-Landed parts are judged in worker processes where there is enough to judge. Workers write into scratch;
-this process stores, in the order of landing, so that durable writes always come in the same order.
+A run takes into account the runs within its dedupe horizon. Either it waits until those before it are
+closed, or it goes side by side with them: then the entry in the stream's settlement log decides, and
+its receipt follows from what was landed and from the entries before its own.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.adapters.judged_parts import (
-    DeclaredEvent,
-    JudgedStream,
-    LandedPart,
-    StreamTask,
-)
-from platform_assets.adapters.landing_parts import PART_BYTES
-from platform_assets.adapters.workers import workers
 from platform_assets.canonical import digest
-from platform_assets.flow.admission import AdmissionResult, PartitionTally, admission_record
+from platform_assets.flow.admission import admission_record
+from platform_assets.flow.continuity import is_correction
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.admitted_parts import AcceptedParts, AsideParts
-from platform_assets.pipeline.data_keys import staging_key
-from platform_assets.pipeline.horizon import Horizon
+from platform_assets.pipeline.horizon import ClosedHorizon
+from platform_assets.pipeline.judging import Judged, Landed, judged
 from platform_assets.pipeline.land import require_stream
-from platform_assets.pipeline.parts import opened_paths
+from platform_assets.pipeline.log_horizon import LogHorizon
 from platform_assets.pipeline.records import read_record, write_record
-from platform_assets.pipeline.settling import settled_parts
+from platform_assets.pipeline.settlement_log import settled_receipt
 from platform_assets.pipeline.state import require_open
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from platform_assets.flow.settlements import Settlement
     from platform_assets.identifiers import RunId
-    from platform_assets.pipeline.platform import Platform, RunConfiguration
-
-#: So many records keep a worker busy for long enough to be worth its start.
-_WORTH_A_WORKER = 100_000
-#: The share of a step's memory with which ids are settled, beside workers that hold a part each.
-_SHARE = 8
+    from platform_assets.pipeline.platform import Platform
 
 
 def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
@@ -57,92 +42,97 @@ def admit(platform: Platform, run: RunId, stream: str) -> dict[str, Any]:
         RecordMissing: the run was not pinned, or the stream not landed.
         UnknownThing: the run's anchors name no such stream.
         LandingInconsistent: what was landed is not there as its receipt says.
-        PredecessorOpen: a run within the dedupe horizon is not closed.
+        PredecessorOpen: a run within the dedupe horizon is not closed; of runs that go side by side:
+            one that has to be settled before is not.
+        ChainBroken: the stream's settlement log is damaged.
         RunSealed: the run is closed.
         WorkerLost, SpillExhausted: a worker died, or there is no room; nothing was recorded.
+        UnknownOutcome: the store does not say whether the run is settled; look again.
     """
     path = layout.admission_receipt_path(run, stream)
     if platform.store.exists(path):
         return read_record(platform.store, path, "admission")
     require_open(platform, run)
-    require_stream(platform.anchors(run), run, stream)
-    landing = read_record(platform.store, layout.landing_receipt_path(run, stream), "landing")
+    anchors = platform.anchors(run)
+    require_stream(anchors, run, stream)
+    landing = read_record(platform.store, layout.landing_receipt_path(run, stream), "landing")  # 1
+    configuration = platform.run_configuration(run)
+    # a correction has no place in the log of its own: it stands where the run that it corrects does
+    in_log = configuration.declaration.side_by_side and not is_correction(anchors)
     with platform.spill() as spill, platform.scratch() as scratch:
-        result = _admitted(platform, run, landing, scratch, spill)
-    record = admission_record(landing, digest(landing), result)  # 5
-    write_record(platform.store, path, record)
+        landed = Landed(
+            platform=platform,
+            run=run,
+            landing=landing,
+            configuration=configuration,
+            scratch=scratch,
+            spill=spill,
+        )
+        return _settled_in_log(landed) if in_log else _settled_in_order(landed)
+
+
+def _settled_in_order(landed: Landed) -> dict[str, Any]:
+    """Settle a run whose predecessors within the horizon are closed."""
+    platform, run, declaration = landed.platform, landed.run, landed.configuration.declaration
+    with (
+        ClosedHorizon(platform, run, declaration, landed.stream) as horizon,
+        judged(landed) as found,  # 2
+    ):
+        result = replace(found.settled(horizon), horizon=horizon.consulted)
+    record = admission_record(landed.landing, digest(landed.landing), result)  # 3
+    write_record(platform.store, layout.admission_receipt_path(run, landed.stream), record)
     return record
 
 
-def _admitted(
-    platform: Platform, run: RunId, landing: Mapping[str, Any], scratch: Path, spill: Path
-) -> AdmissionResult:
-    configuration, key = platform.run_configuration(run), staging_key(platform, run)
-    task = _task(configuration, landing["stream"], scratch / "made", spill)
-    parts = opened_paths(  # 1
-        platform.store,
-        layout.run_folder(run),
-        landing["parts"],
-        f"landing of {run}",
-        key=key,
-        into=scratch,
-    )
-    count = platform.budget.workers(min(len(parts), _worth(landing)))
-    memory = platform.budget.memory // _SHARE
-    accepted = AcceptedParts(platform.store, run, task, key)
-    aside = AsideParts(platform.store, run, task, key)
-    with (
-        Horizon(platform, run, configuration.declaration) as horizon,
-        workers(count, JudgedStream, task) as pool,
-    ):
-        accepted.judge(pool, [LandedPart(n, path) for n, path in enumerate(parts)])  # 2
-        settled = settled_parts(
-            pool, accepted, horizon, task=task, contracts=configuration.contracts, memory=memory
-        )  # 3
-        aside.write(pool, accepted.judged, settled)  # 4
-        consulted = horizon.consulted
-    return AdmissionResult(
-        partitions=_tallies(landing, accepted, aside),
-        reasons=aside.reasons,
-        events=accepted.parts,
-        repeats=aside.repeats,
-        duplicates=aside.duplicates,
-        quarantine=aside.quarantine,
-        columnar=sum(part.columnar for part in accepted.judged),
-        one_by_one=sum(part.one_by_one for part in accepted.judged),
-        horizon=consulted,
-    )
+def _settled_in_log(landed: Landed) -> dict[str, Any]:
+    """Settle a run as the next one of its stream's log.
+
+    Another run may be settled meanwhile. Then it counts as well, and this run is settled after it: of
+    what was judged nothing changes, and only what the other run admitted is read besides.
+    """
+    platform, run, stream = landed.platform, landed.run, landed.stream
+    opened = landed.scratch / "earlier"
+    opened.mkdir(mode=0o700)
+    with LogHorizon(platform, run, landed.configuration.declaration, stream, opened) as horizon:
+        recorded = platform.settled_as(run, stream)
+        if recorded is not None:
+            return _settled_as_recorded(landed, horizon, recorded)
+        own = horizon.look()
+        if own is None:
+            with judged(landed) as found:  # 2
+                own = _entered(found, horizon)  # 3
+        return settled_receipt(platform.store, stream, own)
 
 
-def _task(configuration: RunConfiguration, stream: str, scratch: Path, spill: Path) -> StreamTask:
-    events = [
-        DeclaredEvent(
-            name=name,
-            contract=event.contract,
-            documents=dict(configuration.contracts[event.contract].documents),
-            id=event.id,
-            when=dict(event.when),
-        )
-        for name, event in configuration.declaration.streams[stream].events.items()
-    ]
-    scratch.mkdir(mode=0o700)
-    return StreamTask(stream, events, scratch, spill)
+def _entered(found: Judged, horizon: LogHorizon) -> Settlement:
+    """Settle a run after those that stand in the log, until it is the next one there."""
+    attempt = 0
+    while True:
+        attempt += 1
+        own = horizon.look()
+        if own is None:
+            receipt = _log_receipt(found, horizon, horizon.log.following, attempt)
+            own = horizon.log.append(receipt)
+        if own.run == found.of.run:
+            return own
 
 
-def _worth(landing: Mapping[str, Any]) -> int:
-    """Return for how many workers there is enough to do."""
-    return max(int(landing["delivered"]) // _WORTH_A_WORKER, int(landing["bytes"]) // PART_BYTES)
+def _settled_as_recorded(
+    landed: Landed, horizon: LogHorizon, recorded: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settle a run once more as it was settled, against exactly what counted then."""
+    horizon.use(recorded)
+    with judged(landed) as found:
+        record = _log_receipt(found, horizon, recorded["settlement"]["number"], 1)
+    path = layout.admission_receipt_path(landed.run, landed.stream)
+    write_record(landed.platform.store, path, record)
+    return record
 
 
-def _tallies(
-    landing: Mapping[str, Any], accepted: AcceptedParts, aside: AsideParts
-) -> dict[str, PartitionTally]:
-    return {
-        (name := partition["partition"]): PartitionTally(
-            delivered=partition["delivered"],
-            admitted=accepted.rows[name] - aside.repeated[name],
-            duplicate=aside.duplicated[name],
-            quarantined=aside.quarantined[name],
-        )
-        for partition in landing["partitions"]
-    }
+def _log_receipt(found: Judged, horizon: LogHorizon, number: int, attempt: int) -> dict[str, Any]:
+    """Return the receipt of a run that is settled under a number, after those that count."""
+    result = found.settled(horizon, attempt)
+    consulted = [counted.as_json() for counted in horizon.counted]
+    settlement = {"number": number, "consulted": consulted}
+    result = replace(result, horizon=horizon.horizon, settlement=settlement)
+    return admission_record(found.of.landing, digest(found.of.landing), result)

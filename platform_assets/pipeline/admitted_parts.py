@@ -78,9 +78,12 @@ class AcceptedParts:
 class AsideParts:
     """Duplicates and quarantined records of a stream, stored, and how many of each there are."""
 
-    def __init__(self, store: Store, run: RunId, task: StreamTask, key: DataKey | None) -> None:
+    def __init__(
+        self, store: Store, run: RunId, task: StreamTask, key: DataKey | None, *, attempt: int = 1
+    ) -> None:
+        """Begin; whoever settles again numbers the attempts."""
         folder = layout.admission_folder(run, task.stream)
-        where = (store, layout.run_folder(run), key, task.scratch)
+        where = (store, layout.run_folder(run), key, task.scratch / f"aside-{attempt}")
         self._duplicates = _Table(*where, f"{folder}/duplicates")
         self._quarantine = _Table(*where, f"{folder}/quarantine")
         #: Of each event and of each partition the accepted rows that are not admitted.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import AdmissionInconsistent
 from platform_assets.flow.admission import accepted_of
+from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.data_keys import staging_key
 from platform_assets.pipeline.parts import opened_paths
@@ -18,9 +19,9 @@ from platform_assets.pipeline.records import read_record
 from platform_assets.ports.engines import AdmittedRows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
 
@@ -41,6 +42,18 @@ def open_admitted(
         AdmissionInconsistent: what was admitted is not there as its receipt says.
     """
     receipt = read_record(platform.store, layout.admission_receipt_path(run, stream), "admission")
+    return receipt, admitted_of(platform, receipt, event, into)
+
+
+def admitted_of(
+    platform: Platform, receipt: Mapping[str, Any], event: str, into: Path
+) -> AdmittedRows:
+    """Return the admitted rows of one event of a receipt.
+
+    Raises:
+        AdmissionInconsistent: what was admitted is not there as the receipt says.
+    """
+    run, stream = RunId.parse(receipt["run_id"]), receipt["stream"]
     if event not in receipt["events"]:
         raise AdmissionInconsistent(
             f"admission of {stream} in {run}",
@@ -61,4 +74,4 @@ def open_admitted(
         refusal=AdmissionInconsistent,
     )
     accepted = len(table["parts"])
-    return receipt, AdmittedRows(paths[:accepted], paths[accepted:], table["rows"])
+    return AdmittedRows(paths[:accepted], paths[accepted:], table["rows"])

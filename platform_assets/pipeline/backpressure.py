@@ -7,7 +7,8 @@
 3. Tell which of the open runs can proceed. A run takes into account what runs before it admitted and
    made, as far back as the dedupe horizon and the history that consumers and checks read; it can
    proceed when those are closed, corrections of their windows included. Runs that reach back to none
-   are independent and may run side by side.
+   are independent. Where windows go side by side, repeats are settled in a log, and nobody waits for
+   the dedupe horizon; so many proceed as the feed declares.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_assets.declarations.checks import ReferentialCheck
+from platform_assets.pipeline.corrections import corrected_run
 from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.lag import FeedLag, lag_of
 from platform_assets.pipeline.pin import pin_window, window_status
+from platform_assets.pipeline.reach import history_reach, reach_of
 from platform_assets.pipeline.run import open_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from platform_assets.declarations import FeedDeclaration
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
 
@@ -67,7 +68,8 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
             runs the next time.
         GateRefusal, EvidenceInconsistent: a seal stands and does not verify.
     """
-    limit = platform.feed(feed).window.max_open_runs
+    window = platform.feed(feed).window
+    limit = max(window.max_open_runs, window.parallel)
     status = window_status(platform, feed)  # 1
     found = lag_of(status.waiting, platform.clock.now())
     left, standing = status.records, open_runs(platform, feed, through=status.last)
@@ -85,26 +87,37 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
         lag=found,
         left=left,
         open=tuple(standing),
-        ready=tuple(run for run in standing if can_proceed(platform, run, standing)),  # 3
+        ready=_ready(platform, standing),  # 3
         limit=limit,
     )
 
 
 def can_proceed(platform: Platform, run: RunId, standing: Collection[RunId]) -> bool:
     """Tell whether every run that this one takes into account is closed, given those that are open."""
-    reach = reach_of(platform.run_configuration(run).declaration)
-    chains = earlier_chains(platform, run, reach)
-    return not any(before in standing for chain in chains for before in chain)
+    declaration = platform.run_configuration(run).declaration
+    chains = earlier_chains(platform, run, reach_of(declaration))
+    read = len(chains) - history_reach(declaration)
+    return not any(
+        before in standing and (position >= read or _is_awaited(platform, run, before))
+        for position, chain in enumerate(chains)
+        for before in chain
+    )
 
 
-def reach_of(declaration: FeedDeclaration) -> int:
-    """Return how many runs before it a run of the feed takes into account."""
-    reads = [read for consumer in declaration.consumers.values() for read in consumer.reads]
-    checks = [
-        check
-        for output in declaration.outputs().values()
-        for check in output.checks
-        if isinstance(check, ReferentialCheck)
-    ]
-    history = [read.history_runs for read in reads] + [check.history_runs for check in checks]
-    return max([declaration.dedupe.horizon_runs, *history])
+def _ready(platform: Platform, standing: Sequence[RunId]) -> tuple[RunId, ...]:
+    """Return the runs that can proceed; of those that go side by side, as many as are declared."""
+    found: list[RunId] = []
+    beside = 0
+    for run in standing:
+        if can_proceed(platform, run, standing):
+            declaration = platform.run_configuration(run).declaration
+            beside += declaration.side_by_side
+            if not declaration.side_by_side or beside <= declaration.window.parallel:
+                found.append(run)
+    return tuple(found)
+
+
+def _is_awaited(platform: Platform, run: RunId, before: RunId) -> bool:
+    """Tell whether an open run within the dedupe horizon has to be closed first."""
+    both = all(platform.run_configuration(each).declaration.side_by_side for each in (run, before))
+    return not both or any(corrected_run(platform, each) for each in (run, before))

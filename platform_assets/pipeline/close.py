@@ -33,11 +33,13 @@ from platform_assets.flow.closure import (
 )
 from platform_assets.flow.closure_log import Damaged, Logged
 from platform_assets.flow.evidence import bundle_predicate, bundle_statement, seal_statement
+from platform_assets.flow.places import place_of
 from platform_assets.flow.requirements import evaluate, unmet
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.closure_log import enter, is_logged, log_of_evidence
+from platform_assets.pipeline.consulted import require_consulted_closed
 from platform_assets.pipeline.evidence import (
     require_no_secret,
     run_records,
@@ -71,6 +73,7 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
         the log, if anything), ``already_closed`` (whether it was closed before).
 
     Raises:
+        PredecessorOpen: a run beside which this one went, and which counted for it, is not closed.
         ClosureRefused: requirements are not met; the error lists all of them.
         ClaimHeld: another closer holds the run and is alive.
         ClosureUnknown: the store did not say whether the seal was written.
@@ -78,6 +81,7 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
     standing = sealed_run(platform, run)
     if standing is not None:
         return _closed(platform, run, standing, already=True)
+    require_consulted_closed(platform, run)
     closure = closure_of(platform, run)
     steps = closing(
         closure,
@@ -115,9 +119,16 @@ def _prepare(platform: Platform, run: RunId, held: Held) -> bytes:
         raise _refused(run, open_points)
     envelope = _evidence(platform, run, records, requirements)  # 6
     # What a process that died had just created may be there and not be durable; the seal names it.
-    for folder in (layout.run_folder(run), layout.anchors_path(run).rpartition("/")[0]):
+    settlements = {path.rpartition("/")[0] for path in records.documents if _is_settlement(path)}
+    anchors = layout.anchors_path(run).rpartition("/")[0]
+    for folder in (layout.run_folder(run), anchors, *sorted(settlements)):
         platform.store.make_durable(folder)
     return envelope
+
+
+def _is_settlement(path: str) -> bool:
+    place = place_of(path)
+    return place is not None and place.kind == "settlement"
 
 
 def _evidence(

@@ -28,7 +28,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.answers import Answer, require_conforming, written_answer
 from platform_assets.pipeline.build import declared_output
 from platform_assets.pipeline.functions import load_function
-from platform_assets.pipeline.horizon import earlier_runs
+from platform_assets.pipeline.horizon import closed_history
 from platform_assets.pipeline.place import Built, place
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.records import read_record, write_record
@@ -130,11 +130,12 @@ def open_inputs(platform: Platform, run: RunId, declared: ConsumerDeclaration) -
     Raises:
         GateRefusal: an input may not be read.
         ScopeViolation: a run before this one, which it reads, is not closed.
-        PredecessorOpen: a correction of a window that it reads is open.
+        PredecessorOpen: a correction of a window that it reads is open, or such a window itself where
+            windows go side by side.
     """
     products: dict[str, list[CertifiedProduct]] = {}
     for given in declared.reads:
-        runs = [*earlier_runs(platform, run, given.history_runs), run]
+        runs = [*closed_history(platform, run, given.history_runs), run]
         products[given.product] = [
             open_product(platform, _in_scope(platform, run, each), given.product) for each in runs
         ]

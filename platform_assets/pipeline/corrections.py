@@ -61,6 +61,11 @@ class Corrections:
                 found.append(self.chain(sequence))
         return found[::-1]
 
+    def windows_after(self, run: RunId, count: int) -> list[list[RunId]]:
+        """Return the chains of up to so many windows after that of a run, earliest first."""
+        following = range(self.window_of(run) + 1, self.last + 1)
+        return [self.chain(s) for s in following if s not in self.windows][:count]
+
     def chains(self) -> list[list[RunId]]:
         """Return the chain of every window, earliest first."""
         every = range(1, self.last + 1)

@@ -12,30 +12,68 @@ be made half of what was and half of what will be.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
 
 import polars as pl
 
 from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.errors import PredecessorOpen
+from platform_assets.flow.continuity import is_correction
+from platform_assets.flow.corrections import window_of
+from platform_assets.identifiers import RunId
 from platform_assets.pipeline.corrections import corrections_of, newest_closed
 from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.settlement_log import SettlementLog
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from platform_assets.contracts.columns import Column
     from platform_assets.declarations import FeedDeclaration
-    from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.pipeline.reading import CertifiedProduct
 
 
-class Horizon:
+@dataclass(frozen=True, slots=True)
+class EarlierRows:
+    """What an earlier run admitted of an event, to be read: files, and its columns.
+
+    ``excluded`` are files with the positions of rows that stand in the others and were not admitted.
+    """
+
+    run: str
+    columns: tuple[Column, ...]
+    paths: Sequence[Path]
+    excluded: Sequence[Path] = ()
+
+
+class Horizon(Protocol):
+    """What earlier runs admitted, as far as it counts for one run."""
+
+    def consult(self, event: str) -> Sequence[EarlierRows]:
+        """Return what each earlier run admitted of an event, in the order in which they count.
+
+        Raises:
+            GateRefusal: a product of one may not be read.
+        """
+
+    def shared(self, event: str, columns: Sequence[Column]) -> list[Column] | None:
+        """Return the columns of an event that all earlier runs had with the same type.
+
+        A contract may have changed since, and content is compared where it can be. None where no
+        earlier run was consulted.
+        """
+
+
+class ClosedHorizon:
     """The products of earlier runs that count for one run, opened; used as a context."""
 
-    def __init__(self, platform: Platform, run: RunId, declaration: FeedDeclaration) -> None:
+    def __init__(
+        self, platform: Platform, run: RunId, declaration: FeedDeclaration, stream: str
+    ) -> None:
         """Find the runs.
 
         Raises:
@@ -43,8 +81,10 @@ class Horizon:
         """
         self._platform = platform
         self._declaration = declaration
-        self._runs = earlier_runs(platform, run, declaration.dedupe.horizon_runs)
-        self._opened: dict[str, list[CertifiedProduct]] = {}
+        count = declaration.dedupe.horizon_runs
+        corrected = corrected_in_log(platform, run, stream, count)
+        self._runs = earlier_runs(platform, run, count) if corrected is None else corrected
+        self._opened: dict[str, list[EarlierRows]] = {}
         self._stack = ExitStack()
         self.consulted: list[dict[str, str]] = []
         require_closed(platform, run, self._runs)
@@ -57,36 +97,48 @@ class Horizon:
         """Close the products."""
         self._stack.close()
 
-    def consult(self, event: str) -> list[CertifiedProduct]:
+    def consult(self, event: str) -> Sequence[EarlierRows]:
         """Open the product of an event in each earlier run, earliest run first.
 
         Raises:
             GateRefusal: one of them may not be read.
         """
-        product = next(n for n, p in self._declaration.products.items() if p.event == event)
+        product = product_of(self._declaration, event)
         self._opened[event] = []
         for run in self._runs:
             opened = self._stack.enter_context(open_product(self._platform, run, product))
-            self._opened[event].append(opened)
+            self._opened[event].append(certified_rows(opened))
             self.consulted.append(
                 {"run_id": str(run), "product": product, "manifest_digest": opened.manifest_digest}
             )
         return self._opened[event]
 
     def shared(self, event: str, columns: Sequence[Column]) -> list[Column] | None:
-        """Return the columns of an event that all earlier runs had with the same type.
+        """Return the columns of an event that all earlier runs had with the same type."""
+        return shared_columns(self._opened[event], columns)
 
-        A contract may have changed since, and content is compared where it can be. None where no
-        earlier run was consulted.
-        """
-        opened = self._opened[event]
-        if not opened:
-            return None
-        return [
-            column
-            for column in columns
-            if column not in POSITION_COLUMNS and all(column in other.columns for other in opened)
-        ]
+
+def product_of(declaration: FeedDeclaration, event: str) -> str:
+    """Return the product in which the admitted rows of an event are looked up: the first of them."""
+    return next(name for name, p in declaration.products.items() if p.event == event)
+
+
+def certified_rows(opened: CertifiedProduct) -> EarlierRows:
+    """Return the rows of an opened product: all that its run admitted of the event."""
+    return EarlierRows(str(opened.run), opened.columns, opened.paths)
+
+
+def shared_columns(
+    earlier: Sequence[EarlierRows], columns: Sequence[Column]
+) -> list[Column] | None:
+    """Return the columns that all earlier runs had with the same type; None where there are none."""
+    if not earlier:
+        return None
+    return [
+        column
+        for column in columns
+        if column not in POSITION_COLUMNS and all(column in other.columns for other in earlier)
+    ]
 
 
 def column_at(path: str) -> pl.Expr:
@@ -96,6 +148,43 @@ def column_at(path: str) -> pl.Expr:
     for field in rest:
         column = column.struct.field(field)
     return column.alias(path)
+
+
+def corrected_in_log(platform: Platform, run: RunId, stream: str, count: int) -> list[RunId] | None:
+    """Return the runs that count for the correction of a run that stands in a settlement log.
+
+    Those count that have settled before the corrected run, in the order of the log, each window by its
+    newest closed run. None where the run is no correction, or corrects one that stands in no log.
+
+    Raises:
+        PredecessorOpen: a correction of such a window is open.
+    """
+    anchors = platform.anchors(run)
+    if not is_correction(anchors):
+        return None
+    recorded = platform.settled_as(run, stream)
+    if recorded is not None:
+        return list({RunId.parse(given["run_id"]): None for given in recorded["horizon"]})
+    window = RunId.parse(window_of(anchors))
+    corrections = corrections_of(platform, run.feed)
+    chains = [*corrections.windows_before(run, count), *corrections.windows_after(run, count)]
+    log = SettlementLog(
+        platform.store, run.feed, stream, since=min([window, *(c[0] for c in chains)]).sequence
+    )
+    log.read()
+    own = log.entry_of(window)
+    if own is None:
+        return None
+    found: list[tuple[int, RunId]] = []
+    for chain in chains:
+        entry, counts = log.entry_of(chain[0]), newest_closed(platform, chain)
+        before = chain[0].sequence < window.sequence if entry is None else entry.number < own.number
+        if not before:
+            continue
+        if counts is not None and counts != chain[-1] and chain[0].sequence < window.sequence:
+            raise correction_open(run, chain[-1], counts)
+        found.append((entry.number if entry else 0, counts or chain[-1]))
+    return [counts for _, counts in sorted(found, key=lambda each: each[0])]
 
 
 def earlier_runs(platform: Platform, run: RunId, count: int) -> list[RunId]:
@@ -110,7 +199,7 @@ def earlier_runs(platform: Platform, run: RunId, count: int) -> list[RunId]:
     for chain in earlier_chains(platform, run, count):
         counts = newest_closed(platform, chain)
         if counts is not None and counts != chain[-1]:
-            raise _correction_open(run, chain[-1], counts)
+            raise correction_open(run, chain[-1], counts)
         found.append(counts or chain[-1])
     return found
 
@@ -121,6 +210,20 @@ def earlier_chains(platform: Platform, run: RunId, count: int) -> list[list[RunI
     if known is not None:  # a replay counts those that counted then, whatever was corrected since
         return [[before] for before in known[max(0, len(known) - count) :]]
     return corrections_of(platform, run.feed).windows_before(run, count) if count else []
+
+
+def closed_history(platform: Platform, run: RunId, count: int) -> list[RunId]:
+    """Return the runs before a run that a consumer or a check of it reads, as `earlier_runs` does.
+
+    Where windows go side by side, whoever reads earlier ones waits until they are closed.
+
+    Raises:
+        PredecessorOpen: one of them is open, or a correction of its window is.
+    """
+    found = earlier_runs(platform, run, count)
+    if found and platform.run_configuration(run).declaration.side_by_side:
+        require_closed(platform, run, found)
+    return found
 
 
 def require_closed(platform: Platform, run: RunId, earlier: list[RunId]) -> None:
@@ -140,7 +243,8 @@ def require_closed(platform: Platform, run: RunId, earlier: list[RunId]) -> None
             )
 
 
-def _correction_open(run: RunId, correction: RunId, corrected: RunId) -> PredecessorOpen:
+def correction_open(run: RunId, correction: RunId, corrected: RunId) -> PredecessorOpen:
+    """Return the refusal of a run that waits until a window which it counts is corrected."""
     return PredecessorOpen(
         str(run),
         expected=f"{correction}, which corrects {corrected}, closed: its window counts here",

@@ -55,6 +55,21 @@ def admission_receipt_path(run: RunId, stream: str) -> str:
     return f"{admission_folder(run, stream)}.json"
 
 
+def settled_receipt_path(run: RunId, stream: str, receipt_digest: str) -> str:
+    """Return the path of a receipt that is settled under its digest, before it stands at its own."""
+    return f"{admission_folder(run, stream)}/receipts/{receipt_digest.removeprefix('sha256:')}.json"
+
+
+def settlement_log(feed: str, stream: str) -> str:
+    """Return the folder of a stream's settlement log."""
+    return f"settlements/{check_name(feed, 'feed')}/{check_name(stream, 'stream')}"
+
+
+def settlement_path(feed: str, stream: str, number: int) -> str:
+    """Return the path whose creation settles a run as the next one of a stream."""
+    return f"{settlement_log(feed, stream)}/{number:08d}.json"
+
+
 def product_folder(run: RunId, product: str) -> str:
     """Return the folder of all generations of a product."""
     return f"{run_folder(run)}/products/{check_name(product, 'product')}"

@@ -191,6 +191,11 @@ class Platform:
         del run
         return None
 
+    def settled_as(self, run: RunId, stream: str) -> Mapping[str, Any] | None:
+        """Return the receipt of a run's admission that is to be made again; only a replay has one."""
+        del run, stream
+        return None
+
     def sink(self, declaration: FeedDeclaration, stream: str) -> StreamSink:
         """Return where records of a declared stream can be sent; whoever opens it closes it."""
         topic = declaration.streams[stream].topic or stream

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.key_files import KeySigner, KeyTrust
 from platform_assets.adapters.local_store import LocalStore
@@ -118,6 +118,11 @@ class ReplayPlatform(Platform):
     def counted_before(self, run: RunId) -> Sequence[RunId] | None:
         """Return the runs that counted before the run when it was made."""
         return consulted_runs(self.records) if run == self.records.run else None
+
+    def settled_as(self, run: RunId, stream: str) -> Mapping[str, Any] | None:
+        """Return the recorded receipt of the run's admission."""
+        recorded = self.records.receipt("admission", stream)
+        return recorded.value if recorded is not None and run == self.records.run else None
 
     def declared_now(self, feed: str) -> FeedDeclaration | None:
         """Return how the home declares a feed now, which tells where its sources are."""

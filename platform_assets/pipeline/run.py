@@ -15,18 +15,21 @@ from platform_assets.flow.places import place_of
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.close import mend_log
+from platform_assets.pipeline.consulted import consulted_in_log
 from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.steps import admit, build, certify, close, consume, land
 from platform_assets.pipeline.supersession import mend_supersessions
+from platform_assets.pipeline.waiting import at_once, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.pipeline.platform import Platform
+    from platform_assets.pipeline.waiting import Waits
 
 
 #: By a feed's log: the last of the runs that are closed without an exception, and its anchors' version.
@@ -50,30 +53,39 @@ class Silence:
         return nullcontext()
 
 
-def next_run(platform: Platform, feed: str) -> RunId | None:
+def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -> RunId | None:
     """Return the open run to finish, else pin the next window; None when the feed is caught up.
 
-    Of several open ones that of the earliest window is first, because others may wait for it. What a
-    closer could not do any more behind its seal is done before: a closed run is brought into the log,
-    and a record beside the run that it corrects says so.
+    Runs that are under way already are named by ``beside``; they are passed over.
+
+    Of several open ones that of the earliest window is first, because others may wait for it; of runs
+    that go side by side one comes after those whose admissions counted for it. What a closer could not
+    do any more behind its seal is done before: a closed run is brought into the log, and a record
+    beside the run that it corrects says so.
     """
     standing = []
     for run in runs(platform, feed):
         if is_closed(platform, run):
             mend_log(platform, run)
-        else:
+        elif run not in beside:
             standing.append(run)
     corrections = corrections_of(platform, feed)
     mend_supersessions(platform, corrections)
     if standing:
-        return corrections.in_order(standing)[0]
+        return _first(platform, corrections.in_order(standing))
     return pin(platform, feed)
 
 
 def open_run(platform: Platform, feed: str) -> RunId | None:
-    """Return the open run of the earliest window."""
+    """Return the open run that is finished first."""
     standing = open_runs(platform, feed)
-    return corrections_of(platform, feed).in_order(standing)[0] if standing else None
+    return _first(platform, corrections_of(platform, feed).in_order(standing)) if standing else None
+
+
+def _first(platform: Platform, standing: list[RunId]) -> RunId:
+    """Return the first of some open runs that waits for none of the others."""
+    waiting = (run for run in standing if set(standing).isdisjoint(consulted_in_log(platform, run)))
+    return next(waiting, standing[0])
 
 
 def open_runs(platform: Platform, feed: str, *, through: int | None = None) -> list[RunId]:
@@ -126,58 +138,74 @@ def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dic
         yield finish(platform, run, progress)
 
 
-def finish(platform: Platform, run: RunId, progress: Progress | None = None) -> dict[str, Any]:
+def finish(
+    platform: Platform, run: RunId, progress: Progress | None = None, waits: Waits = at_once
+) -> dict[str, Any]:
     """Take a pinned run through every step to its closure, and return the closure.
+
+    Args:
+        platform: the opened home.
+        run: the run.
+        progress: is told of each step.
+        waits: is called where a step has to wait for another run. It returns when the step shall be
+            tried again, or raises the error. Without it nothing waits.
 
     Raises:
         CertificationFailed: checks failed; all certificates are issued, consumers of what failed are
             blocked, and nothing is closed.
         ClosureRefused: a requirement of the closure is not met.
+        PredecessorOpen: another run has to be settled or closed first.
     """
-    progress = progress or Silence()
+    acting = _Acting(progress or Silence(), waits)
     declaration = platform.run_configuration(run).declaration
     try:
         if not is_closed(platform, run):
-            _steps(platform, run, declaration, progress)
+            _steps(platform, run, declaration, acting)
     except RunSealed:
         pass  # another process was faster, and what it closed is adopted
-    with progress.step(run, "close", str(run)):
-        return close(platform, run)
+    return acting.act(close, platform, run)
 
 
-def _steps(
-    platform: Platform, run: RunId, declaration: FeedDeclaration, progress: Progress
-) -> None:
+class _Acting:
+    """Takes steps, tells of them, and waits where one has to."""
+
+    def __init__(self, progress: Progress, waits: Waits) -> None:
+        self._progress = progress
+        self._waits = waits
+
+    def act(
+        self, step: Callable[..., dict[str, Any]], platform: Platform, run: RunId, *of: str
+    ) -> dict[str, Any]:
+        """Take a step and return its record."""
+        with self._progress.step(run, step.__name__, " ".join(of) or str(run)):
+            return taken(step, self._waits, platform, run, *of)
+
+
+def _steps(platform: Platform, run: RunId, declaration: FeedDeclaration, progress: _Acting) -> None:
     for stream in declaration.streams:
-        with progress.step(run, "land", stream):
-            land(platform, run, stream)
-        with progress.step(run, "admit", stream):
-            admit(platform, run, stream)
+        progress.act(land, platform, run, stream)
+        progress.act(admit, platform, run, stream)
     for product in declaration.products:
-        with progress.step(run, "build", product):
-            build(platform, run, product)
+        progress.act(build, platform, run, product)
     _certified(platform, run, list(declaration.products), list(declaration.consumers), progress)
 
 
 def _certified(
-    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: Progress
+    platform: Platform, run: RunId, products: list[str], consumers: list[str], progress: _Acting
 ) -> None:
     failures: dict[str, str] = {}
     for product in products:
         try:
-            with progress.step(run, "certify", product):
-                _note_failures(failures, certify(platform, run, product))
+            _note_failures(failures, progress.act(certify, platform, run, product))
         except GateRefusal as error:
             failures[product] = f"{error.code}: {error.found}"
     for consumer in consumers:
         try:
-            with progress.step(run, "consume", consumer):
-                consume(platform, run, consumer)
+            progress.act(consume, platform, run, consumer)
         except GateRefusal as error:
             failures[consumer] = f"blocked by {error.code} ({error.thing})"
             continue
-        with progress.step(run, "certify", consumer):
-            _note_failures(failures, certify(platform, run, consumer))
+        _note_failures(failures, progress.act(certify, platform, run, consumer))
     if failures:
         raise CertificationFailed(
             str(run),

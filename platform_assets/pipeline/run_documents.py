@@ -5,7 +5,7 @@ of whatever generation; no data. 4. Claims and VOID seals up to the epoch under 
 5. Of other runs that it refers to: anchors and those before them, seals, evidence, and the certificates
 and manifests that were used; so the gate opens from these records alone what the run consulted. Of a
 run that this one corrects also the landing receipts.
-6. Revocations of its products.
+6. Revocations of its products. 7. The entries of settlement logs that its receipts refer to.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from platform_assets.canonical import digest_bytes
 from platform_assets.flow.foreign import claimed_products, references
 from platform_assets.flow.places import Place, place_of
 from platform_assets.flow.run_records import parse_document
+from platform_assets.flow.settlements import evidence_span
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 
@@ -52,6 +53,7 @@ def gather(store: Store, run: RunId, epoch: int) -> dict[str, bytes]:
     documents |= _foreign(store, run, documents)  # 5
     documents |= _read(store, _corrected_landings(store, run, anchors))
     documents |= _read(store, _revocations(store, run))  # 6
+    documents |= _read(store, _settlements(run, documents))  # 7
     return documents
 
 
@@ -108,6 +110,23 @@ def _used(
 
 def _revocations(store: Store, run: RunId) -> list[str]:
     return _of_kind(store, f"revocations/{run}", "revocation")
+
+
+def _settlements(run: RunId, documents: Mapping[str, bytes]) -> list[str]:
+    parsed = [parse_document(path, data) for path, data in documents.items()]
+    horizons = [
+        int(document.value["declaration"].get("dedupe", {}).get("horizon_runs", 0))
+        for document in parsed
+        if document.place and document.place.kind == "configuration" and document.value
+    ]
+    return [
+        layout.settlement_path(run.feed, document.value["stream"], number)
+        for document in parsed
+        if document.place
+        and (document.place.kind, document.place.run_id) == ("admission", str(run))
+        and "settlement" in document.value
+        for number in evidence_span(document.value["settlement"], max(horizons, default=0))
+    ]
 
 
 def _of_kind(store: Store, folder: str, kind: str) -> list[str]:

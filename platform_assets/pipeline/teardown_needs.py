@@ -1,6 +1,7 @@
 """What of a closed run other runs may still read, so that a teardown keeps it.
 
-A run counts the identities of earlier runs within the dedupe horizon, a consumer reads the history that
+A run counts the identities of earlier runs within the dedupe horizon, and of later ones where windows
+go side by side; a consumer reads the history that
 it declares, and a check may consult products of earlier runs. That holds for every open run and for the
 next window, which may be pinned at any moment. A correction that is open may have to copy what the run
 that it corrects has landed. What is not announced yet is needed as well, because a product is announced
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from platform_assets.declarations.checks import ReferentialCheck
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
-from platform_assets.pipeline.corrections import corrected_run, newest_closed
+from platform_assets.pipeline.corrections import corrected_run, corrections_of, newest_closed
 from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.run import open_runs, runs
 
@@ -30,7 +31,11 @@ def needed_parts(platform: Platform, feed: str) -> dict[RunId, dict[tuple[str, s
     needed: dict[RunId, dict[tuple[str, str], str]] = {}
     for reader, who, declaration in _readers(platform, feed):
         for product, reach, why in reaches(declaration):
-            for chain in earlier_chains(platform, reader, reach):
+            chains = earlier_chains(platform, reader, reach)
+            if declaration.side_by_side and product in declaration.products:
+                after = declaration.dedupe.horizon_runs
+                chains += corrections_of(platform, feed).windows_after(reader, after)
+            for chain in chains:
                 run = newest_closed(platform, chain)  # what was corrected counts no longer
                 if run is not None:
                     parts = needed.setdefault(run, {})

@@ -21,6 +21,10 @@ R = str(RUN)
             layout.configuration_path("sha256:" + "a" * 64),
             Place("configuration", name="a" * 64),
         ),
+        (
+            layout.settlement_path("payments", "s", 42),
+            Place("settlement", name="payments/s", number=42),
+        ),
         (layout.landing_receipt_path(RUN, "s"), Place("landing", R, "s")),
         (layout.admission_receipt_path(RUN, "s"), Place("admission", R, "s")),
         (layout.generation_claim_path(RUN, "p", 3), Place("generation", R, "p", 3)),
@@ -43,6 +47,7 @@ def test_a_path_of_the_layout_says_what_stands_there(path: str, place: Place) ->
         "",
         "seal.json",
         f"runs/{R}/landing/s/part-00000.parquet",
+        layout.settled_receipt_path(RUN, "s", "sha256:" + "a" * 64),
         f"runs/{R}/closure/0001.beat.1",
         f"runs/{R}/closure/log.json",
         f"runs/{R}/products/../manifest.json",

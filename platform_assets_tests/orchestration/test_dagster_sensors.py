@@ -10,11 +10,11 @@ import pytest
 from platform_assets.adapters.file_log_sink import FileLogSink
 from platform_assets.errors import SourceChanged, SourceUnreachable
 from platform_assets.identifiers import RunId
-from platform_assets.orchestration import home_instance, sensors, ticks
+from platform_assets.orchestration import home_instance, patience, sensors, ticks
 from platform_assets.orchestration.metadata import lag_metadata
 from platform_assets.orchestration.names import FeedNames
 from platform_assets.orchestration.resources import PlatformResource
-from platform_assets.pipeline import Platform, finish, pin, runs
+from platform_assets.pipeline import Platform, admit, finish, land, pin, runs
 from platform_assets.pipeline.lag import FeedLag, PartitionLag
 from platform_assets_tests.orchestration.dagster_steps import execute
 from platform_assets_tests.orchestration.shop_home import (
@@ -141,6 +141,35 @@ def test_independent_runs_are_asked_for_side_by_side_each_once(
     assert list(partitions.partition_keys) == [R1, R2, R3]
     assert execute(home, instance, R2).success
     assert keys(tick(offsets(home), home, instance)) == [R1, R3, "shop-00000004"]
+
+
+def test_windows_that_go_side_by_side_are_asked_for_at_once_and_may_end_in_any_order(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    redeclare(home, "max_records: 1000", "max_records: 5\n    parallel: 2")
+    for first in (1, 1, 11):
+        append(home, good_window(first))
+    assert keys(tick(offsets(home), home, instance)) == [R1, R2]
+    assert execute(home, instance, R2).success
+    assert execute(home, instance, R1).success
+    assert keys(tick(offsets(home), home, instance)) == ["shop-00000003"]
+
+
+def test_a_run_beside_another_waits_for_it_and_is_closed_once_that_is(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redeclare(home, "max_records: 1000", "max_records: 5\n    parallel: 2")
+    for first in (1, 1):
+        append(home, good_window(first))
+    assert keys(tick(offsets(home), home, instance)) == [R1, R2]
+    platform = Platform.open(home)
+    land(platform, RunId.parse(R2), "events")
+    admit(platform, RunId.parse(R2), "events")
+    with monkeypatch.context() as patch:
+        patch.setattr(patience, "STEP_SECONDS", 0.0)
+        assert not execute(home, instance, R1).success
+    assert execute(home, instance, R2).success
+    assert execute(home, instance, R1).success
 
 
 def test_a_tick_reports_the_lag_that_it_found_as_numbers(

@@ -43,7 +43,7 @@ RECORD = st.sampled_from(
 PARTITIONS = st.tuples(st.lists(RECORD, max_size=14), st.lists(RECORD, max_size=14)).filter(any)
 AGAIN = [cancelled(0), refunded(5)] * 4
 ONE_ID = [cancelled(1), cancelled(1), cancelled(1, why="a")] * 7
-STEP = importlib.import_module("platform_assets.pipeline.admit")
+STEP = importlib.import_module("platform_assets.pipeline.judging")
 EVENTS = {"x": "cancelled", "r": "refunded"}
 
 

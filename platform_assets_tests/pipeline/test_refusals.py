@@ -29,6 +29,7 @@ from platform_assets.pipeline import (
     run_summary,
 )
 from platform_assets.pipeline.run import Silence
+from platform_assets.pipeline.waiting import at_once
 from platform_assets_tests.attacks import Attacker
 from platform_assets_tests.shop import append, order, redeclare
 
@@ -193,7 +194,8 @@ def test_i10_set_aside_records_that_were_lost_refuse_the_closure(table: str, sho
     run = next_run(platform, "shop")
     assert run == RUN
     declaration = platform.run_configuration(RUN).declaration
-    sys.modules["platform_assets.pipeline.run"]._steps(platform, RUN, declaration, Silence())
+    module = sys.modules["platform_assets.pipeline.run"]
+    module._steps(platform, RUN, declaration, module._Acting(Silence(), at_once))
     next((shop / "store").glob(f"runs/*/admission/orders/{table}/*.parquet")).unlink()
     with pytest.raises(errors.ClosureRefused, match=r"AdmissionReconciles: .*Inconsistent"):
         close(platform, RUN)

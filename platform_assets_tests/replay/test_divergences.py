@@ -124,7 +124,7 @@ def test_an_admission_that_loses_a_record_is_named_with_its_position(
 def test_a_record_that_is_judged_otherwise_is_named_with_its_position(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("platform_assets.pipeline.admit")
+    module = importlib.import_module("platform_assets.pipeline.judging")
     settled_parts = module.settled_parts
 
     def repeats(pool: Any, accepted: Any, *given: Any, **options: Any) -> Settled:
