@@ -29,6 +29,8 @@ _HEADER = 18  # the longest one
 _BLOCK_HEADER = 3
 _RLE, _RESERVED = 1, 3
 _CHECKSUM = 4
+#: Headers stand close together: a disk gives what lies between sooner than each by itself.
+_PIECE_BYTES = 1024**2
 _REMEMBERED = 65_536
 
 
@@ -54,12 +56,31 @@ def _compressed_size(path: Path, state: tuple[int, ...]) -> SegmentSize | None:
     del state  # it tells one version of the file from another
     with path.open("rb", buffering=0) as file:
         try:
-            return _frames(file.fileno(), os.fstat(file.fileno()).st_size)
+            return _frames(_Pieces(file.fileno()), os.fstat(file.fileno()).st_size)
         except (zstandard.ZstdError, EOFError):
             return None
 
 
-def _frames(file: int, size: int) -> SegmentSize:
+class _Pieces:
+    """A file of which some bytes are looked at, from its beginning to its end."""
+
+    def __init__(self, file: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        self._file = file
+        self._piece = b""
+        self._begin = 0
+
+    def at(self, position: int, count: int) -> bytes:
+        """Return so many bytes from a position on, fewer where the file ends."""
+        at = position - self._begin
+        if at < 0 or at + count > len(self._piece):
+            self._piece = os.pread(self._file, _PIECE_BYTES, position)
+            self._begin, at = position, 0
+        return self._piece[at : at + count]
+
+
+def _frames(file: _Pieces, size: int) -> SegmentSize:
     """Add up all frames.
 
     Raises:
@@ -67,7 +88,7 @@ def _frames(file: int, size: int) -> SegmentSize:
     """
     most, exact, at = 0, True, 0
     while at < size:
-        header = os.pread(file, _HEADER, at)
+        header = file.at(at, _HEADER)
         if int.from_bytes(header[:4], "little") in _SKIPPABLE:
             at += 8 + int.from_bytes(header[4:8], "little")
             continue
@@ -82,11 +103,11 @@ def _frames(file: int, size: int) -> SegmentSize:
     return SegmentSize(most, exact)
 
 
-def _blocks(file: int, at: int) -> tuple[int, int]:
+def _blocks(file: _Pieces, at: int) -> tuple[int, int]:
     """Return where the blocks of a frame end, and a bound of what they hold."""
     bound = last = 0
     while not last:
-        header = os.pread(file, _BLOCK_HEADER, at)
+        header = file.at(at, _BLOCK_HEADER)
         if len(header) < _BLOCK_HEADER:
             raise EOFError("the frame is torn")
         word = int.from_bytes(header, "little")

@@ -171,18 +171,20 @@ def test_the_margin_is_borne_and_no_more(tmp_path: Path) -> None:
 
 
 def test_what_the_caller_has_is_not_the_steps(tmp_path: Path) -> None:
-    callers = held(600)
-    with watched(_NAME, budget(tmp_path, 400 * _MIB)):
-        time.sleep(0.3)
-        require()
-    more = held(200)
-    with watched(_NAME, budget(tmp_path, 400 * _MIB)):
-        require()
-        steps_own = held(600)
-        time.sleep(0.3)
-        with pytest.raises(MemoryExceeded):
-            require()
-    del callers, more, steps_own
+    found = in_a_new_process(
+        tmp_path,
+        """
+        callers = held(600)
+        with watched(NAME, BUDGET):
+            say()
+        more = held(200)
+        with watched(NAME, BUDGET):
+            say()
+            steps_own = held(600)
+            say()
+        """,
+    )
+    assert found == ["kept", "kept", "MemoryExceeded"]
 
 
 def test_what_a_step_leaves_behind_is_not_the_callers(tmp_path: Path) -> None:
