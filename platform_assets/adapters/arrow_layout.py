@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def carried(schema: pa.Schema) -> pa.Schema:
@@ -43,6 +43,32 @@ def carried_path(schema: pa.Schema, path: str) -> tuple[Sequence[str], Sequence[
     if found is None:
         raise KeyError(f"there is no column {path}")
     return found
+
+
+class Constants:
+    """Columns whose value is the same in all rows, taken out of a schema and put back into its rows.
+
+    ``values`` has their texts, ``others`` is the schema without them. At least one column is left.
+    """
+
+    def __init__(self, schema: pa.Schema, texts: Mapping[str, str], rows: int) -> None:
+        """Take out those of the texts that are of the schema, for batches of so many rows at most."""
+        text_columns = {field.name for field in schema if field.type == pa.large_string()}
+        self.values = {name: text for name, text in texts.items() if name in text_columns}
+        self.others = pa.schema([field for field in schema if field.name not in self.values])
+        self._schema = schema
+        self._columns = {
+            name: pa.repeat(pa.scalar(text, pa.large_string()), rows)
+            for name, text in self.values.items()
+        }
+
+    def put_back(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows of ``others`` as rows of the whole schema."""
+        if not self._columns:
+            return batch
+        columns = {name: column[: batch.num_rows] for name, column in self._columns.items()}
+        columns |= dict(zip(batch.schema.names, batch.columns, strict=True))
+        return pa.record_batch([columns[name] for name in self._schema.names], self._schema)
 
 
 class _Relabelled:

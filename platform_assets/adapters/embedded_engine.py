@@ -16,10 +16,10 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from platform_assets.adapters.column_types import resolve
 from platform_assets.adapters.external_sort import Room, sorted_batches
+from platform_assets.adapters.part_footers import Footers
 from platform_assets.adapters.part_writer import PartWriter
 from platform_assets.adapters.parts import frame_batches, read_parts, sort_frame
 from platform_assets.contracts.frames import polars_schema
@@ -97,11 +97,10 @@ class EmbeddedEngine:
 
     def _sorted(self, job: ProductJob) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
         admitted = job.admitted
-        if _size(admitted.accepted) <= self.in_memory_bytes or _nested(job):  # 1
+        parts = Footers.read(admitted.accepted)
+        if parts.size <= self.in_memory_bytes or _nested(job):  # 1
             return _in_memory(admitted, job.columns, job.sort)
-        return sorted_batches(
-            admitted.accepted, job.columns, job.sort, admitted.excluded, self.room
-        )
+        return sorted_batches(parts, job.columns, job.sort, admitted.excluded, self.room)
 
 
 @contextmanager
@@ -123,11 +122,6 @@ def _rows(admitted: AdmittedRows, columns: Sequence[Column]) -> pl.DataFrame:
         )
         rows = rows.join(excluded, on=place, how="anti")
     return rows.collect()
-
-
-def _size(files: Sequence[Path]) -> int:
-    footers = map(pq.read_metadata, files)
-    return sum(f.row_group(n).total_byte_size for f in footers for n in range(f.num_row_groups))
 
 
 def _nested(job: ProductJob) -> bool:

@@ -6,7 +6,8 @@ of the row. It is total, so neither threads nor memory decide it. DuckDB only or
 and meanings are kept away from it (`duckdb_rows`), and the types that come back are compared.
 
 1. Excluded positions are taken out by an anti join, where there are any.
-2. Rows are sorted within the memory that is given; what is beyond it goes to the spill folder.
+2. Rows are sorted within the memory that is given; what is beyond it goes to the spill folder. Texts
+   that are the same in all rows, such as the name of the stream, are not sorted and not spilled.
 3. They are handed out in order, as batches of so many rows that a batch stays small.
 """
 
@@ -18,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from platform_assets.adapters.arrow_layout import relabelled
+from platform_assets.adapters.arrow_layout import Constants, relabelled
 from platform_assets.adapters.duckdb_rows import ENCODING, Given, give_encoded_rows, give_rows
 from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.part_footers import Footers
 from platform_assets.adapters.part_format import arrow_schema
 from platform_assets.adapters.parts import has_positions, tie_breakers
 from platform_assets.adapters.spilling import spill_exhausted, spill_problem
@@ -58,7 +59,7 @@ class Room:
 
 @contextmanager
 def sorted_batches(
-    files: Sequence[Path],
+    parts: Footers,
     columns: Sequence[Column],
     sort: Sequence[str],
     excluded: Sequence[Path],
@@ -67,7 +68,7 @@ def sorted_batches(
     """Give the rows of Parquet files in the total order, without the excluded ones.
 
     Args:
-        files: they have the columns, and maybe others.
+        parts: the files; they have the columns, and maybe others.
         columns: what the rows have, in this order.
         sort: columns or dotted paths into structs that hold no struct or list themselves.
         excluded: files with ``_partition`` and ``_offset`` of the rows to be left out.
@@ -80,13 +81,15 @@ def sorted_batches(
     """
     schema = arrow_schema(columns)
     keys = (*sort, *tie_breakers(polars_schema(columns), sort))
-    rows = batch_rows(files)
+    rows = batch_rows(parts)
     with _connection(room) as connection:
         if has_positions(schema.names):
-            given = give_rows(connection, "given", files, schema, rows)
-            order = [given.path(key) for key in keys]
+            same = Constants(schema, parts.constant, rows)
+            given = give_rows(connection, "given", parts.files, same.others, rows)
+            order = [given.path(key) for key in keys if key not in same.values]
         else:
-            given = give_encoded_rows(connection, "given", files, columns, rows)
+            same = Constants(schema, {}, rows)
+            given = give_encoded_rows(connection, "given", parts.files, columns, rows)
             order = [*(given.path(key) for key in keys), ENCODING]
         query = f"SELECT {', '.join(given.names)} FROM given"  # noqa: S608 - names are numbers
         if excluded:  # 1
@@ -94,7 +97,7 @@ def sorted_batches(
         query += " ORDER BY " + ", ".join(f"{key} ASC NULLS LAST" for key in order)  # 2
         with _explained(room):
             reader = connection.sql(query).to_arrow_reader(rows)
-        yield _handed_out(reader, schema, room)  # 3
+        yield _handed_out(reader, same, room)  # 3
 
 
 def different_rows(
@@ -108,7 +111,8 @@ def different_rows(
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     with _connection(room) as connection:
-        given = give_rows(connection, "given", files, arrow_schema(columns), batch_rows(files))
+        rows = batch_rows(Footers.read(files))
+        given = give_rows(connection, "given", files, arrow_schema(columns), rows)
         names = ", ".join(given.path(column) for column in key)
         keys = f"SELECT DISTINCT {names} FROM given"  # noqa: S608 - names are numbers, or quoted
         with _explained(room):
@@ -116,17 +120,9 @@ def different_rows(
     return int(counted[0]) if counted else 0
 
 
-def batch_rows(files: Sequence[Path]) -> int:
+def batch_rows(parts: Footers) -> int:
     """Return how many rows of these files make a batch."""
-    width = max((_width(pq.read_metadata(file)) for file in files), default=1)
-    return max(_VECTOR_ROWS, min(BATCH_ROWS, BATCH_BYTES // width))
-
-
-def _width(metadata: pq.FileMetaData) -> int:
-    groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
-    return (
-        max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1) or 1
-    )
+    return max(_VECTOR_ROWS, min(BATCH_ROWS, BATCH_BYTES // parts.row_bytes))
 
 
 @contextmanager
@@ -157,11 +153,11 @@ def _anti_join(
 
 
 def _handed_out(
-    reader: pa.RecordBatchReader, schema: pa.Schema, room: Room
+    reader: pa.RecordBatchReader, same: Constants, room: Room
 ) -> Iterator[pa.RecordBatch]:
     with _explained(room):
         for batch in reader:
-            yield relabelled(batch, schema)
+            yield same.put_back(relabelled(batch, same.others))
 
 
 @contextmanager

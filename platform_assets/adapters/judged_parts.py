@@ -113,6 +113,8 @@ class JudgedStream:
         self.task = task
         self.ids = {event.name: event.id for event in task.events}
         self.columns: dict[str, tuple[Column, ...]] = {r.name: r.contract.columns for r in rules}
+        # positions, and what is the same in all rows: a sort leaves out what statistics call so
+        self._looked_at = {event.name: {*POSITION, *event.when} for event in task.events}
         self._judge = StreamJudge(rules)
 
     def judge(self, landed: LandedPart) -> JudgedPart:
@@ -145,7 +147,8 @@ class JudgedStream:
         )
         placed = self._placed(frame.drop("_id"), landed)
         path = self.task.scratch / "accepted" / event / f"part-{number:05d}.parquet"
-        return Accepted(write_frame(placed, path, statistics=POSITION), hashes)
+        statistics = [name for name in placed.columns if name in self._looked_at[event]]
+        return Accepted(write_frame(placed, path, statistics=statistics), hashes)
 
     def _refuse(self, number: int, frame: pl.DataFrame, landed: pl.DataFrame) -> Path:
         raw = landed.select("key", "value")[frame["_row"]]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from platform_assets.contracts.columns import Column
 
 #: Raised where the same rows get other bytes than before; a replay then compares contents.
-VERSION = 2
+VERSION = 3
 #: A multiple of the vector sizes of the engines that read parts.
 ROW_GROUP_ROWS = 122_880
 COMPRESSION_LEVEL = 1

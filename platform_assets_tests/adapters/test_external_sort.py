@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from platform_assets.adapters import external_sort
 from platform_assets.adapters.arrow_layout import relabelled
 from platform_assets.adapters.external_sort import Room, different_rows, sorted_batches
+from platform_assets.adapters.part_footers import Footers
 from platform_assets.adapters.part_format import arrow_schema, as_table
 from platform_assets.adapters.parts import encodings, sort_frame, write_frame
 from platform_assets.contracts.columns import (
@@ -48,7 +49,7 @@ def externally(
     )
     (folder / "spill").mkdir()
     room = Room(memory, 2, folder / "spill", spill_limit)
-    with sorted_batches(files, columns, sort, left_out, room) as batches:
+    with sorted_batches(Footers.read(files), columns, sort, left_out, room) as batches:
         found = pl.concat(
             [pl.DataFrame(schema=polars_schema(columns)), *map(pl.DataFrame, batches)]
         )
@@ -180,6 +181,17 @@ def test_excluded_positions_are_left_out_and_no_others(tmp_path: Path) -> None:
     assert same(found, sort_frame(frame.filter(pl.col("_offset") % 5 != 0), ["k"]))
 
 
+def test_texts_that_never_vary_come_back_in_their_places(tmp_path: Path) -> None:
+    columns, frame = numbered(20_000)
+    columns = [Column("type", Scalar.STRING), *columns, Column("last", Scalar.STRING, True)]
+    frame = frame.with_columns(type=pl.lit("sale"), last=pl.lit("")).select(
+        column.name for column in columns
+    )
+    files = [frame[:9_000], frame[9_000:]]
+    found = externally(files, columns, ["type", "k", "last"], tmp_path)
+    assert found.equals(sort_frame(frame, ["k"]))
+
+
 def test_rows_beyond_the_memory_are_spilled_and_come_back_in_order(tmp_path: Path) -> None:
     columns, frame = numbered(600_000)
     found = externally([frame], columns, ["k"], tmp_path, memory=128 * MIB)
@@ -196,8 +208,8 @@ def test_batches_of_long_rows_are_short(tmp_path: Path) -> None:
     frame = pl.DataFrame({"s": [f"{n:04d}" * 4096 for n in range(1_000)]})
     short = write_frame(frame.head(1_000).select(pl.col("s").str.head(4)), tmp_path / "a").path
     long = write_frame(frame, tmp_path / "b").path
-    assert external_sort.batch_rows([short]) == external_sort.BATCH_ROWS
-    assert external_sort.batch_rows([short, long]) == 2_048
+    assert external_sort.batch_rows(Footers.read([short])) == external_sort.BATCH_ROWS
+    assert external_sort.batch_rows(Footers.read([short, long])) == 2_048
 
 
 def test_a_key_that_is_no_column_is_refused(tmp_path: Path) -> None:

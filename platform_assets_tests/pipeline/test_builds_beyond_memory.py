@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from platform_assets.examples.home import create_home
 from platform_assets.examples.payments.generator import write_log
 from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import Platform, admit, build, land, layout, pin
+from platform_assets.pipeline import Platform, admit, build, engines, land, layout, pin
 from platform_assets.pipeline.scratch import scratch_folder, spill_folder
 from platform_assets_tests.adapters.test_embedded_engine import job_of, numbered
 from platform_assets_tests.stores_that_fail.small_disk import small_disk
@@ -47,7 +48,7 @@ def small_room(patch: pytest.MonkeyPatch, memory: int, spill_limit: int | None) 
         return Room(memory, 1, engine.spill, spill_limit)
 
     patch.setattr(EmbeddedEngine, "room", property(room))
-    patch.setattr(embedded_engine, "_size", lambda _files: 10**12)
+    patch.setattr(engines, "EmbeddedEngine", partial(EmbeddedEngine, in_memory_bytes=0))
 
 
 def leftovers(platform: Platform) -> list[Path]:
