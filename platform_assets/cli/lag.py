@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def lag(feed: FeedArgument, *, home: HomeOption = None, json: JsonOption = False) -> None:
     """Show what waits in each partition: records, and seconds where the source knows them."""
     from platform_assets.pipeline.lag import lag as lag_of  # noqa: PLC0415
-    from platform_assets.pipeline.run import open_runs  # noqa: PLC0415
+    from platform_assets.pipeline.pinned_runs import open_runs  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()

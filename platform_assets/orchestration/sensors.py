@@ -20,7 +20,7 @@ from platform_assets.orchestration.requests import history_of
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline.announce import announce
 from platform_assets.pipeline.backpressure import take_turn
-from platform_assets.pipeline.run import open_runs
+from platform_assets.pipeline.pinned_runs import open_runs
 
 #: Seconds between two looks at what depends on no stream.
 INTERVAL = 30

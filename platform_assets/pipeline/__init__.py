@@ -14,6 +14,7 @@ from platform_assets.pipeline.inspect import (
     run_summary,
 )
 from platform_assets.pipeline.pin import pin
+from platform_assets.pipeline.pinned_runs import runs
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.produce import produce
 from platform_assets.pipeline.publish import publish
@@ -21,7 +22,7 @@ from platform_assets.pipeline.reading import CertifiedProduct, open_latest, open
 from platform_assets.pipeline.ready import ClosedRun, wait_ready
 from platform_assets.pipeline.ready_cursor import ReadyCursor
 from platform_assets.pipeline.revoke import revoke
-from platform_assets.pipeline.run import caught_up, finish, next_run, open_run, runs
+from platform_assets.pipeline.run import caught_up, finish, next_run, open_run
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.steps import (
     StepUse,

@@ -3,7 +3,8 @@
 1. Look at the streams, and count the open runs up to the head of the log as it was at that look.
 2. While fewer are open than the feed allows, pin the next window, if it is due, and look again. Two
    processes that do this at once plan the same sequence, and the store lets one of them create it; so
-   both together pin no more than one alone.
+   both together pin no more than one alone. Where it has to wait until open runs are closed, because
+   they settle by other rules, it is left for a later turn.
 3. Tell which of the open runs can proceed. A run takes into account what runs before it admitted and
    made, as far back as the dedupe horizon and the history that consumers and checks read; it can
    proceed when those are closed, corrections of their windows included. Runs that reach back to none
@@ -16,12 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platform_assets.errors import PredecessorOpen
 from platform_assets.pipeline.corrections import corrected_run
 from platform_assets.pipeline.horizon import earlier_chains
 from platform_assets.pipeline.lag import FeedLag, lag_of
 from platform_assets.pipeline.pin import pin_window, window_status
+from platform_assets.pipeline.pinned_runs import open_runs
 from platform_assets.pipeline.reach import history_reach, reach_of
-from platform_assets.pipeline.run import open_runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -74,7 +76,10 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
     found = lag_of(status.waiting, platform.clock.now())
     left, standing = status.records, open_runs(platform, feed, through=status.last)
     while len(standing) < limit:  # 2
-        pinned = pin_window(platform, feed, status, force=force)
+        try:
+            pinned = pin_window(platform, feed, status, force=force)
+        except PredecessorOpen:
+            break  # those that it waits for are among the open runs
         if pinned is None:
             break
         left, standing = status.left, [*standing, pinned]

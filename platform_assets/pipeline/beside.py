@@ -99,7 +99,12 @@ class _Crew:
     def _take_up(self, pool: ProcessPoolExecutor, failed: Path) -> None:
         while not self._errors and len(self._under_way) < self._processes:
             busy = {run for run, _ in self._under_way.values()}
-            run = next_run(self._platform, self._feed, beside=busy)
+            try:
+                run = next_run(self._platform, self._feed, beside=busy)
+            except PredecessorOpen:
+                if not busy:
+                    raise
+                return  # what is declared now begins when those that are under way are closed
             if run is None:
                 return
             step = ExitStack()

@@ -30,6 +30,7 @@ from platform_assets.flow.policy import check_names, policy_digest
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.data_keys import claimed_key, released
 from platform_assets.pipeline.functions import load_function
+from platform_assets.pipeline.consulted import require_history_before
 from platform_assets.pipeline.horizon import closed_history, column_at, earlier_runs
 from platform_assets.pipeline.issuing import issue
 from platform_assets.pipeline.product_parts import decrypted_product_parts, verified_product_parts
@@ -114,6 +115,7 @@ def _run_checks(
     secrets = platform.secret_values()
     reach = [check.history_runs for check in checks if isinstance(check, ReferentialCheck)]
     # refused here, and not as the error of a check
+    require_history_before(platform, run, max(reach, default=0))
     closed_history(platform, run, max(reach, default=0))
     context = CheckContext(
         paths=paths,

@@ -10,9 +10,9 @@ from platform_assets.flow.gate_certificate import opened_certificate
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.closure_log import is_logged
 from platform_assets.pipeline.corrections import corrections_of
+from platform_assets.pipeline.pinned_runs import runs
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import parse_record, read_record
-from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import is_closed, sealed_run
 from platform_assets.pipeline.teardown_records import removed_of

@@ -14,7 +14,8 @@ Some order has to hold beyond one log, or two runs would wait for each other to 
 
 4. A stream is settled after the first stream of its feed, by name, and after every run that the log of
    the first has before this one.
-5. Where checks or consumers read earlier runs, a window is settled after those that it reads.
+5. Where checks or consumers read earlier runs, a window is settled after those that it reads; in the
+   first stream, which the others follow.
 """
 
 from __future__ import annotations
@@ -188,7 +189,8 @@ class LogHorizon:
             if counts is not None and counts != chain[-1]:
                 raise correction_open(self._run, chain[-1], counts)
             if counts is None and entry is None:
-                self._require_side_by_side(chain[0], read=position >= self._history_from(windows))
+                read = self.log is self._first and position >= self._history_from(windows)
+                self._require_side_by_side(chain[0], read=read)
             elif position < counting:
                 continue  # it is read as history, and its identities do not count
             elif entry is not None:

@@ -22,8 +22,8 @@ from platform_assets.flow.gate import decide
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.corrections import corrected_run
+from platform_assets.pipeline.pinned_runs import runs
 from platform_assets.pipeline.reading import verify_product
-from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.standing import collect
 from platform_assets.pipeline.state import sealed_run
 

@@ -3,7 +3,8 @@
 1. Read the head of the feed's log and verify that it links.
 2. Look at every stream. One that does not answer ends the attempt: an outage is never an empty window.
 3. Cut the window by records and bytes. Where nothing is new, nothing is pinned.
-4. Record the configuration, then the anchors, both create-only.
+4. Require that it settles by the rules of those that go side by side and are open.
+5. Record the configuration, then the anchors, both create-only.
 
 Two that pin at once plan the same sequence, and the store lets one of them create it. The other reads
 what stands there and returns the same run.
@@ -23,6 +24,7 @@ from platform_assets.flow.windows import Due, WindowBounds, cut_window, due, old
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.records import read_record, write_record
+from platform_assets.pipeline.settlement_rules import require_same_rules
 from platform_assets.ports.streams import Look
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def pin(platform: Platform, feed: str, *, force: bool = True) -> RunId | None:
         SourceUnreachable: a stream did not answer.
         SourceChanged, OffsetExpired, OffsetTruncated: a source is not what the feed's log knows.
         ChainBroken: the feed's log does not link.
+        PredecessorOpen: a run that goes side by side by other rules has to be closed first.
         UnknownOutcome: the store does not say what it wrote; look again.
     """
     return pin_window(platform, feed, window_status(platform, feed), force=force)  # 1, 2, 3
@@ -85,6 +88,7 @@ def pin_window(
     if not is_worth_pinning(status.window) or not (force or status.due):
         return None
     config_digest, configuration = platform.configuration(feed)
+    require_same_rules(platform, feed, config_digest, configuration, status.head)  # 4
     record = anchors_record(
         feed,
         status.seen,
@@ -94,7 +98,7 @@ def pin_window(
         config_digest=config_digest,
     )
     run = RunId.parse(record["run_id"])
-    write_record(platform.store, layout.configuration_path(config_digest), configuration)  # 4
+    write_record(platform.store, layout.configuration_path(config_digest), configuration)  # 5
     try:
         write_record(platform.store, layout.anchors_path(run), record)
     except RecordConflict:

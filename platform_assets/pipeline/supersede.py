@@ -4,7 +4,8 @@
 2. The run has to be closed, and the newest of its window. One that is corrected already is not
    corrected a second time; its correction may be.
 3. The streams that it has read have to be declared still, with the same kind of source.
-4. Record the configuration, then the anchors, both create-only.
+4. It has the rules of those that go side by side and are open.
+5. Record the configuration, then the anchors, both create-only.
 
 Of two that correct the same run at once one creates the anchors. The other reads what stands there, and
 returns the same run if it was pinned under the same configuration; else it is told who was first. Where
@@ -22,6 +23,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.pin import log_head
 from platform_assets.pipeline.records import write_record
+from platform_assets.pipeline.settlement_rules import require_same_rules
 from platform_assets.pipeline.state import is_closed, sealed_run
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def supersede(platform: Platform, run: RunId, reason: str) -> RunId:
         RunOpen: the run is not closed, so there is nothing to be superseded.
         RunSuperseded: it is corrected already, by a closed run or under another configuration.
         SourceChanged: other streams are declared than the run has read.
+        PredecessorOpen: a run that goes side by side by other rules has to be closed first.
         ChainBroken: the feed's log does not link.
         UnknownOutcome: the store does not say what it wrote; look again.
     """
@@ -61,6 +64,7 @@ def supersede(platform: Platform, run: RunId, reason: str) -> RunId:
                 remedy=f"Restore the folder {layout.feed_log(run.feed)} of the store from a copy.",
             )
         _require_declared(platform, superseded)  # 3
+        require_same_rules(platform, run.feed, config_digest, configuration, head)  # 4
         record = correction_record(
             superseded,
             head,
@@ -69,7 +73,7 @@ def supersede(platform: Platform, run: RunId, reason: str) -> RunId:
             config_digest=config_digest,
         )
         pinned = RunId.parse(record["run_id"])
-        write_record(platform.store, layout.configuration_path(config_digest), configuration)  # 4
+        write_record(platform.store, layout.configuration_path(config_digest), configuration)  # 5
         try:
             write_record(platform.store, layout.anchors_path(pinned), record)
         except RecordConflict:

@@ -25,8 +25,8 @@ from platform_assets.errors import RecordConflict, RunOpen
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.teardown import Retention, begun, done, plan, teardown_statement
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.pinned_runs import runs
 from platform_assets.pipeline.records import write_bytes
-from platform_assets.pipeline.run import runs
 from platform_assets.pipeline.state import is_closed, sealed_run
 from platform_assets.pipeline.stored_bundle import verify_run
 from platform_assets.pipeline.teardown_needs import needed_parts, unannounced

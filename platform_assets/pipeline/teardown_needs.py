@@ -17,7 +17,7 @@ from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.corrections import corrected_run, corrections_of, newest_closed
 from platform_assets.pipeline.horizon import earlier_chains
-from platform_assets.pipeline.run import open_runs, runs
+from platform_assets.pipeline.pinned_runs import open_runs, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

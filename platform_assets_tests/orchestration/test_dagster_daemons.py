@@ -17,7 +17,7 @@ from platform_assets.identifiers import RunId
 from platform_assets.orchestration import home_instance
 from platform_assets.orchestration.launcher import WORKER_TAG
 from platform_assets.pipeline import Platform, open_product, runs
-from platform_assets.pipeline.run import open_runs
+from platform_assets.pipeline.pinned_runs import open_runs
 from platform_assets.pipeline.state import is_closed
 from platform_assets_tests.orchestration.dagster_daemon import DagsterDaemon, dagster
 from platform_assets_tests.orchestration.shop_home import append, good_window, redeclare

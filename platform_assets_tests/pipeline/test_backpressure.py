@@ -14,9 +14,9 @@ from platform_assets.flow.anchors import verify_chain
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import backpressure, finish, pin, run
 from platform_assets.pipeline.backpressure import take_turn
+from platform_assets.pipeline.pinned_runs import open_runs
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.reach import reach_of
-from platform_assets.pipeline.run import open_runs
 from platform_assets_tests.orchestration.shop_home import append, make_shop, order, redeclare
 from platform_assets_tests.simulators.feeds import make_home
 
