@@ -91,7 +91,10 @@ def daily_schedule(names: FeedNames, name: str) -> dg.ScheduleDefinition:
         with errors_fail_the_tick(platform.secrets):
             days = days_due(platform.open(), names.feed, name)
             context.instance.add_dynamic_partitions(str(names.days(name).name), days)
-        requests = [dg.RunRequest(partition_key=day) for day in days]
+        # Dagster takes several requests of a tick only by keys, and never takes a key again. A day that
+        # is due once more has another tick.
+        tick = context.scheduled_execution_time.isoformat()
+        requests = [dg.RunRequest(run_key=f"{day} {tick}", partition_key=day) for day in days]
         return requests or dg.SkipReason(f"Every day of {name} stands as it should.")
 
     return due

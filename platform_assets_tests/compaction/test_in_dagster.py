@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -105,6 +106,21 @@ def test_the_schedule_asks_for_the_days_that_are_due_and_is_off(daily: Path) -> 
         assert _asked(daily, schedule, instance) == []
 
 
+def test_several_days_are_asked_for_at_once_and_again_by_a_later_tick(daily: Path) -> None:
+    schedule = definitions_for(daily).resolve_schedule_def("shop_orders_daily_hourly")
+    late(daily, 72)
+    append(daily, "orders", 0, [order(73, at="2026-03-02T00:00:00Z")])
+    take(daily)
+    with home_instance(daily) as instance:
+        first, second = (
+            _requests(daily, schedule, instance, datetime(2026, 3, 3, hour, 30, tzinfo=UTC))
+            for hour in (1, 2)
+        )
+    assert len({each.run_key for each in (*first, *second)}) == 2 * len(first)
+    assert [each.partition_key for each in first] == [each.partition_key for each in second]
+    assert {TENTH, "2026-03-02"} <= {each.partition_key for each in first}
+
+
 @pytest.mark.parametrize(
     ("product", "said"), [("cancellations", "declare its `time`"), ("orders", "strict")]
 )
@@ -124,7 +140,18 @@ def test_what_cannot_be_compacted_is_a_mistake_of_the_declaration(
 def _asked(
     home: Path, schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance
 ) -> list[str | None]:
-    resources = {"platform": PlatformResource(home=str(home))}
-    with dg.build_schedule_context(instance=instance, resources=resources) as context:
-        asked = schedule(context)
-    return [] if isinstance(asked, dg.SkipReason) else [each.partition_key for each in asked]
+    now = datetime(2026, 3, 3, tzinfo=UTC)
+    return [each.partition_key for each in _requests(home, schedule, instance, now)]
+
+
+def _requests(
+    home: Path, schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance, now: datetime
+) -> list[dg.RunRequest]:
+    """Return what a tick of that time asks for, as the daemon evaluates it."""
+    with dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=now,
+        resources={"platform": PlatformResource(home=str(home))},
+        repository_def=definitions_for(home).get_repository_def(),
+    ) as context:
+        return list(schedule.evaluate_tick(context).run_requests or [])
