@@ -28,9 +28,9 @@ from platform_assets.flow.corrections import window_pinned_at
 from platform_assets.flow.gate import identify
 from platform_assets.flow.policy import check_names, policy_digest
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.consulted import require_history_before
 from platform_assets.pipeline.data_keys import claimed_key, released
 from platform_assets.pipeline.functions import load_function
-from platform_assets.pipeline.consulted import require_history_before
 from platform_assets.pipeline.horizon import closed_history, column_at, earlier_runs
 from platform_assets.pipeline.issuing import issue
 from platform_assets.pipeline.product_parts import decrypted_product_parts, verified_product_parts

@@ -12,7 +12,7 @@ from platform_assets.declarations.functions import use_home
 from platform_assets.errors import SourceUnreachable
 from platform_assets.flow.anchors import verify_chain
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import backpressure, finish, pin, run
+from platform_assets.pipeline import backpressure, finish, pin, pinned_runs, runs
 from platform_assets.pipeline.backpressure import take_turn
 from platform_assets.pipeline.pinned_runs import open_runs
 from platform_assets.pipeline.platform import Platform
@@ -55,7 +55,7 @@ def test_windows_are_pinned_ahead_up_to_the_declared_number_and_none_beyond(home
     again = take_turn(Platform.open(home), "shop", force=True)
     assert again.open == (R1, R2)
     assert (again.lag.records, again.left) == (3, 3)
-    assert run.runs(Platform.open(home), "shop") == [R1, R2]
+    assert runs(Platform.open(home), "shop") == [R1, R2]
 
 
 def test_one_more_is_pinned_for_each_that_was_closed(home: Path) -> None:
@@ -66,7 +66,7 @@ def test_one_more_is_pinned_for_each_that_was_closed(home: Path) -> None:
     assert turn.open == (R2, R3)
     assert turn.left == 1
     platform = Platform.open(home)
-    verify_chain([platform.anchors(each) for each in run.runs(platform, "shop")])
+    verify_chain([platform.anchors(each) for each in runs(platform, "shop")])
 
 
 def test_what_is_not_due_is_not_pinned_ahead_unless_all_is_wanted(home: Path) -> None:
@@ -157,7 +157,7 @@ def test_what_another_process_pins_around_the_look_counts(
 
     monkeypatch.setattr(backpressure, "window_status", racing)
     assert take_turn(Platform.open(home), "shop").open == (R1,)
-    assert run.runs(Platform.open(home), "shop") == [R1]
+    assert runs(Platform.open(home), "shop") == [R1]
 
 
 def _turns(home: Path, barrier: Barrier) -> None:
@@ -180,7 +180,7 @@ def test_processes_that_pin_at_once_pin_no_more_than_one_alone(home: Path) -> No
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     platform = Platform.open(home)
-    pinned = run.runs(platform, "shop")
+    pinned = runs(platform, "shop")
     assert len(pinned) == 5
     verify_chain([platform.anchors(each) for each in pinned])
 
@@ -196,9 +196,11 @@ def test_runs_that_are_known_to_be_closed_are_not_looked_at_again(
     close_run(home, R1)
     assert open_runs(Platform.open(home), "shop") == [R2]
     asked: list[RunId] = []
-    is_closed = run.is_closed
+    is_closed = pinned_runs.is_closed
     monkeypatch.setattr(
-        run, "is_closed", lambda platform, each: asked.append(each) or is_closed(platform, each)
+        pinned_runs,
+        "is_closed",
+        lambda platform, each: asked.append(each) or is_closed(platform, each),
     )
     assert open_runs(Platform.open(home), "shop") == [R2]
     assert asked == [R2]
