@@ -145,8 +145,9 @@ def read_days(console: Console, opened: Sequence[CertifiedDay]) -> None:
     """Print which days were read, and from how many runs."""
     for each in opened:
         console.print(
-            f"{each.name} of {each.day}: {each.rows:,} certified rows of {len(each.runs)} runs, "
-            f"generation {each.generation}, manifest {tables.short(each.manifest_digest)}"
+            f"{each.name} of {each.day}: {each.rows:,} certified rows of {len(each.runs)} "
+            f"run{'' if len(each.runs) == 1 else 's'}, generation {each.generation}, "
+            f"manifest {tables.short(each.manifest_digest)}"
         )
 
 
@@ -184,6 +185,7 @@ def _compacted(console: Console, done: Sequence[dict[str, Any]]) -> None:
         grid.add_row(*_cells(each), made, tables.coloured(each["verdict"]))
     console.print(grid)
     _refusals(console, done)
+    _failures(console, done)
     for left in done[0].get("left_out", ()) if done else ():
         console.print(Text(f"left out: {left['run_id']}, {left['why']}"))
 
@@ -229,3 +231,12 @@ def _refusals(console: Console, of: Iterable[dict[str, Any]]) -> None:
                 Text(f"{told['error']}: {told['thing']}: {told['found']}. {told['remedy']}"),
                 soft_wrap=True,
             )
+
+
+def _failures(console: Console, done: Iterable[dict[str, Any]]) -> None:
+    for each in done:
+        for check in (each.get("certificate") or {}).get("checks", ()):
+            if check["outcome"] != "PASS":
+                told = f"{check['observed']}, expected {check['expected']}"
+                line = f"{each['day']}: {check['name']}: {check['outcome']}: {told}"
+                console.print(Text(line), soft_wrap=True)

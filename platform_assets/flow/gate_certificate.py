@@ -100,12 +100,12 @@ def passed(found: Asked, certificate: Mapping[str, Any]) -> None:
         )
     if certificate["verdict"] != "PASS":
         failed = [name for name, outcome in checks.items() if outcome != "PASS"]
+        again = dict.fromkeys((found.command("materialize"), certify))  # of a day they are one
         raise CertificateFailed(
             found.thing,
             expected="verdict PASS",
             found=f"{certificate['verdict']}: {', '.join(failed) or 'no check named'}",
-            remedy=f"Look at the checks: {found.look}. Mend the cause, then: "
-            f"{found.command('materialize')} and {certify}",
+            remedy=f"Look at the checks: {found.look}. Mend the cause, then: {' and '.join(again)}",
         )
     if certificate["policy_digest"] != policy_digest(policy):
         raise PolicyChanged(

@@ -49,11 +49,11 @@ def step_asset(
     step: Step,
     description: str,
     *,
-    launches: bool = False,
+    engine: str | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset that one step of the pipeline makes for each run of the feed.
 
-    A step that launches jobs of another engine does so by Dagster Pipes.
+    A step that has another engine than this process launches its jobs by Dagster Pipes.
     """
 
     @dg.asset(
@@ -61,13 +61,14 @@ def step_asset(
         deps=list(deps),
         partitions_def=names.partitions,
         group_name=names.feed,
+        kinds={engine} if engine else None,
         description=description,
     )
     def asset(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> dg.MaterializeResult[None]:
         with refusals_fail_the_step(platform.secrets), noted() as steps:
-            opened = with_pipes(context, platform.open()) if launches else platform.open()
+            opened = with_pipes(context, platform.open()) if engine else platform.open()
             shown, version = step(opened, RunId.parse(context.partition_key))
         reported = reported_metadata(opened.launcher)
         return dg.MaterializeResult(
@@ -132,9 +133,9 @@ def product_asset(
 
     stream = feed.stream_of(product.event)
     text = f"All admitted {product.event} events of a run, sorted by {', '.join(product.sort)}."
-    launches = product.engine != "embedded"
+    engine = None if product.engine == "embedded" else product.engine
     reads = [names.admission(stream)]
-    return step_asset(names, names.output(name), reads, step, text, launches=launches)
+    return step_asset(names, names.output(name), reads, step, text, engine=engine)
 
 
 def consumer_asset(

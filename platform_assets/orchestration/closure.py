@@ -29,7 +29,8 @@ def evidence_asset(names: FeedNames, feed: FeedDeclaration) -> dg.AssetsDefiniti
     def step(platform: Platform, run: RunId) -> tuple[Metadata, str | None]:
         closed = taken(close, waits(platform, run), platform, run)
         bundle = closed["bundle_digest"]
-        return closure_metadata(bundle, Path(closed["report"]), str(run)), bundle
+        shown = closure_metadata(bundle, Path(closed["report"]), str(run), platform.home)
+        return shown, bundle
 
     outputs = [names.output(name) for name in feed.outputs()]
     text = "Closes the run: claim, requirements, evidence, seal."

@@ -21,10 +21,12 @@ from platform_assets.orchestration.metadata import (
     certificate_metadata,
     day_metadata,
     observation_metadata,
+    use_metadata,
 )
 from platform_assets.orchestration.names import CERTIFICATE_CHECK, FEED_TAG, FeedNames
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.orchestration.withholding import withhold
+from platform_assets.pipeline import noted
 from platform_assets.pipeline.compact import compact_day
 from platform_assets.pipeline.day_inspect import days_due
 
@@ -54,10 +56,10 @@ def daily_asset(names: FeedNames, name: str, product: ProductDeclaration) -> dg.
     def daily(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with refusals_fail_the_step(platform.secrets):
+        with refusals_fail_the_step(platform.secrets), noted() as steps:
             made = compact_day(platform.open(), names.feed, name, context.partition_key)
         yield dg.MaterializeResult(
-            metadata=withhold(day_metadata(made), platform.secrets),
+            metadata=withhold({**day_metadata(made), **use_metadata(steps)}, platform.secrets),
             data_version=dg.DataVersion(made["content_digest"]),
             check_results=list(_results(checks, made["certificate"], platform.secrets)),
         )

@@ -5,6 +5,7 @@ plots numbers over the runs. No payload of a record and no setting ever becomes 
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -132,9 +133,16 @@ def product_metadata(manifest: Record) -> Metadata:
         "bytes": dg.MetadataValue.int(sum(part["size"] for part in manifest["parts"])),
         "content_digest": dg.MetadataValue.text(manifest["content_digest"]),
         "sorted_by": dg.MetadataValue.text(", ".join(manifest["sort"])),
+        "engine": dg.MetadataValue.text(_engine(manifest)),
         "parts": _table(("part", "rows", "bytes", "sha256"), parts),
         "inputs": _table(("kind", "name", "digest"), inputs),
     }
+
+
+def _engine(manifest: Record) -> str:
+    # who made these bytes first; manifests of before there was a choice do not say it
+    engine = manifest["code"].get("engine")
+    return f"{engine['name']} ({engine['version']})" if engine else "embedded"
 
 
 def day_metadata(made: Record) -> Metadata:
@@ -194,13 +202,14 @@ def use_metadata(steps: Sequence[StepUse]) -> Metadata:
     }
 
 
-def closure_metadata(bundle_digest: str, report: Path, run_id: str) -> Metadata:
-    """Show where the evidence of a closed run is and how to verify it."""
+def closure_metadata(bundle_digest: str, report: Path, run_id: str, home: Path) -> Metadata:
+    """Show where the evidence of a closed run is and how to verify it, from any folder."""
+    verify = shlex.join(["platform-assets", "verify", run_id, "--home", str(home)])
     return {
         "bundle": dg.MetadataValue.text(bundle_digest),
         "report": dg.MetadataValue.url(report.as_uri()),
         "report_file": dg.MetadataValue.path(str(report)),
-        "verify": dg.MetadataValue.md(f"`platform-assets verify {run_id}`"),
+        "verify": dg.MetadataValue.md(f"`{verify}`"),
     }
 
 

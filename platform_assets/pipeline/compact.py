@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.adapters.watch import StepName, watched
 from platform_assets.errors import GateRefusal, Refusal
 from platform_assets.flow.compaction import check_day
 from platform_assets.pipeline.day_building import build_day
@@ -70,6 +71,11 @@ def compact_day(platform: Platform, feed: str, product: str, day: str) -> dict[s
 
 
 def _compact_day(platform: Platform, looked: Considered, day: str) -> dict[str, Any]:
+    with watched(StepName(looked.feed, "compact", f"{looked.product} of {day}"), platform.budget):
+        return _compact_watched(platform, looked, day)
+
+
+def _compact_watched(platform: Platform, looked: Considered, day: str) -> dict[str, Any]:
     feed, product, inputs = looked.feed, looked.product, looked.of_day(day)
     current = _current(platform, looked, inputs)
     if current is not None:

@@ -74,6 +74,8 @@ def test_a_day_is_a_partition_and_its_checks_mirror_the_certificate(
     (made,) = result.asset_materializations_for_node("shop__orders_daily")
     assert made.metadata["dagster/row_count"].value == 3
     assert made.metadata["runs"].value == 2
+    assert made.metadata["memory_budget_bytes"].value == 2 * 1024**3
+    assert made.metadata["peak_rss_bytes"].value > 50 * 1024**2
     assert orders_of(Platform.open(daily), TENTH) == ["o-1", "o-3", "o-70"]
 
 

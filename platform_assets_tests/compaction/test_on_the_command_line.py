@@ -8,7 +8,15 @@ import polars as pl
 
 from platform_assets.pipeline import Platform, revoke
 from platform_assets_tests.cli.calls import Called, call
-from platform_assets_tests.compaction.dated_shop import ELEVENTH, TENTH, TWELFTH, TWO, late
+from platform_assets_tests.compaction.dated_shop import (
+    ELEVENTH,
+    TENTH,
+    TWELFTH,
+    TWO,
+    late,
+    take,
+)
+from platform_assets_tests.shop import append, order, redeclare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +75,19 @@ def test_a_stale_day_is_told_with_its_remedy(home: Path) -> None:
     listed = _call(home, "days", "shop", "orders")
     assert listed.code == 0
     assert "DayStale" in listed.out
+
+
+def test_a_day_that_fails_a_check_is_told_with_the_check_and_one_remedy(home: Path) -> None:
+    redeclare(home, lambda feed: feed["dedupe"].update(horizon_runs=0))
+    append(home, "orders", 0, [order(1, at=f"{TENTH}T23:59:59.999999Z")])
+    take(home)
+    told = _call(home, "compact", "shop", "orders", "--day", TENTH)
+    assert told.code == 1
+    assert f"{TENTH}: unique_order_id: FAIL: " in told.out
+    refused = " ".join(_call(home, "read", "orders", "--day", TENTH).err.split())
+    assert "CertificateFailed" in refused
+    assert refused.count("Mend the cause, then: platform-assets compact shop orders --day") == 1
+    assert refused.count("platform-assets compact") == 2  # the other one is to look
 
 
 def test_what_is_left_out_is_told(home: Path) -> None:

@@ -78,6 +78,11 @@ def test_what_each_step_used_is_plotted_over_the_runs(home: Path) -> None:
             assert all(isinstance(shown[name].value, int | float) for name in numbers), asset
             assert shown["memory_budget_bytes"].value == 2 * 1024**3
             assert shown["peak_rss_bytes"].value > 50 * 1024**2
+            if asset == "orders":
+                assert str(shown["engine"].value).startswith("embedded (duckdb ")
+            if asset == "evidence":
+                command = f"`platform-assets verify {R1} --home {home}`"
+                assert shown["verify"].value == command
 
 
 def test_dagster_and_the_pipeline_leave_the_same_records(home: Path, tmp_path: Path) -> None:

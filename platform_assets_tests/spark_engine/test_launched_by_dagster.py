@@ -50,6 +50,7 @@ def test_dagster_launches_the_job_and_shows_what_it_reported(
     assert shown["job_rows"].value == shown["dagster/row_count"].value == manifest(home)["rows"]
     assert shown["job_spark_version"].value == spark.rsplit(maxsplit=1)[-1]
     assert shown["job_executors_lost"].value == 0
+    assert shown["engine"].value == f"spark ({shown['job_spark_version'].value})"
     assert manifest(home)["code"]["engine"]["name"] == "spark"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from platform_assets.adapters.spark.description import JobDescription, JobResult, library_versions
 from platform_assets.adapters.spark.files import read_bytes, write_bytes
 from platform_assets.adapters.spark.reporting import counts, reported
-from platform_assets.adapters.spark.session import open_session
+from platform_assets.adapters.spark.session import close_session, open_session
 from platform_assets.adapters.spark.sorting import make_product
 from platform_assets.errors import Refusal
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             result = answer(session, description)
         finally:
-            session.stop()
+            close_session(session)
         write_bytes(description.result, result.as_json().encode())
         sys.stdout.write(json.dumps(counts(result)) + "\n")
         report(result)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 #: What a run is sent to Python in: batches of so many rows.
 BATCH_ROWS = 16_384
+
+#: How long a stopped JVM may take to end.
+_ENDING_SECONDS = 60
 
 _MEANING = {
     "spark.sql.caseSensitive": "true",
@@ -44,6 +49,20 @@ def open_session(name: str, properties: Mapping[str, str]) -> SparkSession:
     for variable in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS"):
         builder = builder.config(f"spark.executorEnv.{variable}", "1")
     return builder.getOrCreate()
+
+
+def close_session(session: SparkSession) -> None:
+    """Stop the session and wait for the JVM that this process started, where it did.
+
+    A process that nobody waits for is counted by nobody: what Spark took would be missing where the
+    step is told what it used.
+    """
+    jvm = getattr(session.sparkContext._gateway, "proc", None)  # noqa: SLF001 - PySpark has no call
+    session.stop()
+    if jvm is not None:
+        jvm.stdin.close()  # by which the JVM is told to end
+        with suppress(TimeoutExpired):  # it is no part of the answer
+            jvm.wait(_ENDING_SECONDS)
 
 
 def executors_of(session: SparkSession) -> tuple[int, int]:
