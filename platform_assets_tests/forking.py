@@ -7,6 +7,7 @@ the children; ``POLARS_MAX_THREADS`` is set by whoever starts the process.
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import subprocess
 import sys
@@ -70,7 +71,12 @@ def forked(server: subprocess.Popen[str], home: Path, act: int, moment: str) -> 
 
 
 def prepare_to_fork() -> None:
-    """Do once what every child would do: compile the report's templates, import the detectors."""
+    """Do once what every child would do: compile the report's templates, import the detectors.
+
+    And pandas, which PyArrow imports at its first conversion where it is installed.
+    """
+    if importlib.util.find_spec("pandas"):
+        importlib.import_module("pandas")
     templates = run_report._environment()
     for name in templates.list_templates():
         if name.endswith(".j2"):

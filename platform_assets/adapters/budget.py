@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from math import ceil
+from pathlib import Path
 
 _MIB = 1024**2
 #: What the first process has before it holds any row: the interpreter, Polars, Arrow, DuckDB.
@@ -21,6 +19,8 @@ BASE_BYTES = 320 * _MIB
 WORKER_BYTES = 512 * _MIB
 #: What DuckDB and the allocators take beyond the engine's own limit, and the batches in flight.
 ENGINE_SLACK_BYTES = 384 * _MIB
+#: Where a container is told its share of CPU time: microseconds of each period, or ``max`` (cgroup v2).
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ class Budget:
         return self.memory - BASE_BYTES - ENGINE_SLACK_BYTES
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores(quota: Path = _QUOTA) -> int:
+    """Return how many cores this process may use: those it is bound to, or its container's share."""
+    bound = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        time, period = quota.read_text(encoding="ascii").split()
+        return bound if time == "max" else max(1, min(bound, ceil(int(time) / int(period))))
+    except (OSError, ValueError):  # it is in no container, or another system's
+        return bound

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from platform_assets.adapters.budget import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,5 +21,5 @@ def sha256_file(path: Path) -> str:
 
 def sha256_files(paths: Sequence[Path]) -> list[str]:
     """Return the SHA-256 of each file, on as many threads as there are cores."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as threads:
         return list(threads.map(sha256_file, paths))

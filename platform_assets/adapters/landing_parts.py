@@ -13,7 +13,6 @@ usual has it grow. At most `WAITING` files wait to be stored.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
@@ -23,6 +22,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.adapters.part_rows import GATHERED, PartRows, total_bytes
 from platform_assets.adapters.watch import require
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 PART_BYTES = 32 * 1024**2
 PART_ROWS = 262_144
 #: One core is left to the reading.
-WRITERS = max(1, min(2, (os.cpu_count() or 1) - 1))
+WRITERS = max(1, min(2, usable_cores() - 1))
 WAITING = 8
 
 #: What the record that ends a part may have, before its memory has to grow.

@@ -9,11 +9,11 @@ order. Parts are named by position. No rows make one part that holds the schema 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.column_types import columns_of, require_columns, resolve
 from platform_assets.adapters.part_format import (
     ROW_GROUP_ROWS,
@@ -54,7 +54,7 @@ def write_parts(
     """
     chosen = require_columns(frame, columns)
     directory.mkdir(parents=True, exist_ok=True)
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     with PartWriter(columns, directory, part_rows=part_rows, threads=threads) as writer:
         for batch in frame_batches(chosen):
             writer.add(batch)

@@ -10,7 +10,6 @@ same whatever the batches, threads and chunks.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ import polars_hash as plh
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.column_types import require_columns
 from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListOf, Scalar, Struct
 from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fixed_width
@@ -70,7 +70,7 @@ def content_digest(frame: pl.DataFrame, columns: Sequence[Column]) -> ContentDig
     """
     chosen = require_columns(frame, columns)
     total = ContentDigest.empty(columns)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as threads:
         batches = (_arrays(batch) for batch in _batches(chosen))
         for part in threads.map(lambda arrays: digest_arrays(arrays, columns), batches):
             total = total.merge(part.digest)

@@ -6,11 +6,11 @@ name: what follows is the hash of the encrypted bytes.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.part_encryption import Undecryptable, decrypt_part, encrypt_part
 from platform_assets.errors import KeyInvalid
 from platform_assets.ports.part_files import PartFile, Plaintext
@@ -74,7 +74,7 @@ def decrypted(
             ) from error
         return target
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as threads:
         return list(threads.map(plain, enumerate(sealed)))
 
 

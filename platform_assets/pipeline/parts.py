@@ -7,11 +7,11 @@ stored encrypted, and is read from a private folder that goes when the step ends
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import (
     AlreadyExists,
@@ -147,5 +147,5 @@ def verified_paths(
             )
         return path
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as threads:
         return list(threads.map(verified, parts))

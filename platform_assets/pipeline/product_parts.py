@@ -9,11 +9,11 @@ changed or exchanged has another identity. A strict reading hashes it again.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.file_hashes import sha256_file
 from platform_assets.errors import ObjectMissing, PartAltered, PartMissing, PartUnlisted
 from platform_assets.pipeline import layout
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
 
 #: Parts are looked at on so many threads, because they may lie behind a network; hashing holds no lock.
-_THREADS = (os.cpu_count() or 1) + 4
+_THREADS = usable_cores() + 4
 _FROM_EVIDENCE = "The store was changed after closure. Restore it from exported evidence."
 _verified: dict[tuple[str, str], _Hashed] = {}
 
