@@ -14,7 +14,7 @@ from platform_assets.adapters.budget import usable_cores
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Notes the threads of each pool that the platform makes; the process is bound to one core before it imports.
+#: Notes the threads of each pool that the platform makes; it is bound to one core before it imports.
 BOUND_TO_ONE = """
 import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
