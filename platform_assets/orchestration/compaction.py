@@ -6,6 +6,7 @@ The schedule is off until someone turns it on. It asks for the days that may not
 those with rows that are not compacted, and those whose runs do not count as they did.
 """
 
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +15,8 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from platform_assets.declarations import FeedDeclaration, ProductDeclaration
-from platform_assets.flow.compaction import day_policy
+from platform_assets.declarations.checks import check_name_of
+from platform_assets.flow.compaction import INPUTS_MERGE, day_policy
 from platform_assets.orchestration.certifiers import NOT_LISTED
 from platform_assets.orchestration.failures import errors_fail_the_tick, refusals_fail_the_step
 from platform_assets.orchestration.metadata import (
@@ -30,6 +32,11 @@ from platform_assets.pipeline import noted
 from platform_assets.pipeline.compact import compact_day
 from platform_assets.pipeline.day_inspect import days_due
 
+_ABOUT: dict[str, str | None] = {
+    INPUTS_MERGE: "The slices of all its runs merge to what the files of the day hold.",
+    CERTIFICATE_CHECK: "The certificate of exactly the newest manifest of the day says PASS.",
+}
+
 
 def compaction_definitions(names: FeedNames, feed: FeedDeclaration) -> dg.Definitions:
     """Return what compaction is in Dagster: nothing for a feed whose products declare none."""
@@ -44,13 +51,17 @@ def compaction_definitions(names: FeedNames, feed: FeedDeclaration) -> dg.Defini
 def daily_asset(names: FeedNames, name: str, product: ProductDeclaration) -> dg.AssetsDefinition:
     """Return the product by day; each day is made of every run that counts."""
     checks = [check["name"] for check in day_policy(name, product.checks)["checks"]]
+    described = _ABOUT | {check_name_of(check): inspect.getdoc(check) for check in product.checks}
 
     @dg.asset(
         key=names.daily(name),
         deps=[dg.AssetDep(names.output(name), partition_mapping=dg.AllPartitionMapping())],
         partitions_def=names.days(name),
         group_name=names.days_group,
-        check_specs=[_spec(names, name, check) for check in (*checks, CERTIFICATE_CHECK)],
+        check_specs=[
+            _spec(names, name, check, described.get(check))
+            for check in (*checks, CERTIFICATE_CHECK)
+        ],
         description=f"All certified rows of {name} of one day of event time, from all closed runs.",
     )
     def daily(
@@ -120,10 +131,14 @@ def _results(
     )
 
 
-def _spec(names: FeedNames, name: str, check: str) -> dg.AssetCheckSpec:
+def _spec(names: FeedNames, name: str, check: str, about: str | None) -> dg.AssetCheckSpec:
     with warnings.catch_warnings():
         # Partitioned checks are a preview. We need them, and the certificate does not depend on them.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
-            check, asset=names.daily(name), partitions_def=names.days(name), blocking=True
+            check,
+            asset=names.daily(name),
+            description=about,
+            partitions_def=names.days(name),
+            blocking=True,
         )

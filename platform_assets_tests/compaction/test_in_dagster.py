@@ -55,6 +55,13 @@ def test_nothing_of_it_is_there_where_it_is_not_declared(home: Path) -> None:
     assert DAILY not in graph.get_all_asset_keys()
 
 
+def test_each_check_of_a_day_says_what_it_checks(daily: Path) -> None:
+    graph = definitions_for(daily).resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == DAILY]
+    assert {"inputs_merge", "certificate", "schema"} <= {spec.name for spec in specs}
+    assert [spec.name for spec in specs if not spec.description] == []
+
+
 def test_declaring_it_makes_no_other_configuration_of_a_run(home: Path) -> None:
     before = Platform.open(home).configuration("shop")
     redeclare(home, lambda feed: feed["products"]["orders"].update(compaction="daily"))
