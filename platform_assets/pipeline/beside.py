@@ -14,6 +14,7 @@ machines may work in the same feed: the store decides between them, and nothing 
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -111,6 +112,9 @@ class _Crew:
             step.enter_context(self._progress.step(run, "run", ""))
             task = pool.submit(_finish, self._platform.home, run, self._processes, failed)
             self._under_way[task] = run, step
+            # A pool looks for dead processes among those that it had when it was given its last task,
+            # so the death of the newest would be noticed by nobody, and others would wait for its run.
+            pool.submit(os.getpid)
 
     def _ended(self) -> Iterator[Ended]:
         done = wait(self._under_way, return_when=FIRST_COMPLETED).done

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
 from platform_assets.flow.checks import Outcome
 from platform_assets.pipeline.close import mend_log
-from platform_assets.pipeline.consulted import consulted_in_log
 from platform_assets.pipeline.corrections import corrections_of
 from platform_assets.pipeline.pin import pin
 from platform_assets.pipeline.pinned_runs import open_runs, runs
+from platform_assets.pipeline.precedence import first_of
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.steps import admit, build, certify, close, consume, land
 from platform_assets.pipeline.supersession import mend_supersessions
@@ -53,8 +53,7 @@ def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -
 
     Runs that are under way already are named by ``beside``; they are passed over.
 
-    Of several open ones that of the earliest window is first, because others may wait for it; of runs
-    that go side by side one comes after those whose admissions counted for it. What a closer could not
+    Of several open ones one is first that waits for none of the others. What a closer could not
     do any more behind its seal is done before: a closed run is brought into the log, and a record
     beside the run that it corrects says so.
     """
@@ -67,20 +66,14 @@ def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -
     corrections = corrections_of(platform, feed)
     mend_supersessions(platform, corrections)
     if standing:
-        return _first(platform, corrections.in_order(standing))
+        return first_of(platform, feed, standing)
     return pin(platform, feed)
 
 
 def open_run(platform: Platform, feed: str) -> RunId | None:
     """Return the open run that is finished first."""
     standing = open_runs(platform, feed)
-    return _first(platform, corrections_of(platform, feed).in_order(standing)) if standing else None
-
-
-def _first(platform: Platform, standing: list[RunId]) -> RunId:
-    """Return the first of some open runs that waits for none of the others."""
-    waiting = (run for run in standing if set(standing).isdisjoint(consulted_in_log(platform, run)))
-    return next(waiting, standing[0])
+    return first_of(platform, feed, standing) if standing else None
 
 
 def caught_up(platform: Platform, feed: str, progress: Progress) -> Iterator[dict[str, Any]]:

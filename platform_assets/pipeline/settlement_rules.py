@@ -83,12 +83,11 @@ def require_same_rules(
     if head is None:
         return
     rules = SettlementRules.of(configuration)
-    same = head["config_digest"] == config_digest or _rules_of(platform, head) == rules
+    same = head["config_digest"] == config_digest or recorded_rules(platform, head) == rules
     if same and not is_correction(head):
         return
     for run in open_runs(platform, feed):
-        anchors = platform.anchors(run)
-        other = None if is_correction(anchors) else _rules_of(platform, anchors)
+        other = recorded_rules(platform, platform.anchors(run))
         if other is not None and other != rules:
             raise PredecessorOpen(
                 f"the next run of {feed}",
@@ -99,6 +98,9 @@ def require_same_rules(
             )
 
 
-def _rules_of(platform: Platform, anchors: Mapping[str, Any]) -> SettlementRules | None:
+def recorded_rules(platform: Platform, anchors: Mapping[str, Any]) -> SettlementRules | None:
+    """Return by what the run of some anchors is settled; None where it stands in no log."""
+    if is_correction(anchors):
+        return None
     path = layout.configuration_path(anchors["config_digest"])
     return SettlementRules.of(read_record(platform.store, path, "configuration"))
