@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from platform_assets.adapters.workers import Workers
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.horizon import Horizon
-    from platform_assets.pipeline.platform import Platform, RunConfiguration
+    from platform_assets.pipeline.platform import Platform
+    from platform_assets.pipeline.run_configuration import RunConfiguration
 
 #: So many records keep a worker busy for long enough to be worth its start.
 _WORTH_A_WORKER = 100_000

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from platform_assets.adapters.budget import Budget
 from platform_assets.adapters.key_files import (
     FileTrust,
@@ -24,15 +22,14 @@ from platform_assets.adapters.log_key import log_signer
 from platform_assets.adapters.stores import open_store
 from platform_assets.adapters.streams import open_sink, open_source
 from platform_assets.adapters.wrapping_key_settings import open_wrapping_key
-from platform_assets.canonical import digest
-from platform_assets.contracts.registry import Contract, ContractRegistry
-from platform_assets.declarations import FeedDeclaration
+from platform_assets.contracts.registry import ContractRegistry
 from platform_assets.declarations.crosscheck import check_feeds
 from platform_assets.declarations.loading import load_feeds
-from platform_assets.errors import RecordInvalid, RecordMissing, UnknownThing
+from platform_assets.errors import RecordMissing, UnknownThing
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.code_identity import code_identity
 from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.run_configuration import configuration_record, pinned_configuration
 from platform_assets.pipeline.scratch import scratch_folder, spill_folder, sweep
 from platform_assets.pipeline.secret_values import declared_secrets, key_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
@@ -43,30 +40,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from platform_assets.declarations import FeedDeclaration
     from platform_assets.identifiers import RunId
+    from platform_assets.pipeline.run_configuration import PinnedConfiguration, RunConfiguration
     from platform_assets.ports.jobs import JobLauncher
     from platform_assets.ports.keys import WrappingKey
     from platform_assets.ports.signer import NoteSigner, Signer, Trust
     from platform_assets.ports.sinks import StreamSink
     from platform_assets.ports.store import Store
     from platform_assets.ports.streams import StreamSource
-
-
-@dataclass(frozen=True)
-class RunConfiguration:
-    """What a run was pinned under, with the checks and engines of today, and its contracts."""
-
-    digest: str
-    declaration: FeedDeclaration
-    contracts: Mapping[str, Contract]
-
-
-@dataclass(frozen=True)
-class _Pinned:
-    """A configuration as it stands in the store, with its contracts read."""
-
-    declaration: Mapping[str, Any]
-    contracts: Mapping[str, Contract]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +63,7 @@ class Platform:
     clock: Clock
     #: What runs the jobs of engines that are not in this process; none for what the settings declare.
     launcher: JobLauncher | None = None
-    _configurations: dict[str, _Pinned] = field(default_factory=dict, repr=False)
+    _configurations: dict[str, PinnedConfiguration] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -203,19 +185,7 @@ class Platform:
 
     def configuration(self, feed: str) -> tuple[str, dict[str, Any]]:
         """Return digest and record of a feed's declaration as it stands now."""
-        declaration = self.feed(feed)
-        refs = [event.contract for s in declaration.streams.values() for event in s.events.values()]
-        refs += [consumer.contract for consumer in declaration.consumers.values()]
-        record = {
-            "record": "configuration",
-            "version": 1,
-            "feed": feed,
-            "declaration": declaration.configuration(),
-            "contracts": {
-                ref: dict(self.contracts.contract(ref).documents) for ref in sorted(set(refs))
-            },
-        }
-        return digest(record), record
+        return configuration_record(self.feed(feed), self.contracts)
 
     def anchors(self, run: RunId) -> dict[str, Any]:
         """Return the anchors of a run.
@@ -242,57 +212,9 @@ class Platform:
         """
         config_digest = self.anchors(run)["config_digest"]
         if config_digest not in self._configurations:
-            self._configurations[config_digest] = self._configuration(config_digest)
-        pinned = self._configurations[config_digest]
-        declared = self._with_checks(run, pinned.declaration)
-        try:
-            declaration = FeedDeclaration.model_validate(declared)
-        except ValidationError as error:
-            raise RecordInvalid(
-                layout.configuration_path(config_digest),
-                expected="a declaration that this release understands",
-                found=str(error),
-                remedy="Use the release of platform-assets that pinned the run.",
-            ) from error
-        return RunConfiguration(config_digest, declaration, pinned.contracts)
-
-    def _configuration(self, config_digest: str) -> _Pinned:
-        path = layout.configuration_path(config_digest)
-        remedy = "Restore the file from a copy, or from exported evidence of a run that names it."
-        try:
-            record = read_record(self.store, path, "configuration")
-        except RecordMissing as error:
-            raise RecordMissing(
-                path, expected=error.expected, found=error.found, remedy=remedy
-            ) from error
-        if digest(record) != config_digest:
-            raise RecordInvalid(
-                path, expected=f"digest {config_digest}", found=digest(record), remedy=remedy
-            )
-        contracts = {
-            ref: Contract.from_documents(ref, documents)
-            for ref, documents in record["contracts"].items()
-        }
-        return _Pinned(record["declaration"], contracts)
-
-    def _with_checks(self, run: RunId, pinned: Mapping[str, Any]) -> dict[str, Any]:
-        now = self.feed(run.feed).outputs()
-        declared = dict(pinned)
-        for kind in ("products", "consumers"):
-            declared[kind] = {}
-            # a record sorts its keys, and what is read has to stand before what reads it
-            order = list(now)
-            for name in sorted(pinned[kind], key=lambda n: order.index(n) if n in now else -1):
-                if name not in now:
-                    raise UnknownThing(
-                        f"{name} of {run}",
-                        expected="a declaration with checks",
-                        found="none; the run was pinned when it was declared",
-                        remedy=f"Declare {name} again until {run} is closed.",
-                    )
-                today = now[name].model_dump(include={"checks", "engine"})
-                declared[kind][name] = {**pinned[kind][name], **today}
-        return declared
+            pinned = pinned_configuration(self.store, config_digest)
+            self._configurations[config_digest] = pinned
+        return self._configurations[config_digest].of(run, self.feed(run.feed))
 
     def code(self) -> dict[str, Any]:
         """Return the identity of the running code, as manifests record it."""

@@ -61,10 +61,7 @@ class JobDescription:
         Raises:
             ValueError: it is a description of another version.
         """
-        document: dict[str, Any] = json.loads(text)
-        version = document.pop("version", None)
-        if version != _VERSION:
-            raise ValueError(f"a job description of version {version!r}, not {_VERSION}")
+        document = _document(text, "description")
         for name in ("accepted", "excluded", "sort"):
             document[name] = tuple(document[name])
         document["columns"] = tuple(column_from_json(each) for each in document["columns"])
@@ -121,10 +118,7 @@ class JobResult:
         Raises:
             ValueError: it is a result of another version.
         """
-        document: dict[str, Any] = json.loads(text)
-        version = document.pop("version", None)
-        if version != _VERSION:
-            raise ValueError(f"a job result of version {version!r}, not {_VERSION}")
+        document = _document(text, "result")
         parts = document.pop("parts")
         return cls(
             **document,
@@ -138,3 +132,11 @@ class JobResult:
 def library_versions() -> dict[str, str]:
     """Return the versions, here, of what decides the bytes of a part."""
     return {name: metadata.version(name) for name in _WRITERS}
+
+
+def _document(text: str | bytes, kind: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(text)
+    version = document.pop("version", None)
+    if version != _VERSION:
+        raise ValueError(f"a job {kind} of version {version!r}, not {_VERSION}")
+    return document
