@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,13 +20,19 @@ from platform_assets_tests.servers.kinesis import (
     kinesalite_server,
     versions,
 )
-from platform_assets_tests.servers.leashed import ServerUnavailableError, node_packages
+from platform_assets_tests.servers.leashed import (
+    NODE_SOURCES,
+    ServerUnavailableError,
+    node_packages,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets_tests.servers.kinesis import KinesisServer
 
+#: Of the packages of the servers one that depends on none: all of them take npm a minute.
+ONE_PACKAGE = "inherits"
 SHARD = "shardId-000000000000"
 MIDDLE = str(2**127)
 TEN = [{"Data": b"%d" % number, "PartitionKey": f"k{number}"} for number in range(10)]
@@ -200,8 +207,10 @@ def test_two_processes_install_the_packages_at_once(tmp_path: Path) -> None:
         node_packages()
     except ServerUnavailableError as error:
         pytest.skip(str(error))
+    sources = one_package(tmp_path / "sources")
     program = (
-        "from platform_assets_tests.servers.leashed import node_packages\nprint(node_packages())\n"
+        "from pathlib import Path\nfrom platform_assets_tests.servers.leashed import node_packages\n"
+        f"print(node_packages(Path({str(sources)!r})))\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     installing = [
@@ -212,4 +221,20 @@ def test_two_processes_install_the_packages_at_once(tmp_path: Path) -> None:
     assert [process.returncode for process in installing] == [0, 0]
     [folder] = list((tmp_path / "platform-assets-tests").iterdir())
     assert answers == {f"{folder}\n".encode()}
-    assert (folder / "node_modules" / "kinesalite" / "package.json").is_file()
+    assert (folder / "node_modules" / ONE_PACKAGE / "package.json").is_file()
+
+
+def one_package(folder: Path) -> Path:
+    """Write what is to be installed: of the servers' packages one that needs no other."""
+    locked = json.loads((NODE_SOURCES / "package-lock.json").read_bytes())
+    place = f"node_modules/{ONE_PACKAGE}"
+    alone = {
+        "name": "one",
+        "version": "1.0.0",
+        "dependencies": {ONE_PACKAGE: locked["packages"][place]["version"]},
+    }
+    locked["packages"] = {"": alone, place: locked["packages"][place]}
+    folder.mkdir()
+    (folder / "package.json").write_text(json.dumps(alone))
+    (folder / "package-lock.json").write_text(json.dumps({**locked, **alone}))
+    return folder
