@@ -51,6 +51,8 @@ def details(console: Console, run: dict[str, Any]) -> None:
         judged = receipt["judged"]
         counts = f"{judged['columnar']:,} in columns, {judged['one_by_one']:,} one by one"
         console.print(Text(f"{stream}: records judged {counts}"))
+        if receipt["settlement"]:
+            console.print(Text(f"{stream}: {settled(receipt['settlement'])}"))
     reasons = {
         f"{stream}: {code}": count
         for stream, receipt in run["admission"].items()
@@ -73,6 +75,12 @@ def details(console: Console, run: dict[str, Any]) -> None:
     if run["report"]:
         console.print(Text(f"evidence: {run['bundle_digest']}"), soft_wrap=True)
         console.print(Text(f"report: {run['report']}"), soft_wrap=True)
+
+
+def settled(settlement: dict[str, Any]) -> str:
+    """Return in one line where a run stands that went side by side with others, and after whom."""
+    counted = [f"{given['run_id']} ({given['number']})" for given in settlement["consulted"]]
+    return f"settled as {settlement['number']}, after {', '.join(counted) or 'none that counts'}"
 
 
 def torn_down(removed: dict[str, Any]) -> str:

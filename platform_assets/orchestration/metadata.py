@@ -111,6 +111,19 @@ def admission_metadata(receipt: Record) -> Metadata:
             [(p["partition"], *(p[name] for name in counts)) for p in receipt["partitions"]],
         ),
         "runs_consulted": dg.MetadataValue.int(len(_consulted(receipt))),
+        **_settlement(receipt),
+    }
+
+
+def _settlement(receipt: Record) -> Metadata:
+    """Show where a run stands that went side by side with others, and whose admissions counted."""
+    settled = receipt.get("settlement")
+    if settled is None:
+        return {}
+    rows = [(given["number"], given["run_id"]) for given in settled["consulted"]]
+    return {
+        "settled_as": dg.MetadataValue.int(settled["number"]),
+        "settled_after": _table(("number", "run"), rows),
     }
 
 

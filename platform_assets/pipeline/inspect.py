@@ -75,7 +75,10 @@ def run_details(platform: Platform, run: RunId) -> dict[str, Any]:
         "config_digest": anchors["config_digest"],
         "anchors": {"digest": digest(anchors), "streams": anchors["streams"]},
         "admission": {
-            stream: {key: receipt[key] for key in (*_COUNTS, "reasons", "partitions", "judged")}
+            stream: {
+                **{key: receipt[key] for key in (*_COUNTS, "reasons", "partitions", "judged")},
+                "settlement": receipt.get("settlement"),
+            }
             for stream, receipt in admission_receipts(platform, run, anchors).items()
         },
         "products": {name: product_state(platform, run, name) for name in declaration.outputs()},

@@ -24,6 +24,7 @@ from platform_assets.reports.model import (
     RequirementView,
     RunReport,
     SampleView,
+    SettlementView,
     StreamView,
 )
 from platform_assets.reports.wording import plural
@@ -198,7 +199,16 @@ def _stream_view(anchored: Record, landing: Record, admission: Record) -> Stream
         events=tuple(sorted((name, e["rows"]) for name, e in admission["events"].items())),
         columnar=admission["judged"]["columnar"],
         one_by_one=admission["judged"]["one_by_one"],
+        settled=_settlement_view(admission),
     )
+
+
+def _settlement_view(admission: Record) -> SettlementView | None:
+    settled = admission.get("settlement")
+    if settled is None:
+        return None
+    consulted = tuple((given["number"], given["run_id"]) for given in settled["consulted"])
+    return SettlementView(settled["number"], consulted)
 
 
 def _reason_views(admissions: Mapping[str, Record]) -> tuple[ReasonView, ...]:

@@ -48,6 +48,14 @@ class PartitionView:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementView:
+    """Where a run that went side by side with others stands, and whose admissions counted for it."""
+
+    number: int
+    consulted: tuple[tuple[int, str], ...]  # number, run
+
+
+@dataclass(frozen=True, slots=True)
 class StreamView:
     """One stream of the run."""
 
@@ -62,6 +70,7 @@ class StreamView:
     events: tuple[tuple[str, int], ...]
     columnar: int
     one_by_one: int
+    settled: SettlementView | None = None
 
     @property
     def balances(self) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from platform_assets.canonical import canonical_bytes, digest
+from platform_assets.cli.tables import details
 from platform_assets.errors import (
     AdmissionInconsistent,
     ChainBroken,
@@ -17,6 +20,7 @@ from platform_assets.errors import (
     PredecessorOpen,
 )
 from platform_assets.identifiers import RunId
+from platform_assets.orchestration.metadata import admission_metadata
 from platform_assets.pipeline import (
     Platform,
     admit,
@@ -26,6 +30,8 @@ from platform_assets.pipeline import (
     export_run,
     finish,
     layout,
+    run_details,
+    run_summary,
     supersede,
     verify_bundle,
     verify_run,
@@ -40,9 +46,6 @@ from platform_assets_tests.pipeline.side_by_side import (
     settled_order,
 )
 from platform_assets_tests.shop import cancelled, refunded
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ONE, TWO, THREE = (RunId("shop", number) for number in (1, 2, 3))
 WINDOWS = [
@@ -217,3 +220,23 @@ def test_what_a_run_of_strict_products_admitted_counts_while_it_is_open_and_repl
         finish(Platform.open(home), run)
     assert verify_run(Platform.open(home), THREE).ok
     assert replay_run(Platform.open(home), THREE).divergence is None
+
+
+def test_where_a_run_settled_is_shown_in_its_details_its_report_and_in_dagster(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admitted(home, TWO, ONE, THREE)
+    finish(Platform.open(home), TWO)
+    finish(Platform.open(home), ONE)
+    details(Console(width=200), run_details(Platform.open(home), ONE))
+    assert f"changes: settled as 2, after {TWO} (1)" in capsys.readouterr().out
+    details(Console(width=200), run_details(Platform.open(home), TWO))
+    assert "changes: settled as 1, after none that counts" in capsys.readouterr().out
+    report = Path(run_summary(Platform.open(home), ONE)["report"]).read_text()
+    assert "was settled as 2" in report
+    assert f"were admitted before by {TWO} (1)." in report
+    shown = admission_metadata(receipt_of(home, THREE))
+    assert shown["settled_as"].value == 3
+    table = shown["settled_after"].value
+    assert isinstance(table, str)
+    assert [str(run) in table for run in (ONE, TWO, THREE)] == [True, True, False]
