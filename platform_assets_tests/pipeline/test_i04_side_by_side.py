@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from platform_assets.adapters.local_store import LocalStore
@@ -86,7 +86,9 @@ def require_outcome(home: Path, windows: Any, horizon: int, into: Path) -> None:
 
 
 @given(windows=WINDOWS, horizon=st.sampled_from([1, 3]), seed=st.integers(0, 1000))
-@settings(max_examples=6, deadline=None)
+@settings(
+    max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate]
+)  # a race does not shrink
 def test_i04_whatever_the_order_that_came_out_the_outcome_is_that_of_plain_python_in_that_order(
     windows: Any, horizon: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
