@@ -22,8 +22,10 @@ from platform_assets.errors import PredecessorOpen
 from platform_assets.flow.continuity import is_correction
 from platform_assets.flow.corrections import window_of
 from platform_assets.identifiers import RunId
+from platform_assets.pipeline import layout
 from platform_assets.pipeline.corrections import corrections_of, newest_closed
 from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.records import read_record
 from platform_assets.pipeline.settlement_log import SettlementLog
 from platform_assets.pipeline.state import is_closed
 
@@ -79,7 +81,7 @@ class ClosedHorizon:
         Raises:
             PredecessorOpen: one of them is not closed.
         """
-        self._platform = platform
+        self._platform, self._run, self._stream = platform, run, stream
         self._declaration = declaration
         count = declaration.dedupe.horizon_runs
         corrected = corrected_in_log(platform, run, stream, count)
@@ -98,7 +100,7 @@ class ClosedHorizon:
         self._stack.close()
 
     def consult(self, event: str) -> Sequence[EarlierRows]:
-        """Open the product of an event in each earlier run, earliest run first.
+        """Open the product of an event in each earlier run that declared it, earliest run first.
 
         Raises:
             GateRefusal: one of them may not be read.
@@ -106,6 +108,8 @@ class ClosedHorizon:
         product = product_of(self._declaration, event)
         self._opened[event] = []
         for run in self._runs:
+            if not has_rows_of(self._platform, self._run, self._stream, event, run):
+                continue
             opened = self._stack.enter_context(open_product(self._platform, run, product))
             self._opened[event].append(certified_rows(opened))
             self.consulted.append(
@@ -121,6 +125,21 @@ class ClosedHorizon:
 def product_of(declaration: FeedDeclaration, event: str) -> str:
     """Return the product in which the admitted rows of an event are looked up: the first of them."""
     return next(name for name, p in declaration.products.items() if p.event == event)
+
+
+def has_rows_of(platform: Platform, run: RunId, stream: str, event: str, before: RunId) -> bool:
+    """Tell whether a closed run that counts for a run can have admitted rows of an event.
+
+    It declared the event when it was pinned, or the event is newer. A replay reads what was read.
+    """
+    recorded = platform.settled_as(run, stream)
+    if recorded is not None:
+        product = product_of(platform.run_configuration(run).declaration, event)
+        read = {(given["run_id"], given["product"]) for given in recorded["horizon"]}
+        return (str(before), product) in read
+    path = layout.configuration_path(platform.anchors(before)["config_digest"])
+    streams = read_record(platform.store, path, "configuration")["declaration"]["streams"]
+    return any(event in declared["events"] for declared in streams.values())
 
 
 def certified_rows(opened: CertifiedProduct) -> EarlierRows:

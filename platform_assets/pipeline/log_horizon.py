@@ -34,6 +34,7 @@ from platform_assets.pipeline.horizon import (
     EarlierRows,
     certified_rows,
     correction_open,
+    has_rows_of,
     product_of,
     require_closed,
     shared_columns,
@@ -152,7 +153,11 @@ class LogHorizon:
             AdmissionInconsistent: what an open run admitted is not there as its receipt says.
         """
         product = product_of(self._declaration, event)
-        found = [self._certified(run, event, product) for run in self._closed]
+        found = [
+            self._certified(run, event, product)
+            for run in self._closed
+            if has_rows_of(self._platform, self._run, self._stream, event, run)
+        ]
         found += [
             self._rows(counted, event) for counted in self.counted if event in counted.products
         ]
@@ -175,6 +180,7 @@ class LogHorizon:
             }
             for product in products
             for run in self._closed
+            if (run, product) in self._manifests
         ]
 
     def _before(self, corrections: Corrections) -> dict[int, tuple[Settlement, RunId]]:

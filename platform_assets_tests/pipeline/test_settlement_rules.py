@@ -25,6 +25,7 @@ from platform_assets.pipeline import (
 from platform_assets.pipeline.backpressure import take_turn
 from platform_assets.pipeline.beside import finished
 from platform_assets.pipeline.pinned_runs import open_runs
+from platform_assets.pipeline.replay import replay_run
 from platform_assets_tests.pipeline.side_by_side import land_windows, parallel_shop
 from platform_assets_tests.shop import append, cancelled, order, redeclare, refunded
 
@@ -178,3 +179,24 @@ def test_a_check_that_came_to_read_a_run_that_settled_later_is_refused(tmp_path:
         certify(Platform.open(home), TWO, "refunds")
     redeclare(home, lambda feed: feed["products"]["refunds"]["checks"].pop())
     assert close_what_can_be(home) == []
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_an_event_that_came_to_be_declared_repeats_nothing_of_runs_that_knew_none(
+    parallel: int, tmp_path: Path
+) -> None:
+    home = parallel_shop(tmp_path / "home", parallel=parallel)
+    land_windows(home, [[cancelled(0)]])
+    finish(Platform.open(home), ONE)
+    archive = {"event": "placed", "sort": ["order_id"], "checks": [{"check": "schema"}]}
+    redeclare(home, lambda feed: feed["products"].update(archive=archive))
+    redeclare(home, lambda feed: feed["streams"].update(archive={"events": {"placed": PLACED}}))
+    append(home, "archive", 0, [order(0), order(0)])
+    append(home, "changes", 0, [cancelled(0)])
+    platform = Platform.open(home)
+    assert pin(platform, "shop") == TWO
+    finish(platform, TWO)
+    receipts = [admit(platform, TWO, stream) for stream in ("archive", "changes")]
+    assert [(r["admitted"], r["duplicate"]) for r in receipts] == [(1, 1), (0, 1)]
+    assert verify_run(platform, TWO).ok
+    assert replay_run(platform, TWO).divergence is None
