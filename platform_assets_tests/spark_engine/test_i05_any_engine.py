@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from platform_assets.adapters.spark.description import library_versions
 from platform_assets.adapters.spark.engine import SparkEngine
 from platform_assets.adapters.spark.exchange import SharedFolder
+from platform_assets.adapters.spark.launched import Launched
 from platform_assets.contracts.columns import (
     POSITION_COLUMNS,
     Column,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from platform_assets.adapters.spark.description import JobDescription, JobResult
+    from platform_assets.adapters.spark.description import JobResult
     from platform_assets.ports.engines import ProductJob, ProductParts
 
 Rows = list[dict[str, Any]]
@@ -83,19 +84,19 @@ class InThisProcess:
         self.result: JobResult | None = None
 
     def run(self, name: str, description: str) -> None:
-        from platform_assets.adapters.spark import files, job  # noqa: PLC0415 - needs Spark
-        from platform_assets.adapters.spark.description import JobDescription  # noqa: PLC0415
+        from platform_assets.adapters.spark import job  # noqa: PLC0415 - needs Spark
 
-        told: JobDescription = JobDescription.from_json(files.read_bytes(description))
+        told = job.read_description(description)
         assert told.name == name
-        self.result = job.answer(self._session, told)
-        files.write_bytes(told.result, self.result.as_json().encode())
+        self.result = job.done(self._session, told)
 
 
 def made(session: SparkSession, job: ProductJob, folder: Path, partitions: int = 4) -> ProductParts:
     launcher = InThisProcess(session)
     exchange = SharedFolder(folder / "exchange [1]")
-    engine = SparkEngine("tests", launcher, exchange, properties={}, partitions=partitions)
+    engine = SparkEngine(
+        Launched("tests", launcher, exchange), properties={}, partitions=partitions
+    )
     parts = engine.make(job, folder / "spark")
     assert engine.identity == {"name": "spark", "version": session.version}
     assert not (folder / "exchange [1]").exists()
@@ -235,7 +236,9 @@ def test_a_part_that_is_not_what_its_writer_hashed_is_not_taken(
     session: SparkSession, tmp_path: Path
 ) -> None:
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
-    engine = SparkEngine("tests", Meddled(session), SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(
+        Launched("tests", Meddled(session), SharedFolder(tmp_path / "x")), properties={}
+    )
     with pytest.raises(JobFailed, match="sha256"):
         engine.make(job, tmp_path / "spark")
 
@@ -257,7 +260,7 @@ class Changed(InThisProcess):
 def test_a_result_that_lacks_a_part_is_not_taken(session: SparkSession, tmp_path: Path) -> None:
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path, part_rows=10)
     launcher = Changed(session, lambda result: replace(result, parts=result.parts[:-1]))
-    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(Launched("tests", launcher, SharedFolder(tmp_path / "x")), properties={})
     with pytest.raises(JobFailed, match=r"parts of \[10, 10, 10\] rows, found \[10, 10\]"):
         engine.make(job, tmp_path / "spark")
 
@@ -268,6 +271,6 @@ def test_parts_that_other_libraries_wrote_are_not_taken(
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
     older = {**library_versions(), "polars": "1.0.0"}
     launcher = Changed(session, lambda result: replace(result, libraries=older))
-    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(Launched("tests", launcher, SharedFolder(tmp_path / "x")), properties={})
     with pytest.raises(EngineMissing, match=r"'polars': '1\.0\.0'"):
         engine.make(job, tmp_path / "spark")

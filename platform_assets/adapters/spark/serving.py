@@ -1,0 +1,52 @@
+"""Spark jobs one after another in one session: ``python -m platform_assets.adapters.spark.serving``.
+
+Its arguments are the name of the application, its properties as JSON, and the numbers of two pipes.
+From the first pipe come descriptions of jobs, as paths; into the second goes a word when one is done.
+The properties of each description are not looked at: they are for a session that a job opens itself.
+
+A refusal is a result, and the next job can come. Whatever else goes wrong ends the process with its
+traceback, because nobody knows what it left of the session. It ends as well when no description can
+come any more, since whoever sends them has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from platform_assets.adapters.spark.job import done, lead_session, read_description
+from platform_assets.adapters.spark.session import open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DONE = b"done"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do jobs until none can come."""
+    name, properties, jobs, answers = sys.argv[1:] if arguments is None else arguments
+    source = Connection(int(jobs), writable=False)
+    sink = Connection(int(answers), readable=False)
+    lead_session()
+    session = open_session(name, json.loads(properties))
+    try:
+        for uri in _received(source):
+            done(session, read_description(uri))
+            sink.send_bytes(DONE)
+    finally:
+        session.stop()
+
+
+def _received(source: Connection) -> Iterator[str]:
+    while True:
+        try:
+            yield source.recv_bytes().decode()
+        except EOFError:
+            return
+
+
+if __name__ == "__main__":
+    main()
