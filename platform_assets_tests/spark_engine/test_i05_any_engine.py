@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -28,15 +27,15 @@ from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import AdmissionInconsistent, EngineMissing, JobFailed
 from platform_assets.flow.content_digest import ContentDigest
 from platform_assets_tests import strategies
+from platform_assets_tests.spark_engine.in_this_process import Changed, Damaged, InThisProcess
 from platform_assets_tests.spark_engine.small_spark import embedded, job_of
 from platform_assets_tests.vectors import make_content_digest_vectors as vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from pyspark.sql import SparkSession
 
-    from platform_assets.adapters.spark.description import JobResult
     from platform_assets.ports.engines import ProductJob, ProductParts
 
 Rows = list[dict[str, Any]]
@@ -74,21 +73,6 @@ WHERES = [
     {"x.y": -7, "Note": "", "note": dt.date(1582, 10, 8)},
 ]
 DECIMALS = [None, decimal.Decimal("9" * 28 + "." + "9" * 10), decimal.Decimal("-0.0000000001")]
-
-
-class InThisProcess:
-    """Runs the job in the session of the tests instead of launching one."""
-
-    def __init__(self, session: SparkSession) -> None:
-        self._session = session
-        self.result: JobResult | None = None
-
-    def run(self, name: str, description: str) -> None:
-        from platform_assets.adapters.spark import job  # noqa: PLC0415 - needs Spark
-
-        told = job.read_description(description)
-        assert told.name == name
-        self.result = job.done(self._session, told)
 
 
 def made(session: SparkSession, job: ProductJob, folder: Path, partitions: int = 4) -> ProductParts:
@@ -220,41 +204,15 @@ def test_a_file_without_a_column_is_refused_where_spark_would_read_nulls(
         made(session, job, tmp_path)
 
 
-class Meddled(InThisProcess):
-    """Changes what an attempt wrote, after the job was done with it."""
-
-    def run(self, name: str, description: str) -> None:
-        super().run(name, description)
-        assert self.result is not None
-        part = Path(self.result.parts[0].file)
-        content = bytearray(part.read_bytes())
-        content[100] ^= 1
-        part.write_bytes(content)
-
-
 def test_a_part_that_is_not_what_its_writer_hashed_is_not_taken(
     session: SparkSession, tmp_path: Path
 ) -> None:
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
     engine = SparkEngine(
-        Launched("tests", Meddled(session), SharedFolder(tmp_path / "x")), properties={}
+        Launched("tests", Damaged(session, "part-*"), SharedFolder(tmp_path / "x")), properties={}
     )
     with pytest.raises(JobFailed, match="sha256"):
         engine.make(job, tmp_path / "spark")
-
-
-class Changed(InThisProcess):
-    """Changes the result of a job."""
-
-    def __init__(self, session: SparkSession, change: Callable[[JobResult], JobResult]) -> None:
-        super().__init__(session)
-        self._change = change
-
-    def run(self, name: str, description: str) -> None:
-        super().run(name, description)
-        assert self.result is not None
-        path = Path(description).with_name("result.json")
-        path.write_text(self._change(self.result).as_json())
 
 
 def test_a_result_that_lacks_a_part_is_not_taken(session: SparkSession, tmp_path: Path) -> None:

@@ -99,14 +99,15 @@ class JobResult:
     ``parts`` are those of a product. ``judged`` are the files that tell of each landed part, one small
     file for each, so that nobody has to hold what is told of all of them. ``refusal`` holds the fields
     of an error of the platform. ``retried`` is how many tasks that wrote something did so in a later
-    attempt, ``executors_lost`` how many executors died on the way. ``libraries`` are the versions of
-    what wrote the files.
+    attempt, ``executors_lost`` how many executors died on the way. ``application`` is Spark's
+    id of the application, ``libraries`` are the versions of what wrote the files.
     """
 
     parts: tuple[WrittenPart, ...] = ()
     judged: tuple[WrittenFile, ...] = ()
     refusal: Mapping[str, Any] | None = None
     spark_version: str
+    application: str
     libraries: Mapping[str, str]
     executors: int = 0
     executors_lost: int = 0

@@ -88,6 +88,7 @@ def answer(session: SparkSession, description: Described) -> JobResult:
         return JobResult(
             refusal=refusal.as_json(),
             spark_version=session.version,
+            application=session.sparkContext.applicationId,
             libraries=library_versions(),
         )
 

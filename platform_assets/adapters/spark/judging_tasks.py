@@ -45,6 +45,7 @@ def judge_landed(session: SparkSession, job: JudgingDescription) -> JobResult:
     return JobResult(
         judged=tuple(file for file, _ in told),
         spark_version=session.version,
+        application=session.sparkContext.applicationId,
         libraries=library_versions(),
         executors=executors,
         executors_lost=lost,
@@ -123,7 +124,7 @@ class _Room:
 def _room(folder: str) -> Iterator[_Room]:
     if is_local(folder):
         path = Path(folder)
-        path.mkdir(parents=True)
+        path.mkdir()  # who comes too late finds no folder to make it in
         yield _Room(folder, path)
         return
     with tempfile.TemporaryDirectory() as local:

@@ -43,6 +43,7 @@ def counts(result: JobResult) -> dict[str, Any]:
     made = {"parts": len(result.parts), "rows": sum(part.rows for part in result.parts)}
     return {
         "spark_version": result.spark_version,
+        "application": result.application,
         "executors": result.executors,
         "executors_lost": result.executors_lost,
         "retried_tasks": result.retried,

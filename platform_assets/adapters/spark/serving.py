@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = Connection(int(jobs), writable=False)
     sink = Connection(int(answers), readable=False)
     lead_session()
-    session = open_session(name, json.loads(properties))
-    try:
+    with ExitStack() as ending:
+        session = None
         for uri in _received(source):
-            done(session, read_description(uri))
+            description = read_description(uri)
+            if session is None:
+                session = open_session(name, json.loads(properties))
+                ending.callback(session.stop)
+            done(session, description)
             sink.send_bytes(DONE)
-    finally:
-        session.stop()
 
 
 def _received(source: Connection) -> Iterator[str]:
