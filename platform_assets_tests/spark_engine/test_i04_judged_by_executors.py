@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from platform_assets.declarations.spark import EmrServerlessSettings
+    from platform_assets.identifiers import RunId
     from platform_assets.ports.jobs import JobLauncher
 
 _SECONDS = 300
@@ -168,17 +169,35 @@ def test_other_tasks_are_not_for_executors() -> None:
     assert list(judges.map(judge_part, [])) == [], "nothing landed needs no job"
 
 
+def test_i04_what_a_strict_product_is_made_of_is_judged_alike_and_stored_encrypted(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    home, run = _landed_strict(tmp_path / "here")
+    there = copied(home, tmp_path / "there")
+    redeclare(there, lambda declared: declared["streams"]["orders"].update(engine="spark"))
+    launcher = launchers.InThisProcess(session)
+    receipt = admit(replace(Platform.open(there), launcher=launcher), run, "orders")
+    assert launcher.result is not None, "executors judged"
+    assert receipt == admit(Platform.open(home), run, "orders")
+    assert all("plaintext" in part for part in receipt["events"]["placed"]["parts"])
+
+
 def test_what_a_strict_product_is_made_of_does_not_leave_this_machine(
     emr: EmrServerlessSettings, tmp_path: Path
 ) -> None:
-    home = make_planted(tmp_path / "home", strict=True)
+    home, run = _landed_strict(tmp_path / "home")
     redeclare(home, lambda declared: declared["streams"]["orders"].update(engine="spark"))
     settings = yaml.safe_load((home / "platform.yaml").read_text())
     settings["spark"] = {"emr_serverless": emr.model_dump(exclude_none=True)}
     (home / "platform.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(EngineMissing, match=r"admission of orders.*strict product.*copies in S3"):
+        admit(Platform.open(home), run, "orders")
+
+
+def _landed_strict(home: Path) -> tuple[Path, RunId]:
+    make_planted(home, strict=True)
     platform = Platform.open(home)
     run = next_run(platform, "shop")
     assert run is not None
     land(platform, run, "orders")
-    with pytest.raises(EngineMissing, match=r"admission of orders.*strict product.*copies in S3"):
-        admit(platform, run, "orders")
+    return home, run

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,8 +18,9 @@ from platform_assets.examples.home import create_home
 from platform_assets.examples.payments.generator import write_log
 from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline import Platform, admit, land, pin
+from platform_assets.pipeline import Platform, admit, build, land, pin
 from platform_assets_tests.cli.calls import call
+from platform_assets_tests.spark_engine.in_this_process import InThisProcess
 from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
     copied,
@@ -26,7 +32,7 @@ from platform_assets_tests.spark_engine.payments_home import (
 from platform_assets_tests.spark_engine.small_spark import PROPERTIES, declare_spark, settings_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pyspark.sql import SparkSession
 
 RUNS = [RunId("payments", number) for number in (1, 2, 3)]
 WINDOW = "    max_records: 1000000\n"
@@ -120,6 +126,39 @@ def test_a_job_that_ends_its_application_fails_alone(spark: str, tmp_path: Path)
             assert str(tmp_path / "logs" / "several.log") in error.value.remedy
         assert kept.started == 2
     assert serving() == []
+
+
+def test_what_a_job_shuffled_goes_before_the_next_jobs_do(
+    session: SparkSession, admitted: Path, tmp_path: Path
+) -> None:
+    from platform_assets.adapters.spark import serving  # noqa: PLC0415 - needs Spark
+
+    home = copied(admitted, tmp_path / "home")
+    switch(home, spark=True)
+    platform = replace(Platform.open(home), launcher=InThisProcess(session))
+    build(platform, RUNS[0], PRODUCT)
+    local = Path(session.sparkContext.getConf().get("spark.local.dir", ""))
+    assert list(local.rglob("shuffle_*"))
+    until = time.monotonic() + 60
+    while list(local.rglob("shuffle_*")) and time.monotonic() < until:
+        serving._let_go(session)  # Spark does it in a thread of its own, when it comes to it
+        time.sleep(0.2)
+    assert not list(local.rglob("shuffle_*"))
+
+
+def test_an_application_does_not_outlive_who_sends_its_jobs(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; "
+        "from platform_assets.adapters.spark import kept_launcher as kept; "
+        "it = kept._Application('idle', {}, Path(sys.argv[1]), 'wb'); "
+        "print(it._process.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sender:
+        assert sender.stdout is not None
+        application = psutil.Process(int(sender.stdout.readline()))
+        sender.kill()
+    application.wait(timeout=60)
 
 
 def test_several_runs_of_a_product_are_told_of_one_after_another(

@@ -11,6 +11,7 @@ come any more, since whoever sends them has ended.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from platform_assets.adapters.spark.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pyspark.sql import SparkSession
 
 DONE = b"done"
 
@@ -40,7 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 session = open_session(name, json.loads(properties))
                 ending.callback(session.stop)
             done(session, description)
+            _let_go(session)
             sink.send_bytes(DONE)
+
+
+def _let_go(session: SparkSession) -> None:
+    """Have Spark remove what a job shuffled, which it does once nobody refers to it any more."""
+    gc.collect()
+    session.sparkContext._jvm.System.gc()  # type: ignore[union-attr] # noqa: SLF001 - there is no call for it
 
 
 def _received(source: Connection) -> Iterator[str]:
