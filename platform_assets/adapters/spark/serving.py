@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.spark.job import done, lead_session, read_description
-from platform_assets.adapters.spark.session import open_session
+from platform_assets.adapters.spark.session import close_session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             description = read_description(uri)
             if session is None:
                 session = open_session(name, json.loads(properties))
-                ending.callback(session.stop)
+                ending.callback(close_session, session)
             done(session, description)
             _let_go(session)
             sink.send_bytes(DONE)
