@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.adapters.data_key import DataKey
+    from platform_assets.adapters.spark.judges import SparkJudges
     from platform_assets.adapters.workers import Workers
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.horizon import Horizon
@@ -136,14 +137,7 @@ def judged(landed: Landed) -> Iterator[Judged]:
     count = platform.budget.workers(min(len(parts), _worth(landing)))
     accepted = AcceptedParts(platform.store, run, task, key)
     numbered = [LandedPart(n, path) for n, path in enumerate(parts)]
-    elsewhere = judges_of(
-        platform,
-        run,
-        task,
-        landed.configuration.declaration,
-        scratch=landed.scratch,
-        spill=landed.spill,
-    )
+    elsewhere = _elsewhere(landed, task)
     if elsewhere is not None:
         accepted.judge(elsewhere, numbered)  # 2
     with workers(count, JudgedStream, task) as pool:
@@ -157,6 +151,12 @@ def judged(landed: Landed) -> Iterator[Judged]:
             accepted=accepted,
             hashes=EarlierHashes(),
         )
+
+
+def _elsewhere(landed: Landed, task: StreamTask) -> SparkJudges | None:
+    declared = landed.configuration.declaration
+    room = {"scratch": landed.scratch, "spill": landed.spill}
+    return judges_of(landed.platform, landed.run, task, declared, **room)
 
 
 def _task(configuration: RunConfiguration, stream: str, scratch: Path, spill: Path) -> StreamTask:
