@@ -12,7 +12,8 @@ sent to another process, and keeps nothing between two parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -67,6 +68,18 @@ class StreamTask:
     scratch: Path
     spill: Path
 
+    def accepted_path(self, event: str, number: int) -> Path:
+        """Return where the accepted rows of a landed part are written."""
+        return self.scratch / "accepted" / event / f"part-{number:05d}.parquet"
+
+    def hashes_path(self, event: str, number: int) -> Path:
+        """Return where the hashes of their ids are spilled."""
+        return self.spill / f"{event}-{number:06d}.hashes"
+
+    def refused_path(self, number: int) -> Path:
+        """Return where the refused records of a landed part are written."""
+        return self.scratch / f"refused-{number:05d}.arrow"
+
 
 @dataclass(frozen=True, slots=True)
 class LandedPart:
@@ -117,6 +130,12 @@ class JudgedStream:
         self._looked_at = {event.name: {*POSITION, *event.when} for event in task.events}
         self._judge = StreamJudge(rules)
 
+    def writing_to(self, scratch: Path, spill: Path) -> JudgedStream:
+        """Return this stream, compiled as it is, which writes into other folders."""
+        other = copy(self)
+        other.task = replace(self.task, scratch=scratch, spill=spill)
+        return other
+
     def judge(self, landed: LandedPart) -> JudgedPart:
         """Judge a landed part, and write what came of it."""
         rows = pl.read_parquet(
@@ -142,18 +161,16 @@ class JudgedStream:
     def _accept(
         self, event: str, number: int, frame: pl.DataFrame, landed: pl.DataFrame
     ) -> Accepted:
-        hashes = spilled(
-            frame.select("_id"), self.task.spill / f"{event}-{number:06d}.hashes", number
-        )
+        hashes = spilled(frame.select("_id"), self.task.hashes_path(event, number), number)
         placed = self._placed(frame.drop("_id"), landed)
-        path = self.task.scratch / "accepted" / event / f"part-{number:05d}.parquet"
+        path = self.task.accepted_path(event, number)
         statistics = [name for name in placed.columns if name in self._looked_at[event]]
         return Accepted(write_frame(placed, path, statistics=statistics), hashes)
 
     def _refuse(self, number: int, frame: pl.DataFrame, landed: pl.DataFrame) -> Path:
         raw = landed.select("key", "value")[frame["_row"]]
         placed = self._placed(frame.hstack(raw), landed)
-        path = self.task.scratch / f"refused-{number:05d}.arrow"
+        path = self.task.refused_path(number)
         placed.select(*POSITION, "event", "key", "value", "reasons").write_ipc(path)
         return path
 

@@ -3,7 +3,8 @@
 Memory is counted twice. Resident memory is what every tool shows; the pages of a library or of a mapped
 file count once for each process that has them, and the system takes them back when it needs them. Held
 memory is what it cannot take back: heaps, stacks, buffers. Reports show resident memory, budgets limit
-held memory.
+held memory. A descendant that is in another session of processes than this one, as the job of another
+engine is, has its own limits: what it holds does not count.
 
 Where there is no ``/proc``, only the CPU time of this process and of ended children is known.
 """
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
-# user time, system time, and both of ended children, counted behind the name in parentheses
+# the session, counted behind the name in parentheses
+_SESSION = 3
+# user time, system time, and both of ended children, counted as well
 _TIMES = slice(11, 15)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of a process and its descendants together, and how many they are."""
+    """Bytes of a process and its descendants together, and how many of them hold what is held."""
 
     resident: int = 0
     held: int = 0
@@ -37,13 +40,20 @@ class Memory:
 def memory() -> Memory:
     """Return what this process and its descendants have now; zeros where nobody can tell."""
     resident = held = count = 0
+    own = _session(os.getpid())
     for process in _with_descendants():
         pages = _read(process, "statm").split()
         if pages:
             resident += int(pages[1])
-            held += int(pages[1]) - int(pages[2])
-            count += 1
+            if _session(process) == own:
+                held += int(pages[1]) - int(pages[2])
+                count += 1
     return Memory(resident * _PAGE, held * _PAGE, count)
+
+
+def _session(process: int) -> bytes | None:
+    fields = _status(process)
+    return fields[_SESSION] if fields else None
 
 
 def cpu_seconds() -> float:
@@ -51,8 +61,7 @@ def cpu_seconds() -> float:
     own = os.times()
     ticks = 0
     for process in list(_with_descendants())[1:]:
-        fields = _read(process, "stat").rpartition(b")")[2].split()
-        ticks += sum(map(int, fields[_TIMES]))
+        ticks += sum(map(int, _status(process)[_TIMES]))
     return own.user + own.system + own.children_user + own.children_system + ticks / _TICK
 
 
@@ -71,6 +80,10 @@ def _threads(process: int) -> list[str]:
         return [each.name for each in (_PROC / str(process) / "task").iterdir()]
     except OSError:  # it has ended, or there is no such folder on this system
         return []
+
+
+def _status(process: int) -> list[bytes]:
+    return _read(process, "stat").rpartition(b")")[2].split()
 
 
 def _read(process: int, *names: str) -> bytes:

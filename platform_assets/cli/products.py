@@ -1,4 +1,4 @@
-"""One product of one run: build it, certify it, revoke it."""
+"""One product of one run, or of several: build it, certify it, revoke it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from platform_assets.cli import tables
+from platform_assets.cli.backfills import backfill, made_of, show_made
 from platform_assets.cli.names import known_run
-from platform_assets.cli.session import HomeOption, JsonOption, RunOption, session
+from platform_assets.cli.session import HomeOption, JsonOption, RunOption, RunsOption, session
 from platform_assets.errors import CertificationFailed, ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,25 +28,29 @@ def register(app: typer.Typer) -> None:
 
 
 def materialize(
-    product: ProductArgument, run: RunOption, *, home: HomeOption = None, json: JsonOption = False
+    product: ProductArgument, run: RunsOption, *, home: HomeOption = None, json: JsonOption = False
 ) -> None:
-    """Build one product, or run one consumer, of one run. It is unreadable until it is certified."""
-    from platform_assets.pipeline import build, consume, noted  # noqa: PLC0415
+    """Build one product, or run one consumer, of one run. It is unreadable until it is certified.
+
+    With several --run it is made of each of them. Where Spark makes it, one application does all of
+    them. A run that fails is told of and keeps no other from being made; the exit code is then 1 if any
+    was refused, else that of the failure.
+    """
+    from platform_assets.pipeline import noted  # noqa: PLC0415
 
     call = session(home, as_json=json)
     platform = call.open()
-    run_id = known_run(platform, run)
-    consumers = platform.run_configuration(run_id).declaration.consumers
-    with call.working(f"{run_id} materialize {product}"), noted() as steps:
-        manifest = (consume if product in consumers else build)(platform, run_id, product)
+    runs = list(dict.fromkeys(known_run(platform, each) for each in run))
+    if len(runs) > 1:
+        made = backfill(call, platform, product, runs)
+        if made.exit_code:
+            raise typer.Exit(made.exit_code)
+        return
+    with call.working(f"{runs[0]} materialize {product}"), noted() as steps:
+        manifest = made_of(platform, runs[0], product)
 
     def text(console: Console) -> None:
-        console.print(
-            f"{product} of {run}: generation {manifest['generation']}, {manifest['rows']:,} rows, "
-            f"content {tables.short(manifest['content_digest'])}"
-        )
-        console.print(tables.steps(steps))
-        console.print(f"Next: platform-assets certify {product} --run {run}", soft_wrap=True)
+        show_made(console, [manifest], steps)
 
     call.answer({**manifest, "steps": [step.as_json() for step in steps]}, text)
 

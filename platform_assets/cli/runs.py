@@ -109,7 +109,7 @@ def run(
     With --supersede the window of a closed run is taken again, as a run of its own, under what is
     declared now. The closed run stays as it is; its products are no longer the latest.
     """
-    from platform_assets.pipeline import announce, noted, run_summary  # noqa: PLC0415
+    from platform_assets.pipeline import announce, engines_kept, noted, run_summary  # noqa: PLC0415
 
     if parallel > 1 and not until_caught_up:
         raise _one_window(parallel)
@@ -119,9 +119,10 @@ def run(
     caught_up = False
     following = corrected(platform, feed, supersede, reason)
     explaining = _explaining(call, platform, feed, summaries)
-    with explaining, noted() as steps, call.progress() as progress:
+    keeping = engines_kept(platform, [feed], feed)
+    with explaining, keeping as kept, noted() as steps, call.progress() as progress:
         closing = (
-            _one_by_one(platform, feed, following, progress)
+            _one_by_one(kept, feed, following, progress)
             if parallel == 1
             else _side_by_side(platform, feed, parallel, progress, steps)
         )

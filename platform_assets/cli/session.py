@@ -45,6 +45,12 @@ KeyOption = Annotated[
 RunOption = Annotated[
     str, typer.Option("--run", metavar="RUN", help="For example payments-00000042.")
 ]
+RunsOption = Annotated[
+    list[str],
+    typer.Option(
+        "--run", metavar="RUN", help="For example payments-00000042; several, if repeated."
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="For example payments-00000042.")]
 
 

@@ -3,7 +3,7 @@
 A feed names its streams, the events in them with their contracts, the products made of the events
 with their checks, and the consumers that read certified products. The configuration digest covers all
 of it but the checks, which belong to the policy that each certificate names, and but what changes no
-run: the engine and the compaction of a product, how often the sensor looks, how many runs may be open,
+run: the engines, the compaction of a product, how often the sensor looks, how many runs may be open,
 where they are announced, and how long their data is kept.
 """
 
@@ -26,6 +26,7 @@ _CHANGES_NO_RUN: dict[str, Any] = {
     "announce": True,
     "products": {"__all__": {"compaction", "engine"}},
     "retention": True,
+    "streams": {"__all__": {"engine"}},
     "window": {"max_open_runs", "look_every_seconds"},
 }
 
@@ -40,6 +41,11 @@ Strict = Annotated[
 Engine = Annotated[
     Literal["embedded", "spark"],
     Field(description="What sorts and writes the product; the rows are the same with either."),
+]
+
+Judging = Annotated[
+    Literal["embedded", "spark"],
+    Field(description="What judges the records; the receipt is the same with either."),
 ]
 
 
@@ -69,6 +75,7 @@ class StreamDeclaration(Declaration):
     ] = None
     source: SourceDeclaration | None = None
     start: Start = "earliest"
+    engine: Judging = "embedded"
     events: Annotated[dict[Name, EventDeclaration], Field(min_length=1)]
 
     @model_validator(mode="after")

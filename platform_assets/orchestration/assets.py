@@ -119,7 +119,9 @@ def admission_asset(names: FeedNames, feed: FeedDeclaration, stream: str) -> dg.
     first = feed.leading_stream
     before = [names.admission(first)] if feed.side_by_side and stream != first else []
     reads = [names.landing(stream), *before]
-    return step_asset(names, names.admission(stream), reads, step, text)
+    declared = feed.streams[stream].engine
+    engine = None if declared == "embedded" else declared
+    return step_asset(names, names.admission(stream), reads, step, text, engine=engine)
 
 
 def product_asset(

@@ -6,6 +6,7 @@ The command line and Dagster both call these functions and leave identical recor
 from platform_assets.pipeline.announce import announce
 from platform_assets.pipeline.compact import compact
 from platform_assets.pipeline.day_reading import CertifiedDay, open_day, open_days
+from platform_assets.pipeline.engines import engines_kept
 from platform_assets.pipeline.events_digest import events_digest
 from platform_assets.pipeline.inspect import (
     product_state,
@@ -53,6 +54,7 @@ __all__ = [
     "close",
     "compact",
     "consume",
+    "engines_kept",
     "events_digest",
     "export_run",
     "finish",

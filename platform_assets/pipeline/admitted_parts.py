@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from platform_assets.adapters.data_key import DataKey
     from platform_assets.adapters.dedupe import Settled
     from platform_assets.adapters.judged_parts import JudgedPart, LandedPart, StreamTask
+    from platform_assets.adapters.spark.judges import SparkJudges
     from platform_assets.adapters.workers import Workers
     from platform_assets.identifiers import RunId
     from platform_assets.ports.part_files import PartFile
@@ -54,7 +55,7 @@ class AcceptedParts:
         self.parts: dict[str, Listed] = {event.name: [] for event in task.events}
         self.rows: Counter[str] = Counter()
 
-    def judge(self, pool: Workers, landed: Sequence[LandedPart]) -> None:
+    def judge(self, pool: Workers | SparkJudges, landed: Sequence[LandedPart]) -> None:
         """Judge the landed parts, and store what is accepted as it comes, in their order."""
         for part in pool.map(judge_part, landed):
             self.judged.append(part)

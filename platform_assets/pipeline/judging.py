@@ -8,8 +8,10 @@
 4. Write what is not admitted: duplicates, and quarantined records with their raw bytes. What is
    admitted are the accepted rows without these.
 
-Landed parts are judged in worker processes where there is enough to judge. Workers write into scratch;
-this process stores, in the order of landing, so that durable writes always come in the same order.
+Landed parts are judged in worker processes where there is enough to judge, or by executors where the
+stream is declared so. Either write into scratch; this process stores, in the order of landing, so that
+durable writes always come in the same order. What follows is done in worker processes, because it is
+about few rows.
 Settling can be done again, against more than before; what was judged stays.
 """
 
@@ -31,6 +33,7 @@ from platform_assets.flow.admission import AdmissionResult, PartitionTally
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.admitted_parts import AcceptedParts, AsideParts
 from platform_assets.pipeline.data_keys import staging_key
+from platform_assets.pipeline.engines import judges_of
 from platform_assets.pipeline.parts import opened_paths
 from platform_assets.pipeline.settling import EarlierHashes, settled_parts
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.adapters.data_key import DataKey
+    from platform_assets.adapters.spark.judges import SparkJudges
     from platform_assets.adapters.workers import Workers
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.horizon import Horizon
@@ -112,11 +116,12 @@ class Judged:
 
 @contextmanager
 def judged(landed: Landed) -> Iterator[Judged]:
-    """Judge what was landed; the workers that did it live as long as the context.
+    """Judge what was landed; the workers of the steps after it live as long as the context.
 
     Raises:
         LandingInconsistent: what was landed is not there as its receipt says.
         WorkerLost, SpillExhausted: a worker died, or there is no room.
+        EngineMissing, JobFailed: executors are to judge, and cannot, or did not.
     """
     platform, run, landing = landed.platform, landed.run, landed.landing
     key = staging_key(platform, run)
@@ -131,8 +136,13 @@ def judged(landed: Landed) -> Iterator[Judged]:
     )
     count = platform.budget.workers(min(len(parts), _worth(landing)))
     accepted = AcceptedParts(platform.store, run, task, key)
+    numbered = [LandedPart(n, path) for n, path in enumerate(parts)]
+    elsewhere = _elsewhere(landed, task)
+    if elsewhere is not None:
+        accepted.judge(elsewhere, numbered)  # 2
     with workers(count, JudgedStream, task) as pool:
-        accepted.judge(pool, [LandedPart(n, path) for n, path in enumerate(parts)])  # 2
+        if elsewhere is None:
+            accepted.judge(pool, numbered)  # 2
         yield Judged(
             of=landed,
             task=task,
@@ -141,6 +151,12 @@ def judged(landed: Landed) -> Iterator[Judged]:
             accepted=accepted,
             hashes=EarlierHashes(),
         )
+
+
+def _elsewhere(landed: Landed, task: StreamTask) -> SparkJudges | None:
+    declared = landed.configuration.declaration
+    room = {"scratch": landed.scratch, "spill": landed.spill}
+    return judges_of(landed.platform, landed.run, task, declared, **room)
 
 
 def _task(configuration: RunConfiguration, stream: str, scratch: Path, spill: Path) -> StreamTask:

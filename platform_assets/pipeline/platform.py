@@ -1,8 +1,8 @@
 """An opened platform home: its settings, feeds, contracts, store, keys and clock.
 
 Every step of the pipeline takes one of these. A run is processed under the configuration that was
-pinned with its anchors, whatever the YAML says by then; only the checks, and the engine that makes a
-product, are those declared now.
+pinned with its anchors, whatever the YAML says by then; only the checks, and the engines that judge
+a stream and make a product, are those declared now.
 """
 
 from __future__ import annotations

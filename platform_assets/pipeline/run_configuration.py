@@ -1,7 +1,7 @@
 """What a run is pinned under: the record of a feed's declaration with its contracts, and its reading.
 
 A run is processed under the record that its anchors name, whatever the YAML says by then. Only the
-checks, and the engine that makes a product, are those declared now.
+checks, and the engines that judge a stream and make a product, are those declared now.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class PinnedConfiguration:
 
     def _with_checks(self, run: RunId, declared_now: FeedDeclaration) -> dict[str, Any]:
         now = declared_now.outputs()
-        declared = dict(self.declaration)
+        streams = {name: dict(stream) for name, stream in self.declaration["streams"].items()}
+        for name in streams.keys() & declared_now.streams.keys():
+            streams[name]["engine"] = declared_now.streams[name].engine
+        declared = {**self.declaration, "streams": streams}
         for kind in ("products", "consumers"):
             pinned, declared[kind] = self.declaration[kind], {}
             # a record sorts its keys, and what is read has to stand before what reads it

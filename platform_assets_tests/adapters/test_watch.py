@@ -145,6 +145,20 @@ def test_memory_of_workers_beyond_the_budget_ends_the_step(tmp_path: Path) -> No
     assert process_tree.memory().processes <= others - 2, "the workers are gone with the step"
 
 
+def test_a_job_that_leads_a_session_of_its_own_is_not_held_to_the_budget(tmp_path: Path) -> None:
+    script = f"held = bytearray({900 * _MIB}); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with noted() as steps, watched(_NAME, budget(tmp_path, 500 * _MIB)) as watch:
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, start_new_session=True, **pipes) as job:  # type: ignore[call-overload]
+            until = time.monotonic() + 60
+            while watch.use().peak_rss_bytes < 900 * _MIB and time.monotonic() < until:
+                time.sleep(0.05)
+            require()
+            job.communicate(b"\n", timeout=60)
+    assert steps[0].peak_rss_bytes >= 900 * _MIB, "it is told all the same"
+
+
 def test_a_peak_that_is_over_when_it_is_asked_for_ends_the_step(tmp_path: Path) -> None:
     with watched(_NAME, budget(tmp_path, 500 * _MIB)):
         require()

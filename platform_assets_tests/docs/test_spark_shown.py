@@ -9,7 +9,7 @@ import re
 import pytest
 import yaml
 
-from platform_assets.declarations.feed import ProductDeclaration
+from platform_assets.declarations.feed import ProductDeclaration, StreamDeclaration
 from platform_assets.settings import Settings
 from platform_assets_tests.docs.written_commands import REPOSITORY
 
@@ -25,8 +25,10 @@ def test_shown_settings_are_settings(text: str) -> None:
     assert Settings.model_validate(yaml.safe_load(text)).spark != Settings().spark
 
 
-def test_the_shown_line_chooses_the_engine() -> None:
+def test_the_shown_lines_choose_the_engines() -> None:
     (shown,) = blocks("yaml")
+    (stream,) = yaml.safe_load(shown)["streams"].values()
+    assert StreamDeclaration.model_validate(stream).engine == "spark"
     (product,) = yaml.safe_load(shown)["products"].values()
     declared = ProductDeclaration.model_validate({**product, "checks": [{"check": "schema"}]})
     assert declared.engine == "spark"

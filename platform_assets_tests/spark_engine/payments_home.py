@@ -19,11 +19,20 @@ RECORDS = 12_000
 RUN = RunId("payments", 1)
 PRODUCT = "authorisations"
 EVENT = "      event: authorisation\n"
+STREAM = "    authorisations:\n      events:\n"
 LINE = "      engine: spark\n"
 
 
 def admitted_home(home: Path) -> Path:
     """Make a home whose one window is pinned, landed and admitted, in parts of 2,000 rows."""
+    platform = Platform.open(landed_home(home))
+    for stream in platform.feed("payments").streams:
+        admit(platform, RUN, stream)
+    return home
+
+
+def landed_home(home: Path) -> Path:
+    """Make a home whose one window is pinned and landed."""
     create_home(home, examples=())
     write_log(home / "data" / "payments", Recipe(records=RECORDS))
     create_home(home, examples=("payments",))
@@ -35,7 +44,6 @@ def admitted_home(home: Path) -> Path:
     assert next_run(platform, "payments") == RUN
     for stream in platform.feed("payments").streams:
         land(platform, RUN, stream)
-        admit(platform, RUN, stream)
     return home
 
 
@@ -52,6 +60,26 @@ def switch(home: Path, *, spark: bool) -> None:
     path.write_text(text.replace(EVENT, EVENT + LINE) if spark else text)
 
 
+def judge_by_spark(home: Path) -> None:
+    """Put the one line that lets executors judge the authorisations."""
+    path = home / "defs" / "payments" / "defs.yaml"
+    text = path.read_text()
+    assert text.count(STREAM) == 1
+    name, _, events = STREAM.partition("\n")
+    path.write_text(text.replace(STREAM, f"{name}\n{LINE}{events}"))
+
+
+def admission(home: Path, run: RunId = RUN) -> dict[str, bytes]:
+    """Return every file of the admission of the authorisations, the receipt among them."""
+    folder = home / "store" / "runs" / str(run)
+    receipt = folder / "admission" / f"{PRODUCT}.json"
+    files = {path for path in folder.rglob("*") if path.is_file() and "admission" in path.parts}
+    assert receipt in files
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in files if PRODUCT in str(path)
+    }
+
+
 def manifest(home: Path, generation: int = 1) -> dict[str, Any]:
     """Return a manifest of the product."""
     folder = home / "store" / "runs" / str(RUN) / "products" / PRODUCT / f"{generation:04d}"
@@ -65,13 +93,16 @@ def generations(home: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def log_of_job(home: Path) -> Path:
-    """Return the log of the product's job."""
-    return home / "scratch" / "spark-logs" / f"{RUN}-{PRODUCT}.log"
+def log_of_job(home: Path, name: str = f"{RUN}-{PRODUCT}") -> Path:
+    """Return the log of a job, the product's if no other is named."""
+    return home / "scratch" / "spark-logs" / f"{name}.log"
+
+
+def how_jobs_went(log: Path) -> list[dict[str, Any]]:
+    """Return what the jobs of a log said of themselves, each in the last line that it wrote."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def how_it_went(home: Path) -> dict[str, Any]:
-    """Return what the job said of itself in the last line that it wrote."""
-    lines = [line for line in log_of_job(home).read_text().splitlines() if line.startswith("{")]
-    told: dict[str, Any] = json.loads(lines[-1])
-    return told
+    """Return what the product's job said of itself."""
+    return how_jobs_went(log_of_job(home))[-1]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from platform_assets.errors import JobFailed
 from platform_assets.pipeline import Platform, build, open_product
 from platform_assets_tests.cli.calls import call
+from platform_assets_tests.spark_engine.executors import kill_an_executor_at_work, outcome_of
 from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
     RUN,
@@ -79,10 +78,12 @@ def test_a06_an_executor_that_is_killed_midway_changes_nothing(
     declare_spark(home, "local-cluster[2,1,1024]", partitions=48)
     made: list[object] = []
     building = threading.Thread(
-        target=lambda: made.append(_outcome(home)), name="building", daemon=True
+        target=lambda: made.append(outcome_of(lambda: build(Platform.open(home), RUN, PRODUCT))),
+        name="building",
+        daemon=True,
     )
     building.start()
-    _kill_an_executor_at_work(home, building)
+    kill_an_executor_at_work(home, building, "scratch/*/exchange/run-*")
     building.join(_SECONDS)
     (outcome,) = made
     assert isinstance(outcome, dict), outcome
@@ -108,33 +109,3 @@ def test_a_job_that_cannot_start_says_which_log_to_read(
     assert str(log_of_job(home)) in refused.document["remedy"]
     assert "Too small maximum heap" in log_of_job(home).read_text()
     assert not (home / "store" / "runs" / str(RUN) / "products").exists()
-
-
-def _outcome(home: Path) -> object:
-    try:
-        return build(Platform.open(home), RUN, PRODUCT)
-    except BaseException as error:  # noqa: BLE001 - the test shows it
-        return error
-
-
-def _kill_an_executor_at_work(home: Path, building: threading.Thread) -> None:
-    """Kill an executor that this test started, when the first run is written and most are not."""
-    until = time.monotonic() + _SECONDS
-    while not list(home.glob("scratch/*/exchange/run-*")):
-        assert building.is_alive(), "the job ended before it wrote a run"
-        assert time.monotonic() < until, "the job wrote no run in time"
-        time.sleep(0.05)
-    executors = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if "CoarseGrainedExecutorBackend" in " ".join(_command(process))
-    ]
-    assert executors, "the job has no executors of its own"
-    executors[0].kill()
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []

@@ -9,8 +9,8 @@ import pytest
 
 from platform_assets.adapters.spark.subprocess_launcher import require_spark
 from platform_assets.errors import DeclarationInvalid, EngineMissing, SettingsInvalid
-from platform_assets.pipeline import Platform
-from platform_assets_tests.shop import make_shop
+from platform_assets.pipeline import Platform, pin
+from platform_assets_tests.shop import make_shop, redeclare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,32 @@ def test_the_engine_is_no_part_of_the_configuration_of_a_run(tmp_path: Path) -> 
     before = Platform.open(home).configuration("shop")
     declare(home, "spark")
     assert Platform.open(home).configuration("shop") == before
+
+
+def test_what_judges_a_stream_is_no_part_of_the_configuration_of_a_run(tmp_path: Path) -> None:
+    home = make_shop(tmp_path / "home", orders=2)
+    before = Platform.open(home).configuration("shop")
+    run = pin(Platform.open(home), "shop")
+    assert run is not None
+    redeclare(home, lambda declared: declared["streams"]["orders"].update(engine="spark"))
+    platform = Platform.open(home)
+    assert platform.configuration("shop") == before
+    streams = platform.run_configuration(run).declaration.streams
+    assert {name: stream.engine for name, stream in streams.items()} == {
+        "orders": "spark",
+        "changes": "embedded",
+    }, "a pinned run is judged by what is declared now"
+
+
+def test_an_unknown_engine_of_a_stream_is_shown_where_it_stands(tmp_path: Path) -> None:
+    home = make_shop(tmp_path / "home", orders=2)
+    path = home / DEFS
+    text, before, after = path.read_text(), "    orders:\n", "      events:\n"
+    assert text.count(before + after) == 1
+    path.write_text(text.replace(before + after, f"{before}      engine: flink\n{after}"))
+    line = path.read_text().splitlines().index("      engine: flink") + 1
+    with pytest.raises(DeclarationInvalid, match=rf"defs\.yaml:{line}: .*engine.*'embedded'"):
+        Platform.open(home)
 
 
 def test_a_product_that_spark_makes_is_not_sorted_by_a_struct(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ was told. Nothing here was ever run against AWS.
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,11 +16,22 @@ import pytest
 from platform_assets.adapters.spark.emr_serverless import EmrServerlessLauncher, job_run
 from platform_assets.adapters.spark.engine import SparkEngine
 from platform_assets.adapters.spark.exchange import StagingBucket
+from platform_assets.adapters.spark.subprocess_launcher import SubprocessLauncher
 from platform_assets.declarations.spark import SparkSettings
 from platform_assets.errors import EngineMissing, JobFailed
-from platform_assets.pipeline import Platform, build
+from platform_assets.pipeline import Platform, admit, build
 from platform_assets_tests.spark_engine.application import ROLE
-from platform_assets_tests.spark_engine.payments_home import PRODUCT, RUN, admitted_home, switch
+from platform_assets_tests.spark_engine.payments_home import (
+    PRODUCT,
+    RUN,
+    admission,
+    admitted_home,
+    copied,
+    judge_by_spark,
+    landed_home,
+    switch,
+)
+from platform_assets_tests.spark_engine.small_spark import MEMORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +119,27 @@ def test_files_go_through_the_bucket_and_back(emr: EmrServerlessSettings, tmp_pa
     assert not bucket.take(f"{bucket.folder}/result.json", tmp_path / "none")
     bucket.clear()
     assert not bucket.take(given[1], tmp_path / "again")
+
+
+def test_landed_parts_are_judged_through_the_bucket(
+    spark: str, emr: EmrServerlessSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a job run would do, in a process of this machine: all files go through S3."""
+    here = landed_home(tmp_path / "here")
+    there = copied(here, tmp_path / "there")
+    admit(Platform.open(here), RUN, PRODUCT)
+    judge_by_spark(there)
+    declared = emr.model_dump(exclude_none=True)
+    (there / "platform.yaml").write_text(f"spark: {{emr_serverless: {declared}}}\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", str(emr.endpoint))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    submitted = f"--master local[2] --driver-memory {MEMORY} --conf spark.ui.enabled=false"
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"{submitted} pyspark-shell")
+    launcher = SubprocessLauncher(tmp_path / "logs")
+    admit(replace(Platform.open(there), launcher=launcher), RUN, PRODUCT)
+    assert admission(there) == admission(here)
+    left = boto3.client("s3", region_name="us-east-1", endpoint_url=emr.endpoint)
+    assert not left.list_objects_v2(Bucket="staging").get("Contents"), "staged files are removed"
 
 
 def test_rows_of_a_strict_product_do_not_leave_this_machine(

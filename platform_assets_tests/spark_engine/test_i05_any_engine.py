@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from platform_assets.adapters.spark.description import library_versions
 from platform_assets.adapters.spark.engine import SparkEngine
 from platform_assets.adapters.spark.exchange import SharedFolder
+from platform_assets.adapters.spark.launched import Launched
 from platform_assets.contracts.columns import (
     POSITION_COLUMNS,
     Column,
@@ -27,15 +27,15 @@ from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import AdmissionInconsistent, EngineMissing, JobFailed
 from platform_assets.flow.content_digest import ContentDigest
 from platform_assets_tests import strategies
+from platform_assets_tests.spark_engine.in_this_process import Changed, Damaged, InThisProcess
 from platform_assets_tests.spark_engine.small_spark import embedded, job_of
 from platform_assets_tests.vectors import make_content_digest_vectors as vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from pyspark.sql import SparkSession
 
-    from platform_assets.adapters.spark.description import JobDescription, JobResult
     from platform_assets.ports.engines import ProductJob, ProductParts
 
 Rows = list[dict[str, Any]]
@@ -75,27 +75,12 @@ WHERES = [
 DECIMALS = [None, decimal.Decimal("9" * 28 + "." + "9" * 10), decimal.Decimal("-0.0000000001")]
 
 
-class InThisProcess:
-    """Runs the job in the session of the tests instead of launching one."""
-
-    def __init__(self, session: SparkSession) -> None:
-        self._session = session
-        self.result: JobResult | None = None
-
-    def run(self, name: str, description: str) -> None:
-        from platform_assets.adapters.spark import files, job  # noqa: PLC0415 - needs Spark
-        from platform_assets.adapters.spark.description import JobDescription  # noqa: PLC0415
-
-        told: JobDescription = JobDescription.from_json(files.read_bytes(description))
-        assert told.name == name
-        self.result = job.answer(self._session, told)
-        files.write_bytes(told.result, self.result.as_json().encode())
-
-
 def made(session: SparkSession, job: ProductJob, folder: Path, partitions: int = 4) -> ProductParts:
     launcher = InThisProcess(session)
     exchange = SharedFolder(folder / "exchange [1]")
-    engine = SparkEngine("tests", launcher, exchange, properties={}, partitions=partitions)
+    engine = SparkEngine(
+        Launched("tests", launcher, exchange), properties={}, partitions=partitions
+    )
     parts = engine.make(job, folder / "spark")
     assert engine.identity == {"name": "spark", "version": session.version}
     assert not (folder / "exchange [1]").exists()
@@ -219,45 +204,21 @@ def test_a_file_without_a_column_is_refused_where_spark_would_read_nulls(
         made(session, job, tmp_path)
 
 
-class Meddled(InThisProcess):
-    """Changes what an attempt wrote, after the job was done with it."""
-
-    def run(self, name: str, description: str) -> None:
-        super().run(name, description)
-        assert self.result is not None
-        part = Path(self.result.parts[0].file)
-        content = bytearray(part.read_bytes())
-        content[100] ^= 1
-        part.write_bytes(content)
-
-
 def test_a_part_that_is_not_what_its_writer_hashed_is_not_taken(
     session: SparkSession, tmp_path: Path
 ) -> None:
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
-    engine = SparkEngine("tests", Meddled(session), SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(
+        Launched("tests", Damaged(session, "part-*"), SharedFolder(tmp_path / "x")), properties={}
+    )
     with pytest.raises(JobFailed, match="sha256"):
         engine.make(job, tmp_path / "spark")
-
-
-class Changed(InThisProcess):
-    """Changes the result of a job."""
-
-    def __init__(self, session: SparkSession, change: Callable[[JobResult], JobResult]) -> None:
-        super().__init__(session)
-        self._change = change
-
-    def run(self, name: str, description: str) -> None:
-        super().run(name, description)
-        assert self.result is not None
-        path = Path(description).with_name("result.json")
-        path.write_text(self._change(self.result).as_json())
 
 
 def test_a_result_that_lacks_a_part_is_not_taken(session: SparkSession, tmp_path: Path) -> None:
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path, part_rows=10)
     launcher = Changed(session, lambda result: replace(result, parts=result.parts[:-1]))
-    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(Launched("tests", launcher, SharedFolder(tmp_path / "x")), properties={})
     with pytest.raises(JobFailed, match=r"parts of \[10, 10, 10\] rows, found \[10, 10\]"):
         engine.make(job, tmp_path / "spark")
 
@@ -268,6 +229,6 @@ def test_parts_that_other_libraries_wrote_are_not_taken(
     job = job_of(every_kind_of_row(30), COLUMNS, tmp_path)
     older = {**library_versions(), "polars": "1.0.0"}
     launcher = Changed(session, lambda result: replace(result, libraries=older))
-    engine = SparkEngine("tests", launcher, SharedFolder(tmp_path / "x"), properties={})
+    engine = SparkEngine(Launched("tests", launcher, SharedFolder(tmp_path / "x")), properties={})
     with pytest.raises(EngineMissing, match=r"'polars': '1\.0\.0'"):
         engine.make(job, tmp_path / "spark")

@@ -13,6 +13,8 @@ from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
     RUN,
     admitted_home,
+    judge_by_spark,
+    landed_home,
     log_of_job,
     manifest,
     switch,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import pytest
 
     from platform_assets.declarations.spark import EmrServerlessSettings
+
+_PRODUCT = dg.AssetKey(["payments", PRODUCT])
 
 
 def test_dagster_launches_the_job_and_shows_what_it_reported(
@@ -54,6 +58,20 @@ def test_dagster_launches_the_job_and_shows_what_it_reported(
     assert manifest(home)["code"]["engine"]["name"] == "spark"
 
 
+def test_dagster_launches_the_job_that_judges_a_stream(spark: str, tmp_path: Path) -> None:
+    home = landed_home(tmp_path / "home")
+    judge_by_spark(home)
+    declare_spark(home, "local[2]")
+    key = dg.AssetKey(["payments", f"{PRODUCT}_admission"])
+    result = materialized(home, key)
+    assert result.success
+    (shown,) = [
+        event.materialization.metadata for event in result.get_asset_materialization_events()
+    ]
+    assert shown["job_landed_parts"].value == 4
+    assert shown["job_spark_version"].value == spark.rsplit(maxsplit=1)[-1]
+
+
 def test_dagster_launches_a_job_run_that_is_told_where_to_report(
     emr: EmrServerlessSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,14 +96,14 @@ def test_dagster_launches_a_job_run_that_is_told_where_to_report(
     assert "spark.archives=s3://code/environment.tar.gz#environment" in submitted
 
 
-def materialized(home: Path) -> dg.ExecuteInProcessResult:
+def materialized(home: Path, asset: dg.AssetKey = _PRODUCT) -> dg.ExecuteInProcessResult:
     with home_instance(home) as instance:
         instance.add_dynamic_partitions("payments_runs", [str(RUN)])
         job = definitions_for(home).resolve_job_def("payments_run")
         return job.execute_in_process(
             instance=instance,
             partition_key=str(RUN),
-            asset_selection=[dg.AssetKey(["payments", PRODUCT])],
+            asset_selection=[asset],
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )

@@ -9,16 +9,16 @@ or overtaken, and belongs to nobody.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from platform_assets.contracts.columns import Column, column_as_json, column_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VERSION = 1
+_VERSION = 2
 #: What decides the bytes of a part, beside its rows.
 _WRITERS = ("platform-assets", "polars", "polars-hash", "pyarrow")
 
@@ -33,6 +33,8 @@ class JobDescription:
     many ranges the rows are sorted, none for as many as fit the rows and the cores.
     """
 
+    kind: ClassVar[str] = "product"
+
     name: str
     accepted: tuple[str, ...]
     excluded: tuple[str, ...]
@@ -45,27 +47,38 @@ class JobDescription:
     partitions: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def work(self) -> str:
+        """What there is to do, in words."""
+        return f"{self.rows} rows to be sorted"
+
     def as_json(self) -> str:
         """Write the description as the job reads it."""
-        document = {
-            "version": _VERSION,
-            **{name: getattr(self, name) for name in self.__slots__},
-            "columns": [column_as_json(column) for column in self.columns],
-        }
-        return json.dumps(document, indent=1)
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        columns = [column_as_json(column) for column in self.columns]
+        return described(self.kind, {**fields, "columns": columns})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JobDescription:
         """Read what `as_json` wrote.
 
         Raises:
-            ValueError: it is a description of another version.
+            ValueError: it is a description of another version, or of another kind of job.
         """
-        document = _document(text, "description")
+        document = description_of(cls.kind, text)
         for name in ("accepted", "excluded", "sort"):
             document[name] = tuple(document[name])
         document["columns"] = tuple(column_from_json(each) for each in document["columns"])
         return cls(**document)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that an attempt wrote: where it is, bytes, SHA-256 (hex)."""
+
+    file: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +94,20 @@ class WrittenPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What a Spark job answers: the parts in order, or the refusal; and how it went.
+    """What a Spark job answers: what was made, in order, or the refusal; and how it went.
 
-    ``refusal`` holds the fields of an error of the platform. ``retried`` is how many tasks that wrote
-    something did so in a later attempt, ``executors_lost`` how many executors died on the way.
-    ``libraries`` are the versions of what wrote the parts.
+    ``parts`` are those of a product. ``judged`` are the files that tell of each landed part, one small
+    file for each, so that nobody has to hold what is told of all of them. ``refusal`` holds the fields
+    of an error of the platform. ``retried`` is how many tasks that wrote something did so in a later
+    attempt, ``executors_lost`` how many executors died on the way. ``application`` is Spark's
+    id of the application, ``libraries`` are the versions of what wrote the files.
     """
 
     parts: tuple[WrittenPart, ...] = ()
+    judged: tuple[WrittenFile, ...] = ()
     refusal: Mapping[str, Any] | None = None
     spark_version: str
+    application: str
     libraries: Mapping[str, str]
     executors: int = 0
     executors_lost: int = 0
@@ -109,7 +126,9 @@ class JobResult:
             for part in self.parts
         ]
         document = {name: getattr(self, name) for name in self.__slots__}
-        return json.dumps({"version": _VERSION, **document, "parts": parts}, indent=1)
+        judged = [asdict(file) for file in self.judged]
+        written = {"version": _VERSION, **document, "parts": parts, "judged": judged}
+        return json.dumps(written, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> JobResult:
@@ -119,14 +138,38 @@ class JobResult:
             ValueError: it is a result of another version.
         """
         document = _document(text, "result")
-        parts = document.pop("parts")
+        parts, judged = document.pop("parts"), document.pop("judged")
         return cls(
             **document,
+            judged=tuple(WrittenFile(**file) for file in judged),
             parts=tuple(
                 WrittenPart(**{**part, "sums": tuple(int(each) for each in part["sums"])})
                 for part in parts
             ),
         )
+
+
+def described(kind: str, fields: Mapping[str, Any]) -> str:
+    """Write the description of a job of a kind."""
+    return json.dumps({"version": _VERSION, "kind": kind, **fields}, indent=1)
+
+
+def kind_of(text: str | bytes) -> str:
+    """Return which kind of job is described."""
+    return str(json.loads(text).get("kind"))
+
+
+def description_of(kind: str, text: str | bytes) -> dict[str, Any]:
+    """Return the fields of a description.
+
+    Raises:
+        ValueError: it is a description of another version, or of another kind of job.
+    """
+    document = _document(text, "description")
+    found = document.pop("kind", None)
+    if found != kind:
+        raise ValueError(f"a description of a job of kind {found!r}, not {kind!r}")
+    return document
 
 
 def library_versions() -> dict[str, str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_BLOCK = 8 * 1024**2
+
+
 def is_local(uri: str) -> bool:
     """Tell whether it is a path of a disk rather than a URI."""
     return "://" not in uri
@@ -52,7 +55,14 @@ def writing(uri: str) -> Iterator[pa.NativeFile]:
 def upload(path: Path, uri: str) -> None:
     """Bring a local file to where the executors share theirs."""
     with path.open("rb") as source, _writing(uri) as target:
-        while block := source.read(8 * 1024**2):
+        while block := source.read(_BLOCK):
+            target.write(block)
+
+
+def fetch(uri: str, path: Path) -> None:
+    """Bring a file from where the executors share theirs to a local path."""
+    with _opened(uri) as source, path.open("wb") as target:
+        while block := source.read(_BLOCK):
             target.write(block)
 
 

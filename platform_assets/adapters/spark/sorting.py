@@ -70,6 +70,7 @@ def make_product(session: SparkSession, job: JobDescription) -> JobResult:
     return JobResult(
         parts=tuple(parts),
         spark_version=session.version,
+        application=session.sparkContext.applicationId,
         libraries=library_versions(),
         executors=executors,
         executors_lost=lost,

@@ -29,7 +29,8 @@ JOB_MODULE = "platform_assets.adapters.spark.job"
 
 #: What is left behind of a log in an error.
 _SAID = 300
-_STOP_SECONDS = 20
+#: How long a job may take to end when it is asked to.
+STOP_SECONDS = 20
 
 
 class SubprocessLauncher:
@@ -104,7 +105,7 @@ def require_spark() -> None:
             expected="PySpark and Java on this machine",
             found=missing,
             remedy="Install what is missing, declare spark.emr_serverless in platform.yaml, or "
-            "declare engine: embedded for the product.",
+            "declare engine: embedded for the product or stream.",
         )
 
 
@@ -127,14 +128,20 @@ def session_properties(settings: SparkSettings, spill: Path) -> Mapping[str, str
 
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End a job, with the executors that it started, where its launcher is interrupted."""
+    """End a job where its launcher is interrupted."""
     try:
         yield
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        end_group(process)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, with the executors that it started, unless it has ended."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
