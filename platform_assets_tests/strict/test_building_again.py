@@ -104,7 +104,8 @@ def test_what_was_damaged_is_left_and_built_anew_under_another_key(
     else:
         changed = json.dumps(first, separators=(",", ":"), sort_keys=True)
         wrapped = first["key"]["wrapped"]
-        attacker.overwrite(path, changed.replace(wrapped, "A" + wrapped[1:]).encode())
+        other = ("B" if wrapped[0] == "A" else "A") + wrapped[1:]
+        attacker.overwrite(path, changed.replace(wrapped, other).encode())
     platform = Platform.open(built_home)
     second = build(platform, RUN, "orders")
     assert second["generation"] == 2
