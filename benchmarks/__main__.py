@@ -34,7 +34,7 @@ _MARKERS = ("<!-- scale: begin -->", "<!-- scale: end -->")
 _EXAMPLES = """examples:
   python -m benchmarks --sizes 20k --only platform          # does it run?
   python -m benchmarks --work /data/bench --json now.json   # 1M and 10M, everyone
-  python -m benchmarks --sizes 100M --only platform,duckdb --work /data/bench \\
+  python -m benchmarks --sizes 100M --only platform,duckdb,duckdb_copy --work /data/bench \\
     --json now.json --add --document docs/performance.md    # and 100M, into the document
 """
 

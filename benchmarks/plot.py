@@ -26,6 +26,7 @@ _GREY = "#808890"
 _COLOURS = {
     "platform": "#1f77d0",
     "duckdb": "#d98a00",
+    "duckdb_copy": "#a86a00",
     "polars": "#2a9d60",
     "spark": "#d1495b",
     "loop": "#8b62c9",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import duckdb
 
@@ -44,27 +45,44 @@ _DISTINCT = """
 
 def main() -> None:
     arguments = json.loads(sys.argv[1])
+    connection = connected(arguments)
+    fits = arguments["records"] * _ROW_BYTES < arguments["memory"]
+    place = ":memory:" if fits else f"{arguments['spill']}/events.db"
+    connection.execute(f"ATTACH '{place}' AS loaded")
+    read_events(connection, arguments).create("loaded.events")
+    connection.execute(_REPEATED)
+    distinct = connection.sql(_DISTINCT)
+    distinct.order(", ".join(SORT)).write_parquet(arguments["target"], compression="zstd")
+    rows = rows_of(connection, arguments)
+    print(json.dumps({"records": arguments["records"], "rows": rows}))
+
+
+def connected(arguments: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the memory, cores and spill folder of the contest."""
     settings = {
         "memory_limit": f"{arguments['memory']}B",
         "threads": arguments["cores"],
         "temp_directory": arguments["spill"],
         "preserve_insertion_order": False,  # its own advice for large files; the sort orders them
     }
-    connection = duckdb.connect(config=settings)
-    fits = arguments["records"] * _ROW_BYTES < arguments["memory"]
-    place = ":memory:" if fits else f"{arguments['spill']}/events.db"
-    connection.execute(f"ATTACH '{place}' AS loaded")
-    connection.read_json(
+    return duckdb.connect(config=settings)
+
+
+def read_events(
+    connection: duckdb.DuckDBPyConnection, arguments: dict[str, Any]
+) -> duckdb.DuckDBPyRelation:
+    """Return the events of the log, to be read."""
+    return connection.read_json(
         arguments["segments"],
         format="newline_delimited",
         compression="zstd",
         columns=_COLUMNS,
-    ).create("loaded.events")
-    connection.execute(_REPEATED)
-    distinct = connection.sql(_DISTINCT)
-    distinct.order(", ".join(SORT)).write_parquet(arguments["target"], compression="zstd")
-    rows = connection.read_parquet(arguments["target"]).count("*").fetchall()[0][0]
-    print(json.dumps({"records": arguments["records"], "rows": rows}))
+    )
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, arguments: dict[str, Any]) -> int:
+    """Return how many rows were written."""
+    return int(connection.read_parquet(arguments["target"]).count("*").fetchall()[0][0])
 
 
 if __name__ == "__main__":

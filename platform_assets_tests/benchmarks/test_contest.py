@@ -15,7 +15,7 @@ from benchmarks.scale import Results
 
 _PATIENCE = 300
 _ROOT = Path(__file__).parents[2]
-_ON_LOGS = ("platform", "duckdb", "polars")
+_ON_LOGS = ("platform", "duckdb", "duckdb_copy", "polars")
 _ON_SLICES = {"loop": 2_000, "dlt": 2_000}
 _STEPS = ["pin", "land", "admit", "build", "certify", "close"]
 
