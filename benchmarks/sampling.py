@@ -12,13 +12,14 @@ import itertools
 import os
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platform_assets.adapters.process_tree import with_descendants
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _INTERVAL_SECONDS = 0.05
 # intervals
@@ -67,7 +68,7 @@ class Sampler:
         pids: list[int] = []
         for turn in itertools.count():
             if turn % _SELDOM == 0:
-                pids = list(self._pids())
+                pids = list(with_descendants(self._pid))
             self._rss.append((time.monotonic(), sum(map(_rss, pids))))
             if turn % _RARELY == 0:
                 self._pss.append((time.monotonic(), sum(map(_pss, pids))))
@@ -76,15 +77,6 @@ class Sampler:
                 self._spilled.append((time.monotonic(), spilled))
             if self._over.wait(_INTERVAL_SECONDS):
                 return
-
-    def _pids(self) -> Iterator[int]:
-        found = [self._pid]
-        while found:
-            pid = found.pop(0)
-            yield pid
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                with suppress(OSError):  # the thread ended
-                    found += map(int, children.read_bytes().split())
 
 
 def _peak(samples: Sequence[tuple[float, int]], begin: float, end: float) -> int:

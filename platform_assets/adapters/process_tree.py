@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
-# the session, counted behind the name in parentheses
-_SESSION = 3
-# user time, system time, and both of ended children, counted as well
+# user time, system time, and both of ended children, counted behind the name in parentheses
 _TIMES = slice(11, 15)
 
 
@@ -40,8 +38,8 @@ class Memory:
 def memory() -> Memory:
     """Return what this process and its descendants have now; zeros where nobody can tell."""
     resident = held = count = 0
-    own = _session(os.getpid())
-    for process in _with_descendants():
+    own = os.getsid(0)
+    for process in with_descendants(os.getpid()):
         pages = _read(process, "statm").split()
         if pages:
             resident += int(pages[1])
@@ -51,28 +49,32 @@ def memory() -> Memory:
     return Memory(resident * _PAGE, held * _PAGE, count)
 
 
-def _session(process: int) -> bytes | None:
-    fields = _status(process)
-    return fields[_SESSION] if fields else None
+def with_descendants(process: int) -> Iterator[int]:
+    """Return a process and all that it started, and that these did, by their numbers."""
+    found = [process]
+    while found:
+        each = found.pop(0)
+        yield each
+        # a child is listed with the thread that started it
+        for thread in _threads(each):
+            found += map(int, _read(each, "task", thread, "children").split())
 
 
 def cpu_seconds() -> float:
     """Return what this process and all its descendants have used so far, ended ones included."""
     own = os.times()
     ticks = 0
-    for process in list(_with_descendants())[1:]:
-        ticks += sum(map(int, _status(process)[_TIMES]))
+    for process in list(with_descendants(os.getpid()))[1:]:
+        fields = _read(process, "stat").rpartition(b")")[2].split()
+        ticks += sum(map(int, fields[_TIMES]))
     return own.user + own.system + own.children_user + own.children_system + ticks / _TICK
 
 
-def _with_descendants() -> Iterator[int]:
-    found = [os.getpid()]
-    while found:
-        process = found.pop(0)
-        yield process
-        # a child is listed with the thread that started it
-        for thread in _threads(process):
-            found += map(int, _read(process, "task", thread, "children").split())
+def _session(process: int) -> int | None:
+    try:
+        return os.getsid(process)
+    except OSError:  # it has ended
+        return None
 
 
 def _threads(process: int) -> list[str]:
@@ -80,10 +82,6 @@ def _threads(process: int) -> list[str]:
         return [each.name for each in (_PROC / str(process) / "task").iterdir()]
     except OSError:  # it has ended, or there is no such folder on this system
         return []
-
-
-def _status(process: int) -> list[bytes]:
-    return _read(process, "stat").rpartition(b")")[2].split()
 
 
 def _read(process: int, *names: str) -> bytes:

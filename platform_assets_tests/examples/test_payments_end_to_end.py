@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from platform_assets.examples.home import create_home
-from platform_assets.examples.payments.generator import write_log
 from platform_assets.examples.payments.plant import Plant
-from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.pipeline import Platform, finish, next_run
+from platform_assets_tests.examples.generated_payments import (
+    payments_home,
+    require_every_admitted_event_once,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +25,8 @@ RUNS = 4
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose payments are processed in four windows."""
-    home = tmp_path_factory.mktemp("payments") / "home"
-    create_home(home, examples=())
-    write_log(home / "data" / "payments", Recipe(records=5_000))
-    create_home(home, examples=("payments",))
-    declaration = home / "defs" / "payments" / "defs.yaml"
-    text = declaration.read_text()
-    assert "max_records: 1000000" in text
-    declaration.write_text(text.replace("max_records: 1000000", "max_records: 1500"))
+    folder = tmp_path_factory.mktemp("payments")
+    home = payments_home(folder / "home", records=5_000, window="max_records: 1500")
     platform = Platform.open(home)
     while (run := next_run(platform, "payments")) is not None:
         assert finish(platform, run)["verdict"] == "CLOSED"
@@ -62,12 +57,7 @@ def test_a02_the_receipts_of_all_runs_add_up_to_the_plant(home: Path) -> None:
 
 
 def test_a02_every_admitted_event_is_in_its_product_once(home: Path) -> None:
-    plant = Plant.read(home / "data" / "payments")
-    admitted = {k: n for stream in plant.streams.values() for k, n in stream.events.items()}
-    for event, count in admitted.items():
-        parts = (home / "store" / "runs").glob(f"*/products/{event}s/*/part-*.parquet")
-        ids = pl.concat([pl.read_parquet(part, columns=["event_id"]) for part in sorted(parts)])
-        assert len(ids) == ids["event_id"].n_unique() == count
+    require_every_admitted_event_once(home)
 
 
 def test_every_authorisation_is_decided_once(home: Path) -> None:

@@ -9,14 +9,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from platform_assets.examples.home import create_home
-from platform_assets.examples.payments.generator import write_log
 from platform_assets.examples.payments.plant import Plant
-from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.pipeline import Platform, runs, verify_run
+from platform_assets_tests.examples.generated_payments import (
+    payments_home,
+    require_every_admitted_event_once,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,14 +24,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose payments were processed by two processes, and by no other."""
-    home = tmp_path_factory.mktemp("payments") / "home"
-    create_home(home, examples=())
-    write_log(home / "data" / "payments", Recipe(records=5_000))
-    create_home(home, examples=("payments",))
-    declaration = home / "defs" / "payments" / "defs.yaml"
-    text = declaration.read_text()
-    text = text.replace("max_records: 1000000", "max_records: 1000\n    parallel: 2")
-    declaration.write_text(text)
+    folder = tmp_path_factory.mktemp("payments")
+    window = "max_records: 1000\n    parallel: 2"
+    home = payments_home(folder / "home", records=5_000, window=window)
     Platform.open(home).signer  # noqa: B018 - the key is made before they race
     command = [sys.executable, "-m", "platform_assets", "run", "payments", "--home", str(home)]
     done = subprocess.run(
@@ -64,12 +59,7 @@ def test_the_totals_are_what_was_planted_whoever_settled_first(home: Path) -> No
 
 
 def test_every_admitted_event_is_in_its_product_once(home: Path) -> None:
-    plant = Plant.read(home / "data" / "payments")
-    admitted = {k: n for stream in plant.streams.values() for k, n in stream.events.items()}
-    for event, count in admitted.items():
-        parts = (home / "store" / "runs").glob(f"*/products/{event}s/*/part-*.parquet")
-        ids = pl.concat([pl.read_parquet(part, columns=["event_id"]) for part in sorted(parts)])
-        assert len(ids) == ids["event_id"].n_unique() == count
+    require_every_admitted_event_once(home)
 
 
 def test_the_evidence_of_every_run_verifies(home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +15,10 @@ import pytest
 
 from platform_assets.adapters.spark.kept_launcher import SERVING_MODULE, KeptLauncher
 from platform_assets.errors import JobFailed
-from platform_assets.examples.home import create_home
-from platform_assets.examples.payments.generator import write_log
-from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, build, land, pin
 from platform_assets_tests.cli.calls import call
+from platform_assets_tests.examples.generated_payments import payments_home
 from platform_assets_tests.spark_engine.in_this_process import InThisProcess
 from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 RUNS = [RunId("payments", number) for number in (1, 2, 3)]
-WINDOW = "    max_records: 1000000\n"
-WINDOWS = "    max_records: 1000\n    max_open_runs: 3\n"
+WINDOWS = "max_records: 1000\n    max_open_runs: 3"
 HORIZON = "    horizon_runs: 30\n"
 EACH = [word for run in RUNS for word in ("--run", run)]
 
@@ -44,14 +42,12 @@ EACH = [word for run in RUNS for word in ("--run", run)]
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three windows in its log, none of which looks back."""
-    home = tmp_path_factory.mktemp("logged") / "home"
-    create_home(home, examples=())
-    write_log(home / "data" / "payments", Recipe(records=3_000))
-    create_home(home, examples=("payments",))
+    folder = tmp_path_factory.mktemp("logged")
+    home = payments_home(folder / "home", records=3_000, window=WINDOWS)
     path = home / "defs" / "payments" / "defs.yaml"
     text = path.read_text()
-    assert text.count(WINDOW) == text.count(HORIZON) == 1
-    path.write_text(text.replace(WINDOW, WINDOWS).replace(HORIZON, "    horizon_runs: 0\n"))
+    assert text.count(HORIZON) == 1
+    path.write_text(text.replace(HORIZON, "    horizon_runs: 0\n"))
     return home
 
 
@@ -181,8 +177,9 @@ def test_several_runs_of_a_product_are_told_of_one_after_another(
 
 def serving() -> list[int]:
     """Return the applications that this test started and that live yet."""
-    return [
-        child.pid
-        for child in psutil.Process().children(recursive=True)
-        if SERVING_MODULE in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # ended, whether or not somebody has asked for how
+            if SERVING_MODULE in child.cmdline():
+                found.append(child.pid)
+    return found

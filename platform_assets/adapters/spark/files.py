@@ -6,6 +6,7 @@ overwritten: which file counts is what the driver was told by the attempt that w
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,15 +56,13 @@ def writing(uri: str) -> Iterator[pa.NativeFile]:
 def upload(path: Path, uri: str) -> None:
     """Bring a local file to where the executors share theirs."""
     with path.open("rb") as source, _writing(uri) as target:
-        while block := source.read(_BLOCK):
-            target.write(block)
+        shutil.copyfileobj(source, target, _BLOCK)
 
 
 def fetch(uri: str, path: Path) -> None:
     """Bring a file from where the executors share theirs to a local path."""
     with _opened(uri) as source, path.open("wb") as target:
-        while block := source.read(_BLOCK):
-            target.write(block)
+        shutil.copyfileobj(source, target, _BLOCK)
 
 
 def _opened(uri: str) -> pa.NativeFile:
