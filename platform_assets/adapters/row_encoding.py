@@ -1,11 +1,12 @@
 """The content digest of columns in memory: `flow.content_digest`, a batch of rows at a time.
 
 The fixed parts of a batch are one byte matrix, filled column by column; the variable parts are Arrow
-binary arrays, joined behind it. A list's elements are encoded as one long table of one column, whose
-bytes are then cut at the lists' borders: no element is touched in Python. Batches are so small that
-their matrix stays in the processor's cache. Rows are hashed by polars-hash; what it writes in hex is
-summed where it lies, in whatever order, because sums do not depend on order. Hence the digest is the
-same whatever the batches, threads and chunks.
+binary arrays, joined behind it. Texts that all have one length, as ids and codes do, are columns of a
+matrix as well, which takes a fifth of the time of joining them. A list's elements are encoded as one
+long table of one column, whose bytes are then cut at the lists' borders: no element is touched in
+Python. Batches are so small that their matrix stays in the processor's cache. Rows are hashed by
+polars-hash, and what it writes in hex is summed by `hex_sums`. Sums do not depend on order; hence the
+digest is the same whatever the batches, threads and chunks.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import polars_hash as plh
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from platform_assets.adapters.budget import usable_cores
 from platform_assets.adapters.column_types import require_columns
+from platform_assets.adapters.hex_sums import sums_of_hashes
 from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListOf, Scalar, Struct
 from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fixed_width
 
@@ -48,10 +49,6 @@ _STORAGE = {
     Scalar.DATE: pa.int32(),
     Scalar.FLOAT64: pa.float64(),
 }
-_HEX_SIZE = 64
-_HEX_PAIRS = np.zeros(65_536, dtype=np.uint8)
-for _byte in range(256):
-    _HEX_PAIRS[int.from_bytes(f"{_byte:02x}".encode(), "little")] = _byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,8 @@ def content_digest(frame: pl.DataFrame, columns: Sequence[Column]) -> ContentDig
     """
     chosen = require_columns(frame, columns)
     total = ContentDigest.empty(columns)
-    with ThreadPoolExecutor(max_workers=usable_cores()) as threads:
+    # in a worker process that is one, because there are as many workers as cores
+    with ThreadPoolExecutor(max_workers=pl.thread_pool_size()) as threads:
         batches = (_arrays(batch) for batch in _batches(chosen))
         for part in threads.map(lambda arrays: digest_arrays(arrays, columns), batches):
             total = total.merge(part.digest)
@@ -112,23 +110,9 @@ def _arrays(frame: pl.DataFrame) -> list[pa.Array]:
 
 
 def _hashed(encoded: pa.LargeBinaryArray, columns: Sequence[Column]) -> ContentDigest:
-    rows = len(encoded)
-    hashes = pl.DataFrame({"row": pl.Series(encoded)}).select(plh.col("row").chash.sha2_256())
-    pairs = _hex_of(hashes.to_series(), rows)
-    halves = _HEX_PAIRS[pairs].view(">u4").reshape(rows, 8).sum(axis=0, dtype=np.uint64)
-    high, low = halves[0::2].tolist(), halves[1::2].tolist()
-    a, b, c, d = ((h << 32) + lo for h, lo in zip(high, low, strict=True))
-    return ContentDigest(tuple(columns), rows, (a, b, c, d))
-
-
-def _hex_of(hashes: pl.Series, rows: int) -> npt.NDArray[np.uint16]:
-    """Return all hashes in hex, two digits a number, in any order."""
-    views = hashes.to_arrow(compat_level=pl.CompatLevel.newest())
-    data = [buffer for buffer in views.buffers()[2:] if buffer is not None]
-    if sum(buffer.size for buffer in data) != _HEX_SIZE * rows:  # shared, or with gaps: copy
-        plain = hashes.to_arrow(compat_level=pl.CompatLevel.oldest())
-        return np.frombuffer(plain.buffers()[2], dtype="<u2")[: _HEX_SIZE // 2 * rows]
-    return np.concatenate([np.frombuffer(buffer, dtype="<u2") for buffer in data])
+    rows = pl.DataFrame({"row": pl.Series(encoded)})
+    hashes = rows.select(plh.col("row").chash.sha2_256()).to_series()
+    return ContentDigest(tuple(columns), len(encoded), sums_of_hashes(hashes))
 
 
 def _encode_arrays(
@@ -139,7 +123,7 @@ def _encode_arrays(
     at = 0
     for array, column in zip(arrays, columns, strict=True):
         at = _put(array, column.type, fixed, at, variable)
-    return _join(_as_binary(fixed), *variable)
+    return _joined(fixed, variable)
 
 
 def _put(
@@ -217,6 +201,46 @@ def _bytes_of(text: pa.Array) -> pa.LargeBinaryArray:
 def _offsets(encoded: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
     borders = np.frombuffer(encoded.buffers()[1], dtype=np.int64)
     return borders[encoded.offset : encoded.offset + len(encoded) + 1]
+
+
+def _joined(fixed: Matrix, variable: Sequence[pa.Array]) -> pa.LargeBinaryArray:
+    """Join the fixed parts of rows with their variable parts; what is of one length goes first."""
+    pieces: list[pa.Array] = []
+    beside = [fixed]
+    for contents in variable:
+        matrix = _as_matrix(contents)
+        if matrix is None:
+            pieces += [*_as_one(beside), contents]
+            beside = []
+        elif matrix.size:
+            beside.append(matrix)
+    return _join(*pieces, *_as_one(beside))
+
+
+def _as_matrix(contents: pa.LargeBinaryArray) -> Matrix | None:
+    """Return the bytes as a matrix if each row has the same number of them, else None."""
+    if contents.null_count or not len(contents):
+        return None
+    offsets = _offsets(contents)
+    width = int(offsets[1] - offsets[0])
+    if (np.diff(offsets) != width).any():
+        return None
+    data = np.frombuffer(contents.buffers()[2] or b"", np.uint8)
+    return data[offsets[0] : offsets[-1]].reshape(len(contents), width)
+
+
+def _as_one(beside: Sequence[Matrix]) -> list[pa.LargeBinaryArray]:
+    """Return matrices with as many rows as one array of their rows, none for none."""
+    if len(beside) < 2:  # noqa: PLR2004 - two are beside each other
+        return [_as_binary(matrix) for matrix in beside]
+    whole = np.empty((len(beside[0]), sum(matrix.shape[1] for matrix in beside)), np.uint8)
+    at = 0
+    for matrix in beside:
+        # one number of so many bytes: NumPy moves it at once, and bytes one by one
+        kind = np.dtype((np.void, matrix.shape[1]))
+        _window(whole, at, kind)[:] = matrix.view(kind)[:, 0]
+        at += matrix.shape[1]
+    return [_as_binary(whole)]
 
 
 def _join(*pieces: pa.Array) -> pa.Array:
