@@ -97,7 +97,7 @@ class Results:
                 found.append(Goal(words, ratio >= least_ratio))
         for events in sorted(self.digest_cpu.keys() & ours.keys()):
             share = self.digest_share(events)
-            words = f"the content digest has {share:.0%} of the CPU time at {label(events)}"
+            words = f"the content digest has {share:.1%} of the CPU time at {label(events)}"
             found.append(_at_most(words, share, _MOST_DIGEST, "15%"))
         return found
 

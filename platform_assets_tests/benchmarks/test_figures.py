@@ -147,7 +147,7 @@ def test_the_share_of_the_digest_is_its_part_of_the_cpu_time() -> None:
     results = Results(sizes={1_000_000: {"platform": measured(10)}}, digest_cpu={1_000_000: 2e-6})
     assert results.digest_share(1_000_000) == pytest.approx(0.2)
     assert [goal.split(" at ")[0] for goal in missed(results)] == [
-        "the content digest has 20% of the CPU time"
+        "the content digest has 20.0% of the CPU time"
     ]
 
 
