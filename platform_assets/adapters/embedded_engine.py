@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -24,6 +23,7 @@ from platform_assets.adapters.part_writer import PartWriter
 from platform_assets.adapters.parts import frame_batches, read_parts, sort_frame
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import AdmissionInconsistent
+from platform_assets.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ class EmbeddedEngine:
     @property
     def identity(self) -> dict[str, str]:
         """The libraries that sort and write, by version."""
-        versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+        versions = ", ".join(f"{name} {version_of(name)}" for name in _LIBRARIES)
         return {"name": "embedded", "version": versions}
 
     @property

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ BATCH_BYTES = 16 * 1024 * 1024
 MATRIX_ROWS = 16_384
 
 Matrix = npt.NDArray[np.uint8]
+#: The variable part of each row: as many bytes in every row, or not.
+Variable: TypeAlias = Matrix | pa.LargeBinaryArray
 
 _BIG_ENDIAN: dict[Scalar, np.dtype[Any]] = {
     Scalar.INT64: np.dtype(">i8"),
@@ -119,7 +121,7 @@ def _encode_arrays(
     arrays: Sequence[pa.Array], columns: Sequence[Column], rows: int
 ) -> pa.LargeBinaryArray:
     fixed = np.zeros((rows, sum(fixed_width(column.type) for column in columns)), dtype=np.uint8)
-    variable: list[pa.Array] = []
+    variable: list[Variable] = []
     at = 0
     for array, column in zip(arrays, columns, strict=True):
         at = _put(array, column.type, fixed, at, variable)
@@ -127,7 +129,7 @@ def _encode_arrays(
 
 
 def _put(
-    array: pa.Array, column_type: ColumnType, fixed: Matrix, at: int, variable: list[pa.Array]
+    array: pa.Array, column_type: ColumnType, fixed: Matrix, at: int, variable: list[Variable]
 ) -> int:
     """Write a column's fixed part from byte ``at`` on, keep its variable part; return the next byte."""
     fixed[:, at] = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else 1
@@ -170,10 +172,16 @@ def _put_decimals(array: pa.Array, fixed: Matrix, at: int) -> None:
     _window(fixed, at + 8, np.dtype(">u8"))[:] = words[:, 0]
 
 
-def _put_variable(contents: pa.Array, fixed: Matrix, at: int, variable: list[pa.Array]) -> None:
-    lengths = _filled(pc.binary_length(contents), 0).to_numpy()
-    _window(fixed, at, np.dtype(">i8"))[:] = lengths
-    variable.append(contents)
+def _put_variable(
+    contents: pa.LargeBinaryArray, fixed: Matrix, at: int, variable: list[Variable]
+) -> None:
+    if contents.null_count:
+        lengths = _filled(pc.binary_length(contents), 0).to_numpy()
+    else:
+        lengths = np.diff(_offsets(contents))
+    _window(fixed, at, _BIG_ENDIAN[Scalar.INT64])[:] = lengths
+    alike = len(lengths) and not contents.null_count and (lengths == lengths[0]).all()
+    variable.append(_as_matrix(contents, int(lengths[0])) if alike else contents)
 
 
 def _lists(array: pa.Array, element: Column) -> pa.Array:
@@ -203,30 +211,24 @@ def _offsets(encoded: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
     return borders[encoded.offset : encoded.offset + len(encoded) + 1]
 
 
-def _joined(fixed: Matrix, variable: Sequence[pa.Array]) -> pa.LargeBinaryArray:
-    """Join the fixed parts of rows with their variable parts; what is of one length goes first."""
+def _joined(fixed: Matrix, variable: Sequence[Variable]) -> pa.LargeBinaryArray:
+    """Join the fixed parts of rows with their variable parts; matrices beside each other go first."""
     pieces: list[pa.Array] = []
     beside = [fixed]
-    for contents in variable:
-        matrix = _as_matrix(contents)
-        if matrix is None:
-            pieces += [*_as_one(beside), contents]
+    for each in variable:
+        if isinstance(each, np.ndarray):
+            beside += [each] if each.size else []
+        else:
+            pieces += [*_as_one(beside), each]
             beside = []
-        elif matrix.size:
-            beside.append(matrix)
     return _join(*pieces, *_as_one(beside))
 
 
-def _as_matrix(contents: pa.LargeBinaryArray) -> Matrix | None:
-    """Return the bytes as a matrix if each row has the same number of them, else None."""
-    if contents.null_count or not len(contents):
-        return None
-    offsets = _offsets(contents)
-    width = int(offsets[1] - offsets[0])
-    if (np.diff(offsets) != width).any():
-        return None
+def _as_matrix(contents: pa.LargeBinaryArray, width: int) -> Matrix:
+    """Return the bytes of rows that have ``width`` of them each."""
+    first = int(_offsets(contents)[0])
     data = np.frombuffer(contents.buffers()[2] or b"", np.uint8)
-    return data[offsets[0] : offsets[-1]].reshape(len(contents), width)
+    return data[first : first + len(contents) * width].reshape(len(contents), width)
 
 
 def _as_one(beside: Sequence[Matrix]) -> list[pa.LargeBinaryArray]:

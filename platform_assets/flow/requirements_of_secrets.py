@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.flow.secret_scan import detector, forms_in, known_in
+from platform_assets.flow.secret_scan import detector, every_spelling, forms_in, spelled_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,9 +46,10 @@ def secret_problems(
         by: the detector that the files were searched by when they were written; None for now.
     """
     here = by is None or by == detector()
+    spelled = every_spelling(known)
     found = []
     for path in sorted(files):
-        kinds = (forms_in(files[path]) if here else set()) | known_in(files[path], known)
+        kinds = (forms_in(files[path]) if here else set()) | spelled_in(files[path], spelled)
         found += [f"{path} holds {kind}" for kind in sorted(kinds)]
     return found
 

@@ -15,11 +15,12 @@ import functools
 import html
 import json
 import re
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from platform_assets.flow.envelope import unverified_payload
+from platform_assets.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,7 @@ _PATTERNS = {kind: re.compile(form) for kind, form in _OWN_FORMS.items()}
 
 def detector() -> str:
     """Return what forms are searched by: the detector with its version."""
-    return f"detect-secrets {_installed()}, own forms {_OWN_FORMS_VERSION}"
+    return f"detect-secrets {version_of('detect-secrets')}, own forms {_OWN_FORMS_VERSION}"
 
 
 def secrets_in(data: bytes, known: Iterable[str] = ()) -> list[str]:
@@ -91,9 +92,18 @@ def forms_in(data: bytes) -> set[str]:
 
 def known_in(data: bytes, known: Iterable[str]) -> set[str]:
     """Return that a known value occurs in the bytes, in whatever spelling, or nothing."""
+    return spelled_in(data, every_spelling(known))
+
+
+def spelled_in(data: bytes, spelled: Iterable[bytes]) -> set[str]:
+    """Return that one of the spellings of known values occurs in the bytes, or nothing."""
     texts = _parts(data)
-    spelled = (form for value in known for form in spellings(value))
     return {"a known secret value"} if any(s in text for s in spelled for text in texts) else set()
+
+
+def every_spelling(known: Iterable[str]) -> list[bytes]:
+    """Return the spellings of all known values."""
+    return [form for value in known for form in spellings(value)]
 
 
 def without_known(text: str, known: Iterable[str]) -> str:
@@ -103,8 +113,7 @@ def without_known(text: str, known: Iterable[str]) -> str:
 
 def known_forms(known: Iterable[str]) -> list[str]:
     """Return every spelling of known values, the longest first."""
-    spelled = {form for value in known for form in spellings(value)}
-    texts = [form.decode("utf-8", "surrogateescape") for form in spelled]
+    texts = [form.decode("utf-8", "surrogateescape") for form in set(every_spelling(known))]
     return sorted(texts, key=lambda text: (-len(text), text))
 
 
@@ -160,11 +169,6 @@ def _parts(data: bytes) -> list[bytes]:
     except (ValueError, RecursionError):
         payload = None
     return [data] if payload is None else [data, payload]
-
-
-@functools.cache
-def _installed() -> str:
-    return metadata.version("detect-secrets")
 
 
 @functools.cache

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import platform_assets
 from platform_assets.adapters import part_format
+from platform_assets.installed import version_of
 
 _ENGINES = ("polars", "pyarrow", "duckdb", "jsonschema-rs")
 
@@ -24,7 +24,7 @@ def code_identity(revision: str | None, image: str | None) -> dict[str, Any]:
         "engines": {
             "python": platform.python_version(),
             "part_format": str(part_format.VERSION),
-            **{name.replace("-", "_"): metadata.version(name) for name in _ENGINES},
+            **{name.replace("-", "_"): version_of(name) for name in _ENGINES},
         },
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.errors import SecretFound
-from platform_assets.flow.secret_scan import known_in
+from platform_assets.flow.secret_scan import every_spelling, spelled_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,10 +34,10 @@ def require_exportable(
     Raises:
         SecretFound: they do; the error says which file, never the value.
     """
-    known = platform.secret_values()
+    spelled = every_spelling(platform.secret_values())
     parts = set(data)
     records = [path for path in files.paths() if path not in parts]
-    found = [path for path in records if known and known_in(files.read(path), known)]
+    found = [path for path in records if spelled and spelled_in(files.read(path), spelled)]
     if found:
         raise SecretFound(
             f"export of {run}",

@@ -12,7 +12,6 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
 from platform_assets.reports import wording
@@ -25,6 +24,8 @@ from platform_assets.reports.plots import (
 )
 
 if TYPE_CHECKING:
+    import jinja2
+
     from platform_assets.reports.model import RunReport
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -110,6 +111,8 @@ def _finalized(value: object) -> object:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 - takes longer than a command that writes no report
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,

@@ -36,8 +36,8 @@ pytestmark = pytest.mark.crash
 JOB = "platform_assets_tests.crashes.job"
 #: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
 _PER_CLOSER = ("closure", "evidence")
-KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "4"))
-S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "47"))
+KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "8"))
+S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "60"))
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def test_i15_killed_at_durable_writes_to_a_bucket_and_started_again(
 ) -> None:
     expected_home, writes = undisturbed
     expected, bucket = _records(expected_home), new_bucket(s3_server)
-    first = 1 if moment == "before" else 1 + S3_KILLS // 2
+    first = 1 + S3_KILLS // 3 if moment == "before" else 1 + S3_KILLS * 2 // 3
     with fork_server(JOB) as forks:
         for write in range(first, len(writes) + 1, S3_KILLS):
             home = tmp_path / f"{write}-{moment}"

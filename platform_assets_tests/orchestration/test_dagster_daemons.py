@@ -37,7 +37,7 @@ def wait_until(what: str, true: Callable[[], bool], log: Path) -> None:
         if time.monotonic() > deadline:
             said = log.read_text("utf-8", "replace")[-4000:]
             raise AssertionError(f"{what} did not happen in {PATIENCE} s:\n{said}")
-        time.sleep(0.05)
+        time.sleep(0.25)
 
 
 def test_daemons_that_overlap_die_and_forget_take_every_record_once(

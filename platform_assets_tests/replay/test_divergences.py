@@ -220,9 +220,9 @@ def test_under_other_engines_the_content_decides_and_the_result_says_so(
     two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module("platform_assets.pipeline.code_identity")
-    version = module.metadata.version
+    version = module.version_of
     monkeypatch.setattr(
-        module.metadata, "version", lambda name: "99.1" if name == "polars" else version(name)
+        module, "version_of", lambda name: "99.1" if name == "polars" else version(name)
     )
     platform = Platform.open(two_runs)
     same = replay_run(platform, FIRST, start=Start.LANDING)
@@ -248,9 +248,9 @@ def test_under_other_engines_without_the_data_it_says_that_no_rows_were_compared
 ) -> None:
     export_run(Platform.open(two_runs), FIRST, tmp_path / "records.tar")
     module = importlib.import_module("platform_assets.pipeline.code_identity")
-    version = module.metadata.version
+    version = module.version_of
     monkeypatch.setattr(
-        module.metadata, "version", lambda name: "99.1" if name == "polars" else version(name)
+        module, "version_of", lambda name: "99.1" if name == "polars" else version(name)
     )
     monkeypatch.setattr(part_format, "COMPRESSION_LEVEL", 9)
     around = Surroundings(two_runs, tmp_path / "scratch")

@@ -86,7 +86,7 @@ def test_i14_the_words_name_the_detector(closed: Path) -> None:
 def test_i14_evidence_of_another_detector_verifies_and_what_is_found_now_is_told(
     closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secret_scan, "_installed", lambda: "99.0")
+    monkeypatch.setattr(secret_scan, "version_of", lambda _: "99.0")
     monkeypatch.setitem(
         secret_scan._PATTERNS, "a form of later", secret_scan.re.compile("SHA-256|feed")
     )

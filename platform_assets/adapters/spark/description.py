@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from platform_assets.contracts.columns import Column, column_as_json, column_from_json
+from platform_assets.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,7 +174,7 @@ def description_of(kind: str, text: str | bytes) -> dict[str, Any]:
 
 def library_versions() -> dict[str, str]:
     """Return the versions, here, of what decides the bytes of a part."""
-    return {name: metadata.version(name) for name in _WRITERS}
+    return {name: version_of(name) for name in _WRITERS}
 
 
 def _document(text: str | bytes, kind: str) -> dict[str, Any]:
