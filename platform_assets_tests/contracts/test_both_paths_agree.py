@@ -153,6 +153,20 @@ def _order(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize(
+    "others", [{"maybe": {"city": "x", "zip": 7}}, {"lines": [{"sku": "s", "n": 1}], "tags": ["t"]}]
+)
+@pytest.mark.parametrize("refused", [1, 4])
+def test_what_only_refused_records_have_is_absent_in_the_accepted_ones(
+    others: dict[str, Any], refused: int
+) -> None:
+    records = [_order(n) for n in range(5)]
+    records += [_order(5 + n, state="lost", **others) for n in range(refused)]
+    fast, _ = _both([_RULE], [_dump(record) for record in records])
+    assert fast.accepted["event"].height == 5
+    assert fast.accepted["event"].select(list(others)).null_count().row(0) == (5,) * len(others)
+
+
 def test_a_uniform_batch_is_judged_in_columns_alone() -> None:
     fast, _ = _both([_RULE], [_dump(_order(number)) for number in range(500)])
     assert (fast.columnar, fast.one_by_one) == (500, 0)

@@ -106,12 +106,16 @@ class Objects:
 
     def take(self, rows: Ints) -> Objects:
         """Return some rows."""
-        fields = {name: value and value.take(rows) for name, value in self.fields.items()}
+        fields = {name: take(value, rows) for name, value in self.fields.items()}
         return Objects(fields, len(rows), _take(self.valid, rows))
 
     def spread(self, rows: Ints, count: int) -> Objects:
         """Return the column with nulls between the rows."""
-        fields = {name: value and value.spread(rows, count) for name, value in self.fields.items()}
+        # asked for None, because a value without rows is false
+        fields = {
+            name: None if value is None else value.spread(rows, count)
+            for name, value in self.fields.items()
+        }
         return Objects(fields, count, _spread_valid(self.valid, rows, count))
 
     @classmethod
@@ -137,7 +141,7 @@ class Lists:
         lengths = self.lengths[rows]
         starts = (np.cumsum(self.lengths) - self.lengths)[rows]
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        elements = self.elements and self.elements.take(np.repeat(starts, lengths) + within)
+        elements = take(self.elements, np.repeat(starts, lengths) + within)
         return Lists(lengths, elements, _take(self.valid, rows))
 
     def spread(self, rows: Ints, count: int) -> Lists:
@@ -151,6 +155,11 @@ class Lists:
         lengths = np.concatenate([part.lengths for part in parts])
         some = [part.elements for part in parts if part.elements is not None]
         return cls(lengths, join(some) if some else None, _join_valid(parts))
+
+
+def take(value: Value | None, rows: Ints) -> Any:
+    """Return some rows of a value; None of None."""
+    return None if value is None else value.take(rows)
 
 
 def join(parts: Sequence[Any]) -> Any:
