@@ -1,4 +1,4 @@
-"""Homes of generated payments in windows of a chosen size, and what must hold of what they admit."""
+"""Homes of generated payments, declared as a test wants, and what must hold of what they admit."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from platform_assets.examples.payments.plant import Plant
 from platform_assets.examples.payments.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-_WINDOW = "max_records: 1000000\n"
+#: The line of the example's declaration that says how large its windows are.
+WINDOW = "    max_records: 1000000\n"
 
 
-def payments_home(home: Path, *, records: int, window: str) -> Path:
-    """Make a home of so many payments; ``window`` has the lines of its declaration of windows."""
+def payments_home(home: Path, *, records: int, declared: Mapping[str, str]) -> Path:
+    """Make a home of so many payments; ``declared`` has lines of the example, and others for them."""
     create_home(home, examples=())
     write_log(home / "data" / "payments", Recipe(records=records))
     create_home(home, examples=("payments",))
     declaration = home / "defs" / "payments" / "defs.yaml"
     text = declaration.read_text()
-    assert text.count(_WINDOW) == 1
-    declaration.write_text(text.replace(_WINDOW, f"{window}\n"))
+    for lines, others in declared.items():
+        assert text.count(lines) == 1
+        text = text.replace(lines, others)
+    declaration.write_text(text)
     return home
 
 

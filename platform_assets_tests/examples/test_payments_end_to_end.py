@@ -12,6 +12,7 @@ import pytest
 from platform_assets.examples.payments.plant import Plant
 from platform_assets.pipeline import Platform, finish, next_run
 from platform_assets_tests.examples.generated_payments import (
+    WINDOW,
     payments_home,
     require_every_admitted_event_once,
 )
@@ -26,7 +27,8 @@ RUNS = 4
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose payments are processed in four windows."""
     folder = tmp_path_factory.mktemp("payments")
-    home = payments_home(folder / "home", records=5_000, window="max_records: 1500")
+    windows = {WINDOW: "    max_records: 1500\n"}
+    home = payments_home(folder / "home", records=5_000, declared=windows)
     platform = Platform.open(home)
     while (run := next_run(platform, "payments")) is not None:
         assert finish(platform, run)["verdict"] == "CLOSED"

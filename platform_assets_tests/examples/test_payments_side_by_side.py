@@ -14,6 +14,7 @@ import pytest
 from platform_assets.examples.payments.plant import Plant
 from platform_assets.pipeline import Platform, runs, verify_run
 from platform_assets_tests.examples.generated_payments import (
+    WINDOW,
     payments_home,
     require_every_admitted_event_once,
 )
@@ -25,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose payments were processed by two processes, and by no other."""
     folder = tmp_path_factory.mktemp("payments")
-    window = "max_records: 1000\n    parallel: 2"
-    home = payments_home(folder / "home", records=5_000, window=window)
+    windows = {WINDOW: "    max_records: 1000\n    parallel: 2\n"}
+    home = payments_home(folder / "home", records=5_000, declared=windows)
     Platform.open(home).signer  # noqa: B018 - the key is made before they race
     command = [sys.executable, "-m", "platform_assets", "run", "payments", "--home", str(home)]
     done = subprocess.run(

@@ -6,11 +6,9 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.examples.home import create_home
-from platform_assets.examples.payments.generator import write_log
-from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, land, next_run
+from platform_assets_tests.examples.generated_payments import payments_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +31,8 @@ def admitted_home(home: Path) -> Path:
 
 def landed_home(home: Path) -> Path:
     """Make a home whose one window is pinned and landed."""
-    create_home(home, examples=())
-    write_log(home / "data" / "payments", Recipe(records=RECORDS))
-    create_home(home, examples=("payments",))
-    path = home / "defs" / "payments" / "defs.yaml"
-    text = path.read_text()
-    assert text.count(EVENT) == 1
-    path.write_text(text.replace(EVENT, EVENT + "      part_rows: 2000\n"))
+    smaller = {EVENT: EVENT + "      part_rows: 2000\n"}
+    payments_home(home, records=RECORDS, declared=smaller)
     platform = Platform.open(home)
     assert next_run(platform, "payments") == RUN
     for stream in platform.feed("payments").streams:

@@ -18,7 +18,7 @@ from platform_assets.errors import JobFailed
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, build, land, pin
 from platform_assets_tests.cli.calls import call
-from platform_assets_tests.examples.generated_payments import payments_home
+from platform_assets_tests.examples.generated_payments import WINDOW, payments_home
 from platform_assets_tests.spark_engine.in_this_process import InThisProcess
 from platform_assets_tests.spark_engine.payments_home import (
     PRODUCT,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 RUNS = [RunId("payments", number) for number in (1, 2, 3)]
-WINDOWS = "max_records: 1000\n    max_open_runs: 3"
+WINDOWS = "    max_records: 1000\n    max_open_runs: 3\n"
 HORIZON = "    horizon_runs: 30\n"
 EACH = [word for run in RUNS for word in ("--run", run)]
 
@@ -43,12 +43,8 @@ EACH = [word for run in RUNS for word in ("--run", run)]
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three windows in its log, none of which looks back."""
     folder = tmp_path_factory.mktemp("logged")
-    home = payments_home(folder / "home", records=3_000, window=WINDOWS)
-    path = home / "defs" / "payments" / "defs.yaml"
-    text = path.read_text()
-    assert text.count(HORIZON) == 1
-    path.write_text(text.replace(HORIZON, "    horizon_runs: 0\n"))
-    return home
+    windows = {WINDOW: WINDOWS, HORIZON: "    horizon_runs: 0\n"}
+    return payments_home(folder / "home", records=3_000, declared=windows)
 
 
 @pytest.fixture(scope="module")
