@@ -100,7 +100,9 @@ class Unique:
         """Count the rows whose key another row has, but for one row of each key."""
         groups = {spilled.group.number: spilled.group for spilled in noted}
         candidates = hash_buckets.repeated(
-            [each.hashes for each in noted], self.room.memory // _MEMORY_OF_HASHES
+            [each.hashes for each in noted],
+            self.room.memory // _MEMORY_OF_HASHES,
+            threads=self.room.threads,
         )
         found, bucket, last = 0, _DistinctKeys(), -1
         for each in candidates:

@@ -42,12 +42,12 @@ _SETTLED = ("source", *_IDENTITY, *POSITION, *_FIRST, "same")
 
 
 def suspected(
-    own: Sequence[HashFile], earlier: Sequence[HashFile], memory: int
+    own: Sequence[HashFile], earlier: Sequence[HashFile], memory: int, threads: int = 1
 ) -> dict[int, npt.NDArray[np.uint8]]:
     """Return, by source, one bit for each row: whether its id may be that of another row."""
     rows = {file.source: file.numbered for file in (*own, *earlier)}
     bits: dict[int, npt.NDArray[np.uint8]] = {}
-    for found in repeated(own, memory, beside=earlier):
+    for found in repeated(own, memory, beside=earlier, threads=threads):
         chosen = np.zeros(rows[found.source], np.uint8)
         chosen[found.ordinals] = 1
         packed = np.packbits(chosen)

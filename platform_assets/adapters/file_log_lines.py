@@ -16,6 +16,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -26,7 +27,7 @@ import zstandard
 from platform_assets.errors import SourceChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import FileIO
 
     import numpy.typing as npt
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 #: How much is read at once; a longer record makes its own block longer. Small enough for the caches.
 BLOCK_BYTES = 1024**2
+#: Room before a block for the line that began in the block before; a longer one is copied.
+_HEADROOM = 64 * 1024
 
 _LF, _CR = 10, 13
 _SPACING = 8 * 1024**2
@@ -194,27 +197,50 @@ class LineReader:
             _skip(source, position)
         else:
             file.seek(position)
-        buffer = np.empty(2 * BLOCK_BYTES, np.uint8)
-        filled = 0
-        while True:
-            if len(buffer) < filled + BLOCK_BYTES:
-                buffer = np.concatenate([buffer[:filled], np.empty(filled + BLOCK_BYTES, np.uint8)])
-            got = source.readinto(buffer.data[filled : filled + BLOCK_BYTES]) or 0
-            feeds = np.flatnonzero(buffer[filled : filled + got] == _LF) + filled
-            filled += got
-            if got == 0:
-                break
+        rest = [np.empty(0, np.uint8)]
+        for buffer, got in _pieces(source):
+            feeds = np.flatnonzero(buffer[_HEADROOM : _HEADROOM + got] == _LF)
             if len(feeds) == 0:
+                rest.append(buffer[_HEADROOM : _HEADROOM + got].copy())
                 continue
-            block = _lines(line, position, buffer[:filled], feeds)
+            feeds += sum(map(len, rest))
+            data = _behind(rest, buffer, got)
+            block = _lines(line, position, data, feeds)
             line, stop = line + len(feeds), int(block.nexts[-1])
             position += stop
-            index.note(line, position, buffer, stop)
+            index.note(line, position, data, stop)
+            rest = [data[stop:].copy()]
             yield block
-            rest = buffer[stop:filled].copy()
-            buffer[: len(rest)] = rest
-            filled = len(rest)
-        self.torn = filled
+        self.torn = sum(map(len, rest))
+
+
+def _pieces(source: _Bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
+    """Yield what is read, a buffer and its bytes behind `_HEADROOM`, until the buffer after the next.
+
+    While one piece is looked at, the next is read and decompressed on a thread; where one piece is all
+    there is, no thread is started.
+    """
+    buffers = [np.empty(_HEADROOM + BLOCK_BYTES, np.uint8) for _ in range(2)]
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as ahead:
+        got = source.readinto(buffers[0].data[_HEADROOM:]) or 0
+        while got:
+            room = buffers[1].data[_HEADROOM:]
+            full = got == BLOCK_BYTES
+            reading = ahead.submit(source.readinto, room) if full else None
+            yield buffers[0], got
+            got = (reading.result() if reading else source.readinto(room)) or 0
+            buffers.reverse()
+
+
+def _behind(
+    rest: Sequence[npt.NDArray[np.uint8]], buffer: npt.NDArray[np.uint8], got: int
+) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a piece behind those that were left before, in its buffer if they fit."""
+    begin = _HEADROOM - sum(map(len, rest))
+    if begin < 0:
+        return np.concatenate([*rest, buffer[_HEADROOM : _HEADROOM + got]])
+    np.concatenate(rest, out=buffer[begin:_HEADROOM])
+    return buffer[begin : _HEADROOM + got]
 
 
 def _lines(

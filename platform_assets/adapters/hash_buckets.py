@@ -13,12 +13,16 @@ once, twice over: sources are cut accordingly.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from platform_assets.adapters.threads import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ordinals = npt.NDArray[np.uint32]
+#: The first cell of a range of hashes, and the one after its last.
+Bucket: TypeAlias = tuple[int, int]
 
 #: Files are cut into this many cells by the top bits of the hashes; a bucket is some of these.
 CELLS = 256
@@ -111,37 +117,36 @@ def cells_of(hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
 
 
 def repeated(
-    files: Sequence[HashFile], memory: int, *, beside: Sequence[HashFile] = ()
+    files: Sequence[HashFile],
+    memory: int,
+    *,
+    beside: Sequence[HashFile] = (),
+    threads: int = 1,
 ) -> Iterator[Candidates]:
     """Return the rows of ``files`` whose hash another row has, there or in ``beside``.
 
     Of ``beside``, those rows are returned whose hash a row of ``files`` has; what repeats only among
-    themselves is not. A source comes up once for each bucket in which it has candidates, at most.
+    themselves is not. A source comes up once for each bucket in which it has candidates, at most, and
+    sources ascend as they are given within a bucket.
 
     Args:
         files: the hashes among which repetitions are looked for.
         memory: how many bytes may be used.
         beside: hashes that only count where they meet one of ``files``.
+        threads: how many buckets are looked at together; they share the memory.
     """
-    for bucket in _buckets([*files, *beside], memory):
-        distinct, several = _told_apart((_read(f, bucket) for f in files), memory)
-        if beside:
-            met = _told_apart((_among(_read(f, bucket), distinct) for f in beside), memory)[0]
-            several = np.union1d(several, met)
-        if len(several):
-            yield from _having(several, [*files, *beside], bucket)
+    every = [*files, *beside]
+    share = memory // threads
 
+    def several(bucket: Bucket) -> tuple[Bucket, Hashes]:
+        return bucket, _several(files, beside, bucket, share)
 
-def missing(
-    files: Sequence[HashFile], there: Sequence[HashFile], memory: int
-) -> Iterator[Candidates]:
-    """Return the rows of ``files`` whose hash no row of ``there`` has: their keys are not there."""
-    for bucket in _buckets([*files, *there], memory):
-        wanted = _told_apart((_read(f, bucket) for f in files), memory)[0]
-        met = _told_apart((_among(_read(f, bucket), wanted) for f in there), memory)[0]
-        absent = np.setdiff1d(wanted, met, assume_unique=True)
-        if len(absent):
-            yield from _having(absent, files, bucket)
+    with ThreadPoolExecutor(threads) as pool:
+        found = mapped(pool, several, _buckets(every, share), ahead=threads)
+        for bucket, wanted in found:
+            having = partial(_having, wanted, bucket)
+            if len(wanted):
+                yield from filter(None, mapped(pool, having, every, ahead=2 * threads))
 
 
 def bucket_count(rows: int, memory: int) -> int:
@@ -149,12 +154,12 @@ def bucket_count(rows: int, memory: int) -> int:
     return max(1, min(CELLS, -(-rows * _BYTES_OF_ROW // max(1, memory))))
 
 
-def buckets(count: int) -> Iterator[tuple[int, int]]:
+def buckets(count: int) -> Iterator[Bucket]:
     """Return the first cell and the one after the last of so many buckets."""
     return pairwise(CELLS * number // count for number in range(count + 1))
 
 
-def _buckets(files: Sequence[HashFile], memory: int) -> Iterator[tuple[int, int]]:
+def _buckets(files: Sequence[HashFile], memory: int) -> Iterator[Bucket]:
     return buckets(bucket_count(sum(file.rows for file in files), memory))
 
 
@@ -163,15 +168,26 @@ def _borders(by_cell: Hashes) -> npt.NDArray[np.int64]:
     return np.concatenate(([0], np.cumsum(counts)))
 
 
-def _read(file: HashFile, bucket: tuple[int, int]) -> Hashes:
+def _read(file: HashFile, bucket: Bucket) -> Hashes:
     begin, end = (int(file.cells[cell]) for cell in bucket)
     return np.fromfile(file.path, np.uint64, end - begin, offset=begin * _HASH_BYTES)
 
 
-def _read_ordinals(file: HashFile, bucket: tuple[int, int]) -> Ordinals:
+def _read_ordinals(file: HashFile, bucket: Bucket) -> Ordinals:
     begin, end = (int(file.cells[cell]) for cell in bucket)
     at = file.rows * _HASH_BYTES + begin * _ORDINAL_BYTES
     return np.fromfile(file.path, np.uint32, end - begin, offset=at)
+
+
+def _several(
+    files: Sequence[HashFile], beside: Sequence[HashFile], bucket: Bucket, memory: int
+) -> Hashes:
+    """Return the hashes of a bucket that occur more than once, at least once in ``files``."""
+    distinct, several = _told_apart((_read(file, bucket) for file in files), memory)
+    if not beside:
+        return several
+    met = _told_apart((_among(_read(file, bucket), distinct) for file in beside), memory)[0]
+    return np.union1d(several, met)
 
 
 def _told_apart(slices: Iterable[Hashes], memory: int) -> tuple[Hashes, Hashes]:
@@ -197,13 +213,11 @@ def _joined(distinct: Hashes, several: Hashes, more: list[Hashes]) -> tuple[Hash
     return every[~again], np.union1d(several, every[again])
 
 
-def _having(
-    wanted: Hashes, files: Sequence[HashFile], bucket: tuple[int, int]
-) -> Iterator[Candidates]:
-    for file in files:
-        found = _is_among(_read(file, bucket), wanted)
-        if found.any():
-            yield Candidates(file.source, np.sort(_read_ordinals(file, bucket)[found]))
+def _having(wanted: Hashes, bucket: Bucket, file: HashFile) -> Candidates | None:
+    found = _is_among(_read(file, bucket), wanted)
+    if not found.any():
+        return None
+    return Candidates(file.source, np.sort(_read_ordinals(file, bucket)[found]))
 
 
 def _among(hashes: Hashes, ascending: Hashes) -> Hashes:

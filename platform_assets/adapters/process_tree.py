@@ -13,40 +13,49 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 # user time, system time, and both of ended children, counted behind the name in parentheses
 _TIMES = slice(11, 15)
+_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes of a process and its descendants together, and how many of them hold what is held."""
+class Taken:
+    """What a process and its descendants have at one moment, and how many of them hold what is held.
 
-    resident: int = 0
-    held: int = 0
-    processes: int = 0
+    ``resident`` and ``held`` are bytes, zero where nobody can tell; ``cpu_seconds`` counts from the
+    start of each, ended ones included.
+    """
+
+    resident: int
+    held: int
+    processes: int
+    cpu_seconds: float
 
 
-def memory() -> Memory:
-    """Return what this process and its descendants have now; zeros where nobody can tell."""
-    resident = held = count = 0
-    own = os.getsid(0)
-    for process in with_descendants(os.getpid()):
-        pages = _read(process, "statm").split()
+def taken() -> Taken:
+    """Return what this process and its descendants have now."""
+    own, session = os.getpid(), os.getsid(0)
+    resident = held = count = ticks = 0
+    for process in with_descendants(own):
+        pages = _read(f"{process}/statm").split()
         if pages:
             resident += int(pages[1])
-            if _session(process) == own:
+            if _session(process) == session:
                 held += int(pages[1]) - int(pages[2])
                 count += 1
-    return Memory(resident * _PAGE, held * _PAGE, count)
+        if process != own:
+            fields = _read(f"{process}/stat").rpartition(b")")[2].split()
+            ticks += sum(map(int, fields[_TIMES]))
+    times = os.times()
+    cpu_seconds = times.user + times.system + times.children_user + times.children_system
+    return Taken(resident * _PAGE, held * _PAGE, count, cpu_seconds + ticks / _TICK)
 
 
 def with_descendants(process: int) -> Iterator[int]:
@@ -57,17 +66,7 @@ def with_descendants(process: int) -> Iterator[int]:
         yield each
         # a child is listed with the thread that started it
         for thread in _threads(each):
-            found += map(int, _read(each, "task", thread, "children").split())
-
-
-def cpu_seconds() -> float:
-    """Return what this process and all its descendants have used so far, ended ones included."""
-    own = os.times()
-    ticks = 0
-    for process in list(with_descendants(os.getpid()))[1:]:
-        fields = _read(process, "stat").rpartition(b")")[2].split()
-        ticks += sum(map(int, fields[_TIMES]))
-    return own.user + own.system + own.children_user + own.children_system + ticks / _TICK
+            found += map(int, _read(f"{each}/task/{thread}/children").split())
 
 
 def _session(process: int) -> int | None:
@@ -77,15 +76,29 @@ def _session(process: int) -> int | None:
         return None
 
 
+# Servers have hundreds of threads, and this is done ten times a second: no objects for paths.
+
+
 def _threads(process: int) -> list[str]:
     try:
-        return [each.name for each in (_PROC / str(process) / "task").iterdir()]
+        return os.listdir(f"/proc/{process}/task")  # noqa: PTH208
     except OSError:  # it has ended, or there is no such folder on this system
         return []
 
 
-def _read(process: int, *names: str) -> bytes:
+def _read(name: str) -> bytes:
     try:
-        return _PROC.joinpath(str(process), *names).read_bytes()
+        file = os.open(f"/proc/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    try:
+        found = piece = os.read(file, _READ_BYTES)
+        while len(piece) == _READ_BYTES:
+            piece = os.read(file, _READ_BYTES)
+            found += piece
+    except OSError:  # it ended meanwhile
+        return b""
+    else:
+        return found
+    finally:
+        os.close(file)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.budget import BASE_BYTES
-from platform_assets.adapters.process_tree import cpu_seconds, memory
+from platform_assets.adapters.process_tree import Taken, taken
 from platform_assets.adapters.spilling import spill_exhausted
 from platform_assets.errors import MemoryExceeded
 
@@ -74,14 +74,14 @@ class StepUse:
 class Watch:
     """Looks at what one step uses; made by `watched`."""
 
-    def __init__(self, name: StepName, budget: Budget, aside: int) -> None:
+    def __init__(self, name: StepName, budget: Budget, aside: int, before: Taken) -> None:
         self.spilled = 0
         self.workers = 1
         self._name = name
         self._budget = budget
         self._allowed = int(budget.memory * (1 + MARGIN)) + aside
         self._aside = aside
-        self._begun, self._cpu = time.monotonic(), cpu_seconds()
+        self._begun, self._before = time.monotonic(), before
         self._resident = self._held = self._processes = 0
         self._looked = self._measured = 0.0
         self._over = threading.Event()
@@ -104,13 +104,15 @@ class Watch:
             problem = f"{self.spilled:,} bytes of spilled files, with a spill_limit of {limit:,}"
             raise spill_exhausted(self._budget.spill_dir, problem)
 
-    def use(self) -> StepUse:
-        """Return what the step used until now."""
-        self._look(again=True)
+    def use(self, now: Taken) -> StepUse:
+        """Return what the step used until now, when its processes have taken so much."""
+        with self._looking:
+            self._note(now)
+        self.note_spill(_spilled())
         return StepUse(
             name=self._name,
             wall_seconds=round(time.monotonic() - self._begun, 3),
-            cpu_seconds=round(max(0.0, cpu_seconds() - self._cpu), 2),
+            cpu_seconds=round(max(0.0, now.cpu_seconds - self._before.cpu_seconds), 2),
             peak_rss_bytes=self._resident,
             spilled_bytes=self.spilled,
             workers=self.workers,
@@ -130,18 +132,20 @@ class Watch:
         while not self._over.wait(_LOOK_SECONDS):
             self._look()
 
-    def _look(self, *, again: bool = False) -> None:
+    def _look(self) -> None:
         with self._looking:
             now = time.monotonic()
-            if again or now - self._looked >= _LOOK_SECONDS:
+            if now - self._looked >= _LOOK_SECONDS:
                 self._looked = now
-                seen = memory()
-                self._resident = max(self._resident, seen.resident)
-                if seen.held > self._held:
-                    self._held, self._processes = seen.held, seen.processes
-            if again or now - self._measured >= _SPILL_SECONDS:
+                self._note(taken())
+            if now - self._measured >= _SPILL_SECONDS:
                 self._measured = now
                 self.note_spill(_spilled())
+
+    def _note(self, seen: Taken) -> None:
+        self._resident = max(self._resident, seen.resident)
+        if seen.held > self._held:
+            self._held, self._processes = seen.held, seen.processes
 
     def _exceeded(self) -> MemoryExceeded:
         own = self._held - self._aside
@@ -179,18 +183,20 @@ def require() -> None:
 def watched(name: StepName, budget: Budget) -> Iterator[Watch]:
     """Watch a step while the context lasts; what it used is noted where somebody asked for it."""
     global _left, _aside  # noqa: PLW0603 - a process has one of each
+    before = taken()
     if not _standing:
-        _aside = _set_aside(memory().held)
-    watch = Watch(name, budget, _aside)
+        _aside = _set_aside(before.held)
+    watch = Watch(name, budget, _aside, before)
     _standing.append(watch)
     try:
         yield watch
     finally:
         watch.end()
         _standing.remove(watch)
+        after = taken()
         if not _standing:
-            _left = memory().held
-        use = watch.use()
+            _left = after.held
+        use = watch.use(after)
         for each in _lists:
             each.append(use)
 

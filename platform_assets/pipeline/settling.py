@@ -54,7 +54,7 @@ def settled_parts(
     found: dict[int, list[SuspectRows]] = {}
     for event in accepted.parts:  # 2
         before = [(part, file) for part, file in earlier if part.event == event]
-        for number, rows in _suspects(event, accepted, before, memory):
+        for number, rows in _suspects(event, accepted, before, memory, pool.count):
             found.setdefault(number, []).append(rows)
     shared = {
         event.name: horizon.shared(event.name, contracts[event.contract].columns)
@@ -98,9 +98,10 @@ def _suspects(
     accepted: AcceptedParts,
     before: Sequence[tuple[EarlierPart, HashFile]],
     memory: int,
+    threads: int,
 ) -> list[tuple[int, SuspectRows]]:
     own = {p.landed.number: p.accepted[event] for p in accepted.judged if event in p.accepted}
-    bits = suspected([a.hashes for a in own.values()], [f for _, f in before], memory)
+    bits = suspected([a.hashes for a in own.values()], [f for _, f in before], memory, threads)
     rows = [
         (n, SuspectRows(event, a.part.path, a.part.rows, bits[n]))
         for n, a in own.items()

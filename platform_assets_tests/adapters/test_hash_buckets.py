@@ -19,7 +19,6 @@ from platform_assets.adapters.hash_buckets import (
     HashFile,
     bucket_count,
     key_hashes,
-    missing,
     repeated,
     spill_hashes,
 )
@@ -49,10 +48,10 @@ def rows(found: Iterable[Candidates]) -> list[tuple[int, int]]:
     return sorted((each.source, int(row)) for each in found for row in each.ordinals)
 
 
-@given(sources=SOURCES, earlier=SOURCES, memory=MEMORY)
+@given(sources=SOURCES, earlier=SOURCES, memory=MEMORY, threads=st.integers(1, 3))
 @settings(max_examples=150, deadline=None)
 def test_exactly_the_rows_whose_hash_occurs_again_are_found(
-    sources: list[list[int]], earlier: list[list[int]], memory: int,
+    sources: list[list[int]], earlier: list[list[int]], memory: int, threads: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
     folder = tmp_path_factory.mktemp("hashes")
@@ -67,23 +66,8 @@ def test_exactly_the_rows_whose_hash_occurs_again_are_found(
         (s, r) for s, hashes in enumerate(earlier, len(sources)) for r, h in enumerate(hashes)
         if h in own
     ]  # fmt: skip
-    assert rows(repeated(files, memory, beside=beside)) == sorted(expected)
-
-
-@given(sources=SOURCES, there=SOURCES, memory=MEMORY)
-@settings(max_examples=100, deadline=None)
-def test_exactly_the_rows_whose_hash_is_not_there_are_missing(
-    sources: list[list[int]], there: list[list[int]], memory: int,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:  # fmt: skip
-    folder = tmp_path_factory.mktemp("hashes")
-    files, others = spilled(folder, sources), spilled(folder, there, len(sources))
-    known = {h for hashes in there for h in hashes}
-
-    expected = [
-        (s, r) for s, hashes in enumerate(sources) for r, h in enumerate(hashes) if h not in known
-    ]
-    assert rows(missing(files, others, memory)) == expected
+    found = repeated(files, memory, beside=beside, threads=threads)
+    assert rows(found) == sorted(expected)
 
 
 def test_one_key_of_a_million_rows_is_held_once(

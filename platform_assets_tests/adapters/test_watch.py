@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.adapters import process_tree
 from platform_assets.adapters.budget import Budget
+from platform_assets.adapters.process_tree import taken
 from platform_assets.adapters.watch import MARGIN, StepName, noted, require, spilling, watched
 from platform_assets.adapters.workers import workers
 from platform_assets.errors import MemoryExceeded, SpillExhausted
@@ -30,7 +30,7 @@ import sys
 import time
 from pathlib import Path
 from platform_assets.adapters.budget import Budget
-from platform_assets.adapters.process_tree import memory
+from platform_assets.adapters.process_tree import taken
 from platform_assets.adapters.watch import StepName, require, watched
 from platform_assets.errors import MemoryExceeded
 from platform_assets_tests.adapters.worker_tasks import taken as held
@@ -73,9 +73,9 @@ def test_a_step_is_told_with_what_it_used(tmp_path: Path) -> None:
     with noted() as steps:
         with watched(_NAME, budget(tmp_path)):
             compute(0.3)
-            taken = held(300)
+            kept = held(300)
             time.sleep(0.3)
-            del taken
+            del kept
         with watched(StepName("shop-00000001", "close"), budget(tmp_path)):
             pass
     first, second = steps
@@ -136,13 +136,13 @@ def test_memory_of_workers_beyond_the_budget_ends_the_step(tmp_path: Path) -> No
     with workers(2, tasks.factor, 400) as some, watched(_NAME, small):
         with pytest.raises(MemoryExceeded) as caught:
             list(some.map(tasks.hold, range(2)))
-        others = process_tree.memory().processes
+        others = taken().processes
     assert others >= 3
     assert caught.value.thing == "admit orders of shop-00000001"
     assert "0.49 GiB of memory (memory_budget), 25% more" in caught.value.expected
     assert re.search(r"GiB held by \d+ processes", caught.value.found)
     assert "`memory_budget`" in caught.value.remedy
-    assert process_tree.memory().processes <= others - 2, "the workers are gone with the step"
+    assert taken().processes <= others - 2, "the workers are gone with the step"
 
 
 def test_a_job_that_leads_a_session_of_its_own_is_not_held_to_the_budget(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_job_that_leads_a_session_of_its_own_is_not_held_to_the_budget(tmp_pat
         command = [sys.executable, "-c", script]
         with subprocess.Popen(command, start_new_session=True, **pipes) as job:  # type: ignore[call-overload]
             until = time.monotonic() + 60
-            while watch.use().peak_rss_bytes < 900 * _MIB and time.monotonic() < until:
+            while watch.use(taken()).peak_rss_bytes < 900 * _MIB and time.monotonic() < until:
                 time.sleep(0.05)
             require()
             job.communicate(b"\n", timeout=60)
@@ -162,9 +162,9 @@ def test_a_job_that_leads_a_session_of_its_own_is_not_held_to_the_budget(tmp_pat
 def test_a_peak_that_is_over_when_it_is_asked_for_ends_the_step(tmp_path: Path) -> None:
     with watched(_NAME, budget(tmp_path, 500 * _MIB)):
         require()
-        taken = held(600)
+        kept = held(600)
         time.sleep(0.5)
-        del taken
+        del kept
         with pytest.raises(MemoryExceeded, match=r"GiB held by \d+ process"):
             require()
     require()  # nothing is watched any more
@@ -175,7 +175,7 @@ def test_the_margin_is_borne_and_no_more(tmp_path: Path) -> None:
         tmp_path,
         f"""
         with watched(NAME, BUDGET):
-            kept = held({int(400 * (1 + MARGIN)) - 50} - memory().held // MIB)
+            kept = held({int(400 * (1 + MARGIN)) - 50} - taken().held // MIB)
             say()
             more = held(100)
             say()
@@ -206,7 +206,7 @@ def test_what_a_step_leaves_behind_is_not_the_callers(tmp_path: Path) -> None:
         tmp_path,
         """
         with watched(NAME, BUDGET):
-            kept = held(450 - memory().held // MIB)
+            kept = held(450 - taken().held // MIB)
             say()
         with watched(NAME, BUDGET):
             more = held(150)
