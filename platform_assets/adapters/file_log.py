@@ -17,6 +17,7 @@ offsets, and a shorter log is refused by the anchors. It does not know when its 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from platform_assets.adapters.file_log_segments import (
     reaching,
 )
 from platform_assets.adapters.file_log_sizes import segment_size
+from platform_assets.adapters.threads import mapped
 from platform_assets.errors import GapUnproven, OffsetExpired, OffsetTruncated, SourceChanged
 from platform_assets.ports.streams import FIRST_LOOK, LANDING_SCHEMA, Extent, Identity
 
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from platform_assets.ports.streams import Gap, Look, Span
 
 _BATCH_ROWS = 131_072
+#: Compressed segments are walked through for their sizes; several together keep a disk busy.
+_LOOKED_AT_TOGETHER = 4
 
 
 class FileLog:
@@ -174,11 +178,12 @@ class FileLog:
             if newest.base + LineReader(newest).count() < end:
                 return False
         left = max_bytes
-        for segment, _ in segments:
-            size = segment_size(segment)
-            if size is None or size.most > left:
-                return False
-            left -= size.most
+        with ThreadPoolExecutor(_LOOKED_AT_TOGETHER) as threads:
+            each = (segment for segment, _ in segments)
+            for size in mapped(threads, segment_size, each, ahead=_LOOKED_AT_TOGETHER):
+                if size is None or size.most > left:
+                    return False
+                left -= size.most
         return True
 
     def _segments_of(self, partition: str, start: int, end: int) -> Iterator[tuple[Segment, int]]:

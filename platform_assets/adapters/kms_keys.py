@@ -14,7 +14,6 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -26,6 +25,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from platform_assets.adapters.aws import aws_session
 from platform_assets.errors import (
     CredentialMissing,
     KeyDenied,
@@ -111,7 +111,7 @@ class KmsWrappingKey:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.session.Session().client("kms", config=_CONFIG)
+        return aws_session().client("kms", config=_CONFIG)
 
     def _ask(self, action: str, context: Mapping[str, str], **parameters: Any) -> dict[str, Any]:
         try:

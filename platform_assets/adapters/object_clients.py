@@ -17,16 +17,17 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from platform_assets.adapters.aws import aws_session
 from platform_assets.adapters.object_address import GCS, S3, Address
 from platform_assets.errors import CredentialMissing, SettingsInvalid
 
 if TYPE_CHECKING:
+    import boto3
     from obstore.store import (
         AzureConfig,
         ClientConfig,
@@ -154,9 +155,8 @@ def _unusable(address: Address, error: BaseError) -> SettingsInvalid:
 
 
 def _session(options: ObjectStoreSettings) -> boto3.Session:
-    """Return a session of its own, apart from whatever else uses the library in this process."""
     try:
-        return boto3.Session(profile_name=options.profile)
+        return aws_session(options.profile)
     except BotoCoreError as error:
         raise CredentialMissing(
             f"AWS profile {options.profile}",

@@ -35,12 +35,12 @@ def use_home(home: Path) -> None:
     Two homes may have modules of one name; without this the first one imported would serve both.
     """
     with _PATHS:
-        others = _homes_used - {str(home)}
-        if others.intersection(sys.path):
+        others = _homes_used.intersection(sys.path) - {str(home)}
+        if others:
             sys.path[:] = [path for path in sys.path if path not in others]
+            folders = tuple(f"{other}{os.sep}" for other in others)
             for name, module in list(sys.modules.items()):
-                file = getattr(module, "__file__", None) or ""
-                if any(file.startswith(f"{other}{os.sep}") for other in others):
+                if (getattr(module, "__file__", None) or "").startswith(folders):
                     del sys.modules[name]
         if str(home) not in sys.path:
             sys.path.append(str(home))

@@ -22,11 +22,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from platform_assets.adapters.aws import aws_session
 from platform_assets.adapters.kinesis.errors import Answer, answer_of, told
 
 if TYPE_CHECKING:
@@ -163,13 +163,9 @@ _NEEDED = {
 
 
 def connect(source: KinesisSource) -> Any:
-    """Return the library's client of a declared source.
-
-    A session of its own keeps it apart from whatever else uses the library in this process.
-    """
+    """Return the library's client of a declared source."""
     bound = source.timeout_seconds
-    session = boto3.Session(profile_name=source.profile, region_name=source.region)
-    return session.client(
+    return aws_session(source.profile, source.region).client(
         "kinesis",
         endpoint_url=source.endpoint,
         config=Config(

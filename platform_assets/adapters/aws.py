@@ -1,0 +1,30 @@
+"""Sessions with AWS, apart from whatever else uses the library in this process.
+
+The library reads the descriptions of services, megabytes of JSON, for each session anew. Sessions made
+here share what was read; credentials, region and settings are each one's own.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import boto3
+import botocore.session
+from botocore.loaders import Loader, create_loader
+
+
+def aws_session(profile: str | None = None, region: str | None = None) -> boto3.Session:
+    """Return a new session.
+
+    Raises:
+        BotoCoreError: there is no such profile.
+    """
+    core = botocore.session.Session()
+    core.register_component("data_loader", _descriptions(os.environ.get("AWS_DATA_PATH")))
+    return boto3.Session(botocore_session=core, profile_name=profile, region_name=region)
+
+
+@cache
+def _descriptions(path: str | None) -> Loader:
+    return create_loader(path)
