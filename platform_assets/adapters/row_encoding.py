@@ -1,12 +1,13 @@
 """The content digest of columns in memory: `flow.content_digest`, a batch of rows at a time.
 
-The fixed parts of a batch are one byte matrix, filled column by column; the variable parts are Arrow
-binary arrays, joined behind it. Texts that all have one length, as ids and codes do, are columns of a
-matrix as well, which takes a fifth of the time of joining them. A list's elements are encoded as one
-long table of one column, whose bytes are then cut at the lists' borders: no element is touched in
-Python. Batches are so small that their matrix stays in the processor's cache. Rows are hashed by
-polars-hash, and what it writes in hex is summed by `hex_sums`. Sums do not depend on order; hence the
-digest is the same whatever the batches, threads and chunks.
+The fixed parts of a batch are one byte matrix: what is the same in all rows is laid down once, the rest
+column by column. The variable parts are Arrow binary arrays, joined behind it. Texts that all have one
+length, as ids and codes do, are columns of a matrix as well, which takes a fifth of the time of joining
+them; short ones are taken from where Polars keeps them, beside their lengths. A list's elements are
+encoded as one long table of one column, whose bytes are then cut at the lists' borders: no element is
+touched in Python. Batches are so small that their matrix stays in the processor's cache. Rows are
+hashed by polars-hash, and what it writes in hex is summed by `hex_sums`. Sums do not depend on order;
+hence the digest is the same whatever the batches, threads and chunks.
 """
 
 from __future__ import annotations
@@ -40,11 +41,17 @@ Matrix = npt.NDArray[np.uint8]
 #: The variable part of each row: as many bytes in every row, or not.
 Variable: TypeAlias = Matrix | pa.LargeBinaryArray
 
+_BYTE = np.dtype(np.uint8)
+_WORD = np.dtype(">u8")
+_LENGTH = np.dtype(">i8")
 _BIG_ENDIAN: dict[Scalar, np.dtype[Any]] = {
     Scalar.INT64: np.dtype(">i8"),
     Scalar.TIMESTAMP: np.dtype(">i8"),
     Scalar.DATE: np.dtype(">i4"),
 }
+#: A view of a text, as Arrow lays it out: its length, then the text itself, if it fits.
+_VIEW_BYTES, _IN_VIEW = 16, 12
+_VIEW_LENGTH = np.dtype("<u4")
 _STORAGE = {
     Scalar.INT64: pa.int64(),
     Scalar.TIMESTAMP: pa.int64(),
@@ -107,8 +114,8 @@ def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _arrays(frame: pl.DataFrame) -> list[pa.Array]:
-    oldest = pl.CompatLevel.oldest()
-    return [column.to_arrow(compat_level=oldest) for column in frame.iter_columns()]
+    newest = pl.CompatLevel.newest()  # texts stay where they are
+    return [column.to_arrow(compat_level=newest) for column in frame.iter_columns()]
 
 
 def _hashed(encoded: pa.LargeBinaryArray, columns: Sequence[Column]) -> ContentDigest:
@@ -117,71 +124,137 @@ def _hashed(encoded: pa.LargeBinaryArray, columns: Sequence[Column]) -> ContentD
     return ContentDigest(tuple(columns), len(encoded), sums_of_hashes(hashes))
 
 
+class _Rows:
+    """Rows that are being encoded: what goes where in their fixed parts, and their variable parts."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        self.variable: list[Variable] = []
+        self._rows = rows
+        self._width = width
+        self._same = bytearray(width)
+        self._each: list[tuple[int, np.dtype[Any], npt.NDArray[Any]]] = []
+
+    def put(self, at: int, kind: np.dtype[Any], values: int | npt.NDArray[Any]) -> None:
+        """Put a number into the fixed part, from byte ``at`` on: one for all rows, or one for each."""
+        if isinstance(values, int):
+            self._same[at : at + kind.itemsize] = values.to_bytes(kind.itemsize, "big")
+        else:
+            self._each.append((at, kind, values))
+
+    def joined(self) -> pa.LargeBinaryArray:
+        """Join the fixed parts with the variable ones; matrices beside each other go first."""
+        pieces: list[pa.Array] = []
+        fixed, beside = self._width, list[Matrix]()
+        for each in self.variable:
+            if isinstance(each, np.ndarray):
+                beside += [each] if each.size else []
+            else:
+                pieces += [*self._side_by_side(fixed, beside), each]
+                fixed, beside = 0, []
+        return _join(*pieces, *self._side_by_side(fixed, beside))
+
+    def _side_by_side(self, fixed: int, beside: Sequence[Matrix]) -> Iterator[pa.LargeBinaryArray]:
+        """Yield one array of the rows' fixed parts, where these are wanted, and of matrices, if any."""
+        width = fixed + sum(matrix.shape[1] for matrix in beside)
+        if not width:
+            return
+        whole = np.empty((self._rows, width), np.uint8)
+        if fixed:
+            self._fill(whole)
+        at = fixed
+        for matrix in beside:
+            # one number of so many bytes: NumPy moves it at once, and bytes one by one
+            kind = np.dtype((np.void, matrix.shape[1]))
+            _window(whole, at, kind)[:] = matrix.view(kind)[:, 0]
+            at += matrix.shape[1]
+        yield _as_binary(whole)
+
+    def _fill(self, whole: Matrix) -> None:
+        kind = np.dtype((np.void, self._width))
+        _window(whole, 0, kind)[:] = np.frombuffer(self._same, kind)
+        for at, kind, values in self._each:
+            _window(whole, at, kind)[:] = values
+
+
 def _encode_arrays(
     arrays: Sequence[pa.Array], columns: Sequence[Column], rows: int
 ) -> pa.LargeBinaryArray:
-    fixed = np.zeros((rows, sum(fixed_width(column.type) for column in columns)), dtype=np.uint8)
-    variable: list[Variable] = []
+    encoded = _Rows(rows, sum(fixed_width(column.type) for column in columns))
     at = 0
     for array, column in zip(arrays, columns, strict=True):
-        at = _put(array, column.type, fixed, at, variable)
-    return _joined(fixed, variable)
+        at = _put(array, column.type, encoded, at)
+    return encoded.joined()
 
 
-def _put(
-    array: pa.Array, column_type: ColumnType, fixed: Matrix, at: int, variable: list[Variable]
-) -> int:
-    """Write a column's fixed part from byte ``at`` on, keep its variable part; return the next byte."""
-    fixed[:, at] = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else 1
+def _put(array: pa.Array, column_type: ColumnType, rows: _Rows, at: int) -> int:
+    """Put a column's fixed part from byte ``at`` on, and its variable part; return the next byte."""
+    there = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else 1
+    rows.put(at, _BYTE, there)
     at += 1
     match column_type:
         case Struct(fields):
             # Arrow's flatten, other than its field access, makes fields of absent structs absent.
             for child, field in zip(array.flatten(), fields, strict=True):
-                at = _put(child, field.type, fixed, at, variable)
+                at = _put(child, field.type, rows, at)
             return at
         case Scalar.STRING | Scalar.JSON:
-            _put_variable(_bytes_of(array), fixed, at, variable)
+            _put_texts(array, rows, at)
         case ListOf(element, nullable):
-            _put_variable(_lists(array, Column("element", element, nullable)), fixed, at, variable)
+            _put_variable(_lists(array, Column("element", element, nullable)), rows, at)
         case Decimal():
-            _put_decimals(array, fixed, at)
+            _put_decimals(array, rows, at)
         case Scalar.BOOLEAN:
-            fixed[:, at] = _filled(array, False).to_numpy(zero_copy_only=False)
+            rows.put(at, _BYTE, _filled(array, False).to_numpy(zero_copy_only=False))
         case Scalar():
-            _put_numbers(array, column_type, fixed, at)
+            _put_numbers(array, column_type, rows, at)
     return at - 1 + fixed_width(column_type)
 
 
-def _put_numbers(array: pa.Array, column_type: Scalar, fixed: Matrix, at: int) -> None:
+def _put_numbers(array: pa.Array, column_type: Scalar, rows: _Rows, at: int) -> None:
     values = _filled(array.view(_STORAGE[column_type]), 0).to_numpy()
     if column_type is not Scalar.FLOAT64:
-        _window(fixed, at, _BIG_ENDIAN[column_type])[:] = values
+        rows.put(at, _BIG_ENDIAN[column_type], values)
         return
     bits = (values + 0.0).view(np.uint64)  # adding zero turns minus zero into zero
     bits[np.isnan(values)] = CANONICAL_NAN
-    _window(fixed, at, np.dtype(">u8"))[:] = bits
+    rows.put(at, _WORD, bits)
 
 
-def _put_decimals(array: pa.Array, fixed: Matrix, at: int) -> None:
+def _put_decimals(array: pa.Array, rows: _Rows, at: int) -> None:
     array = _filled(array, 0)
     words = np.frombuffer(
         array.buffers()[1], dtype="<u8", count=2 * len(array), offset=16 * array.offset
     ).reshape(-1, 2)
-    _window(fixed, at, np.dtype(">u8"))[:] = words[:, 1]
-    _window(fixed, at + 8, np.dtype(">u8"))[:] = words[:, 0]
+    rows.put(at, _WORD, words[:, 1])
+    rows.put(at + 8, _WORD, words[:, 0])
 
 
-def _put_variable(
-    contents: pa.LargeBinaryArray, fixed: Matrix, at: int, variable: list[Variable]
-) -> None:
+def _put_texts(array: pa.Array, rows: _Rows, at: int) -> None:
+    if array.type == pa.string_view() and len(array) and not array.null_count:
+        end = _VIEW_BYTES * (array.offset + len(array))
+        views = np.frombuffer(array.buffers()[1], np.uint8, end).reshape(-1, _VIEW_BYTES)
+        views = views[array.offset :]
+        lengths = _window(views, 0, _VIEW_LENGTH)
+        length = int(lengths[0])
+        if length <= _IN_VIEW and (lengths == length).all():
+            rows.put(at, _LENGTH, length)
+            begin = _VIEW_LENGTH.itemsize
+            rows.variable.append(views[:, begin : begin + length])
+            return
+    _put_variable(_bytes_of(array), rows, at)
+
+
+def _put_variable(contents: pa.LargeBinaryArray, rows: _Rows, at: int) -> None:
     if contents.null_count:
         lengths = _filled(pc.binary_length(contents), 0).to_numpy()
     else:
         lengths = np.diff(_offsets(contents))
-    _window(fixed, at, _BIG_ENDIAN[Scalar.INT64])[:] = lengths
-    alike = len(lengths) and not contents.null_count and (lengths == lengths[0]).all()
-    variable.append(_as_matrix(contents, int(lengths[0])) if alike else contents)
+        if len(lengths) and (lengths == lengths[0]).all():
+            rows.put(at, _LENGTH, int(lengths[0]))
+            rows.variable.append(_as_matrix(contents, int(lengths[0])))
+            return
+    rows.put(at, _LENGTH, lengths)
+    rows.variable.append(contents)
 
 
 def _lists(array: pa.Array, element: Column) -> pa.Array:
@@ -211,38 +284,11 @@ def _offsets(encoded: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
     return borders[encoded.offset : encoded.offset + len(encoded) + 1]
 
 
-def _joined(fixed: Matrix, variable: Sequence[Variable]) -> pa.LargeBinaryArray:
-    """Join the fixed parts of rows with their variable parts; matrices beside each other go first."""
-    pieces: list[pa.Array] = []
-    beside = [fixed]
-    for each in variable:
-        if isinstance(each, np.ndarray):
-            beside += [each] if each.size else []
-        else:
-            pieces += [*_as_one(beside), each]
-            beside = []
-    return _join(*pieces, *_as_one(beside))
-
-
 def _as_matrix(contents: pa.LargeBinaryArray, width: int) -> Matrix:
     """Return the bytes of rows that have ``width`` of them each."""
     first = int(_offsets(contents)[0])
     data = np.frombuffer(contents.buffers()[2] or b"", np.uint8)
     return data[first : first + len(contents) * width].reshape(len(contents), width)
-
-
-def _as_one(beside: Sequence[Matrix]) -> list[pa.LargeBinaryArray]:
-    """Return matrices with as many rows as one array of their rows, none for none."""
-    if len(beside) < 2:  # noqa: PLR2004 - two are beside each other
-        return [_as_binary(matrix) for matrix in beside]
-    whole = np.empty((len(beside[0]), sum(matrix.shape[1] for matrix in beside)), np.uint8)
-    at = 0
-    for matrix in beside:
-        # one number of so many bytes: NumPy moves it at once, and bytes one by one
-        kind = np.dtype((np.void, matrix.shape[1]))
-        _window(whole, at, kind)[:] = matrix.view(kind)[:, 0]
-        at += matrix.shape[1]
-    return [_as_binary(whole)]
 
 
 def _join(*pieces: pa.Array) -> pa.Array:

@@ -88,18 +88,19 @@ def test_i05_what_lies_hidden_under_an_absent_struct_or_list_does_not_count() ->
     assert list(encode_rows(frame, columns)) == expected
 
 
-def test_i05_texts_of_one_length_are_encoded_as_all_others() -> None:
-    names = ["id", "code", "nothing", "name", "country", "absent", "bank"]
+@pytest.mark.parametrize("level", [pl.CompatLevel.oldest(), pl.CompatLevel.newest()])
+def test_i05_texts_of_one_length_are_encoded_as_all_others(level: pl.CompatLevel) -> None:
+    names = ["id", "code", "nothing", "name", "country", "absent", "bank", "longer"]
     columns = [Column(name, Scalar.STRING, nullable=name == "absent") for name in names]
     rows: Rows = [
         {"id": f"{n:04}", "code": "ü", "nothing": "", "name": "n" * (n % 3), "country": "DE"}
-        | {"absent": None if n == 2 else "four", "bank": f"{n:011}"}
+        | {"absent": None if n == 2 else "four", "bank": f"{n:012}", "longer": f"{n:013}"}
         for n in range(6)
     ]
     expected = [encode_row(columns, row) for row in rows]
     frame = frame_of(columns, rows)
     assert list(encode_rows(frame, columns)) == expected
-    arrays = [column.to_arrow(compat_level=pl.CompatLevel.oldest()) for column in frame]
+    arrays = [column.to_arrow(compat_level=level) for column in frame]
     for start, rows_left in ((0, 1), (1, 4), (3, 3), (6, 0)):  # not where their buffers begin
         sliced = [array.slice(start, rows_left) for array in arrays]
         found = row_encoding.encode_arrays(sliced, columns).to_pylist()
