@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 #: Keys and values of a part, in bytes, before compression. Headers are not counted.
 PART_BYTES = 32 * 1024**2
 PART_ROWS = 262_144
-#: One core is left to the reading.
-WRITERS = max(1, min(2, usable_cores() - 1))
+#: A part takes its writer longer than its reader: with two of them, all three keep two cores busy.
+WRITERS = min(2, usable_cores())
 WAITING = 8
 
 #: What the record that ends a part may have, before its memory has to grow.
