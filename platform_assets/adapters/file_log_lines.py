@@ -215,10 +215,10 @@ class LineReader:
 
 
 def _pieces(source: _Bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
-    """Yield what is read, a buffer and its bytes behind `_HEADROOM`, until the buffer after the next.
+    """Yield what is read: a buffer, and how many bytes of it stand behind `_HEADROOM`.
 
-    While one piece is looked at, the next is read and decompressed on a thread; where one piece is all
-    there is, no thread is started.
+    While one piece is looked at, the next is read and decompressed on a thread, into another buffer;
+    the first is used again when the next is asked for. A file of one piece needs no thread.
     """
     buffers = [np.empty(_HEADROOM + BLOCK_BYTES, np.uint8) for _ in range(2)]
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as ahead:
