@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from platform_assets.adapters.column_types import require_columns
+from platform_assets.adapters.encoded_rows import (
+    EncodedRows,
+    as_binary,
+    binary_array,
+    join_each,
+    window,
+)
 from platform_assets.adapters.hex_sums import sums_of_hashes
 from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListOf, Scalar, Struct
 from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fixed_width
@@ -31,15 +38,13 @@ from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fi
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from platform_assets.adapters.encoded_rows import Matrix
+
 #: Rows and bytes that one thread takes at most. They need about four times their bytes while encoded.
 BATCH_ROWS = 65_536
 BATCH_BYTES = 16 * 1024 * 1024
 #: Rows of one byte matrix: with a hundred or two hundred bytes each they stay in the cache.
 MATRIX_ROWS = 16_384
-
-Matrix = npt.NDArray[np.uint8]
-#: The variable part of each row: as many bytes in every row, or not.
-Variable: TypeAlias = Matrix | pa.LargeBinaryArray
 
 _BYTE = np.dtype(np.uint8)
 _WORD = np.dtype(">u8")
@@ -124,69 +129,17 @@ def _hashed(encoded: pa.LargeBinaryArray, columns: Sequence[Column]) -> ContentD
     return ContentDigest(tuple(columns), len(encoded), sums_of_hashes(hashes))
 
 
-class _Rows:
-    """Rows that are being encoded: what goes where in their fixed parts, and their variable parts."""
-
-    def __init__(self, rows: int, width: int) -> None:
-        self.variable: list[Variable] = []
-        self._rows = rows
-        self._width = width
-        self._same = bytearray(width)
-        self._each: list[tuple[int, np.dtype[Any], npt.NDArray[Any]]] = []
-
-    def put(self, at: int, kind: np.dtype[Any], values: int | npt.NDArray[Any]) -> None:
-        """Put a number into the fixed part, from byte ``at`` on: one for all rows, or one for each."""
-        if isinstance(values, int):
-            self._same[at : at + kind.itemsize] = values.to_bytes(kind.itemsize, "big")
-        else:
-            self._each.append((at, kind, values))
-
-    def joined(self) -> pa.LargeBinaryArray:
-        """Join the fixed parts with the variable ones; matrices beside each other go first."""
-        pieces: list[pa.Array] = []
-        fixed, beside = self._width, list[Matrix]()
-        for each in self.variable:
-            if isinstance(each, np.ndarray):
-                beside += [each] if each.size else []
-            else:
-                pieces += [*self._side_by_side(fixed, beside), each]
-                fixed, beside = 0, []
-        return _join(*pieces, *self._side_by_side(fixed, beside))
-
-    def _side_by_side(self, fixed: int, beside: Sequence[Matrix]) -> Iterator[pa.LargeBinaryArray]:
-        """Yield one array of the rows' fixed parts, where these are wanted, and of matrices, if any."""
-        width = fixed + sum(matrix.shape[1] for matrix in beside)
-        if not width:
-            return
-        whole = np.empty((self._rows, width), np.uint8)
-        if fixed:
-            self._fill(whole)
-        at = fixed
-        for matrix in beside:
-            # one number of so many bytes: NumPy moves it at once, and bytes one by one
-            kind = np.dtype((np.void, matrix.shape[1]))
-            _window(whole, at, kind)[:] = matrix.view(kind)[:, 0]
-            at += matrix.shape[1]
-        yield _as_binary(whole)
-
-    def _fill(self, whole: Matrix) -> None:
-        kind = np.dtype((np.void, self._width))
-        _window(whole, 0, kind)[:] = np.frombuffer(self._same, kind)
-        for at, kind, values in self._each:
-            _window(whole, at, kind)[:] = values
-
-
 def _encode_arrays(
     arrays: Sequence[pa.Array], columns: Sequence[Column], rows: int
 ) -> pa.LargeBinaryArray:
-    encoded = _Rows(rows, sum(fixed_width(column.type) for column in columns))
+    encoded = EncodedRows(rows, sum(fixed_width(column.type) for column in columns))
     at = 0
     for array, column in zip(arrays, columns, strict=True):
         at = _put(array, column.type, encoded, at)
     return encoded.joined()
 
 
-def _put(array: pa.Array, column_type: ColumnType, rows: _Rows, at: int) -> int:
+def _put(array: pa.Array, column_type: ColumnType, rows: EncodedRows, at: int) -> int:
     """Put a column's fixed part from byte ``at`` on, and its variable part; return the next byte."""
     there = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else 1
     rows.put(at, _BYTE, there)
@@ -210,7 +163,7 @@ def _put(array: pa.Array, column_type: ColumnType, rows: _Rows, at: int) -> int:
     return at - 1 + fixed_width(column_type)
 
 
-def _put_numbers(array: pa.Array, column_type: Scalar, rows: _Rows, at: int) -> None:
+def _put_numbers(array: pa.Array, column_type: Scalar, rows: EncodedRows, at: int) -> None:
     values = _filled(array.view(_STORAGE[column_type]), 0).to_numpy()
     if column_type is not Scalar.FLOAT64:
         rows.put(at, _BIG_ENDIAN[column_type], values)
@@ -220,7 +173,7 @@ def _put_numbers(array: pa.Array, column_type: Scalar, rows: _Rows, at: int) -> 
     rows.put(at, _WORD, bits)
 
 
-def _put_decimals(array: pa.Array, rows: _Rows, at: int) -> None:
+def _put_decimals(array: pa.Array, rows: EncodedRows, at: int) -> None:
     array = _filled(array, 0)
     words = np.frombuffer(
         array.buffers()[1], dtype="<u8", count=2 * len(array), offset=16 * array.offset
@@ -229,12 +182,12 @@ def _put_decimals(array: pa.Array, rows: _Rows, at: int) -> None:
     rows.put(at + 8, _WORD, words[:, 0])
 
 
-def _put_texts(array: pa.Array, rows: _Rows, at: int) -> None:
+def _put_texts(array: pa.Array, rows: EncodedRows, at: int) -> None:
     if array.type == pa.string_view() and len(array) and not array.null_count:
         end = _VIEW_BYTES * (array.offset + len(array))
         views = np.frombuffer(array.buffers()[1], np.uint8, end).reshape(-1, _VIEW_BYTES)
         views = views[array.offset :]
-        lengths = _window(views, 0, _VIEW_LENGTH)
+        lengths = window(views, 0, _VIEW_LENGTH)
         length = int(lengths[0])
         if length <= _IN_VIEW and (lengths == length).all():
             rows.put(at, _LENGTH, length)
@@ -244,7 +197,7 @@ def _put_texts(array: pa.Array, rows: _Rows, at: int) -> None:
     _put_variable(_bytes_of(array), rows, at)
 
 
-def _put_variable(contents: pa.LargeBinaryArray, rows: _Rows, at: int) -> None:
+def _put_variable(contents: pa.LargeBinaryArray, rows: EncodedRows, at: int) -> None:
     if contents.null_count:
         lengths = _filled(pc.binary_length(contents), 0).to_numpy()
     else:
@@ -264,8 +217,8 @@ def _lists(array: pa.Array, element: Column) -> pa.Array:
     encoded = _encode_arrays([elements], [element], len(elements))
     borders = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
     offsets = _offsets(encoded)[borders]
-    contents = _binary(offsets, encoded.buffers()[2])
-    joined = _join(_as_binary(counts.view(np.uint8).reshape(-1, 8)), contents)
+    contents = binary_array(offsets, encoded.buffers()[2])
+    joined = join_each(as_binary(counts.view(np.uint8).reshape(-1, 8)), contents)
     return pc.if_else(array.is_valid(), joined, pa.scalar(None, pa.large_binary()))
 
 
@@ -289,27 +242,3 @@ def _as_matrix(contents: pa.LargeBinaryArray, width: int) -> Matrix:
     first = int(_offsets(contents)[0])
     data = np.frombuffer(contents.buffers()[2] or b"", np.uint8)
     return data[first : first + len(contents) * width].reshape(len(contents), width)
-
-
-def _join(*pieces: pa.Array) -> pa.Array:
-    if len(pieces) == 1:
-        return pieces[0]
-    nothing = pa.scalar(b"", pa.large_binary())
-    return pc.binary_join_element_wise(
-        *pieces, nothing, null_handling="replace", null_replacement=b""
-    )
-
-
-def _as_binary(matrix: Matrix) -> pa.LargeBinaryArray:
-    rows, width = matrix.shape
-    return _binary(np.arange(rows + 1, dtype=np.int64) * width, pa.py_buffer(matrix))
-
-
-def _binary(offsets: npt.NDArray[np.int64], data: Any) -> pa.LargeBinaryArray:
-    buffers = [None, pa.py_buffer(offsets), data]
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
-
-
-def _window(fixed: Matrix, at: int, kind: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return a view of the bytes from ``at`` on in each row as numbers of that kind."""
-    return fixed[:, at : at + kind.itemsize].view(kind)[:, 0]
