@@ -35,8 +35,8 @@ def use_home(home: Path) -> None:
     Two homes may have modules of one name; without this the first one imported would serve both.
     """
     with _PATHS:
-        others = _homes_used.intersection(sys.path) - {str(home)}
-        if others:
+        others = _homes_used - {str(home)}
+        if others.intersection(sys.path):
             sys.path[:] = [path for path in sys.path if path not in others]
             folders = tuple(f"{other}{os.sep}" for other in others)
             for name, module in list(sys.modules.items()):
