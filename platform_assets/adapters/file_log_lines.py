@@ -222,14 +222,17 @@ def _pieces(source: _Bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
     """
     buffers = [np.empty(_HEADROOM + BLOCK_BYTES, np.uint8) for _ in range(2)]
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as ahead:
-        got = source.readinto(buffers[0].data[_HEADROOM:]) or 0
+        got = _read(source, buffers[0])
         while got:
-            room = buffers[1].data[_HEADROOM:]
             full = got == BLOCK_BYTES
-            reading = ahead.submit(source.readinto, room) if full else None
+            reading = ahead.submit(_read, source, buffers[1]) if full else None
             yield buffers[0], got
-            got = (reading.result() if reading else source.readinto(room)) or 0
+            got = reading.result() if reading else _read(source, buffers[1])
             buffers.reverse()
+
+
+def _read(source: _Bytes, buffer: npt.NDArray[np.uint8]) -> int:
+    return source.readinto(buffer.data[_HEADROOM:]) or 0
 
 
 def _behind(
