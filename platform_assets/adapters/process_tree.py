@@ -92,9 +92,8 @@ def _read(name: str) -> bytes:
     except OSError:
         return b""
     try:
-        found = piece = os.read(file, _READ_BYTES)
-        while len(piece) == _READ_BYTES:
-            piece = os.read(file, _READ_BYTES)
+        found = b""
+        while piece := os.read(file, _READ_BYTES):  # the kernel gives whole lines, not full buffers
             found += piece
     except OSError:  # it ended meanwhile
         return b""

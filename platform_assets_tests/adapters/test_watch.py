@@ -8,10 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from platform_assets.adapters import process_tree
 from platform_assets.adapters.budget import Budget
 from platform_assets.adapters.process_tree import taken
 from platform_assets.adapters.watch import MARGIN, StepName, noted, require, spilling, watched
@@ -19,9 +20,6 @@ from platform_assets.adapters.workers import workers
 from platform_assets.errors import MemoryExceeded, SpillExhausted
 from platform_assets_tests.adapters import worker_tasks as tasks
 from platform_assets_tests.adapters.worker_tasks import taken as held
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MIB = 1024**2
 _GIB = 1024**3
@@ -143,6 +141,17 @@ def test_memory_of_workers_beyond_the_budget_ends_the_step(tmp_path: Path) -> No
     assert re.search(r"GiB held by \d+ processes", caught.value.found)
     assert "`memory_budget`" in caught.value.remedy
     assert taken().processes <= others - 2, "the workers are gone with the step"
+
+
+def test_what_the_kernel_tells_is_read_to_its_end() -> None:
+    script = "import polars; print(); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as job:  # type: ignore[call-overload]
+        job.stdout.readline()
+        expected = Path(f"/proc/{job.pid}/maps").read_bytes()
+        assert process_tree._read(f"{job.pid}/maps") == expected
+        assert len(expected) > 2 * process_tree._READ_BYTES
+        job.communicate(b"\n", timeout=60)
 
 
 def test_a_job_that_leads_a_session_of_its_own_is_not_held_to_the_budget(tmp_path: Path) -> None:
