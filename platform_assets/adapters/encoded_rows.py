@@ -24,7 +24,7 @@ class EncodedRows:
     """Rows that are being encoded: what goes where in their fixed parts, and their variable parts."""
 
     def __init__(self, rows: int, width: int) -> None:
-        self.variable: list[Variable] = []
+        self._variable: list[Variable] = []
         self._rows = rows
         self._width = width
         self._same = bytearray(width)
@@ -37,11 +37,15 @@ class EncodedRows:
         else:
             self._each.append((at, kind, values))
 
+    def put_behind(self, variable: Variable) -> None:
+        """Put a variable part behind the fixed parts and the variable parts before it."""
+        self._variable.append(variable)
+
     def joined(self) -> pa.LargeBinaryArray:
         """Join the fixed parts with the variable ones; matrices beside each other go first."""
         pieces: list[pa.Array] = []
         fixed, beside = self._width, list[Matrix]()
-        for each in self.variable:
+        for each in self._variable:
             if isinstance(each, np.ndarray):
                 beside += [each] if each.size else []
             else:

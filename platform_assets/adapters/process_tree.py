@@ -22,7 +22,6 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 # user time, system time, and both of ended children, counted behind the name in parentheses
 _TIMES = slice(11, 15)
-_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +80,14 @@ def _session(process: int) -> int | None:
 
 def _threads(process: int) -> list[str]:
     try:
-        return os.listdir(f"/proc/{process}/task")  # noqa: PTH208
+        return os.listdir(f"/proc/{process}/task")  # noqa: PTH208 - often
     except OSError:  # it has ended, or there is no such folder on this system
         return []
 
 
 def _read(name: str) -> bytes:
     try:
-        file = os.open(f"/proc/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        with open(f"/proc/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - often
+            return file.read()
     except OSError:
         return b""
-    try:
-        found = b""
-        while piece := os.read(file, _READ_BYTES):  # the kernel gives whole lines, not full buffers
-            found += piece
-    except OSError:  # it ended meanwhile
-        return b""
-    else:
-        return found
-    finally:
-        os.close(file)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from platform_assets.adapters.encoded_rows import (
     window,
 )
 from platform_assets.adapters.hex_sums import sums_of_hashes
+from platform_assets.adapters.threads import mapped
 from platform_assets.contracts.columns import Column, ColumnType, Decimal, ListOf, Scalar, Struct
 from platform_assets.flow.content_digest import CANONICAL_NAN, ContentDigest, fixed_width
 
@@ -82,9 +84,11 @@ def content_digest(frame: pl.DataFrame, columns: Sequence[Column]) -> ContentDig
     chosen = require_columns(frame, columns)
     total = ContentDigest.empty(columns)
     # in a worker process that is one, because there are as many workers as cores
-    with ThreadPoolExecutor(max_workers=pl.thread_pool_size()) as threads:
+    count = pl.thread_pool_size()
+    with ThreadPoolExecutor(count) as threads:
         batches = (_arrays(batch) for batch in _batches(chosen))
-        for part in threads.map(lambda arrays: digest_arrays(arrays, columns), batches):
+        digested = partial(digest_arrays, columns=columns)
+        for part in mapped(threads, digested, batches, ahead=count):
             total = total.merge(part.digest)
     return total
 
@@ -192,7 +196,7 @@ def _put_texts(array: pa.Array, rows: EncodedRows, at: int) -> None:
         if length <= _IN_VIEW and (lengths == length).all():
             rows.put(at, _LENGTH, length)
             begin = _VIEW_LENGTH.itemsize
-            rows.variable.append(views[:, begin : begin + length])
+            rows.put_behind(views[:, begin : begin + length])
             return
     _put_variable(_bytes_of(array), rows, at)
 
@@ -204,10 +208,10 @@ def _put_variable(contents: pa.LargeBinaryArray, rows: EncodedRows, at: int) -> 
         lengths = np.diff(_offsets(contents))
         if len(lengths) and (lengths == lengths[0]).all():
             rows.put(at, _LENGTH, int(lengths[0]))
-            rows.variable.append(_as_matrix(contents, int(lengths[0])))
+            rows.put_behind(_as_matrix(contents, int(lengths[0])))
             return
     rows.put(at, _LENGTH, lengths)
-    rows.variable.append(contents)
+    rows.put_behind(contents)
 
 
 def _lists(array: pa.Array, element: Column) -> pa.Array:
