@@ -26,6 +26,9 @@ S3_FOLDER = r"^s3://[^/\s]+/\S*[^/\s]$"
 S3_SCRIPT = r"^s3://[^/\s]+/\S+\.py$"
 S3_ARCHIVE = r"^s3://[^/\s]+/\S+\.tar\.gz$"
 
+SHARE = r"^(100|[0-9]{1,2})(\.[0-9]{1,4})?%$"
+NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+
 #: Form -> how it is said after "should be".
 RULES = MappingProxyType(
     {
@@ -43,6 +46,8 @@ RULES = MappingProxyType(
         S3_FOLDER: "a folder in S3 as s3://bucket/folder",
         S3_SCRIPT: "a Python script in S3 as s3://bucket/script.py",
         S3_ARCHIVE: "an archive in S3 as s3://bucket/environment.tar.gz",
+        SHARE: "a share of all, for example 0.5%",
+        NUMBER: "a number",
         ENDPOINT: "an address as https://host:port, without a user, a password or a path",
     }
 )

@@ -1,0 +1,310 @@
+"""The plan of a lane: what is sent, to what, what has to hold, and what it may cost.
+
+A plan is resolved before it is pinned: nothing of it is decided while it runs. Its digest covers every
+value, so that an edited plan is another plan. There are no defaults that a later release could change
+behind a pinned plan: what is pinned is written out.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ByteSize, Field, model_validator
+
+from platform_assets.canonical import digest
+from platform_assets.declarations.model import Declaration, Name
+from platform_assets.declarations.rules import ADDRESS, NUMBER, SHARE
+from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
+from platform_assets.lanes.metrics import METRICS, UNITS
+from platform_assets.settings import ObjectStoreSettings
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+Positive = Annotated[int, Field(gt=0, strict=True)]
+
+
+def _text(value: object) -> object:
+    # YAML gives 1.1 as a float; a record holds none, and its shortest text is what the user wrote.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+#: A share of all events, for example ``0.5%``.
+Share = Annotated[str, Field(pattern=SHARE)]
+Number = Annotated[str, BeforeValidator(_text), Field(pattern=NUMBER)]
+
+
+def millionths(share: str) -> int:
+    """Return a share as parts of a million."""
+    return int(Decimal(share.removesuffix("%")) * 10_000)
+
+
+class Phase(Declaration):
+    """A stretch of the load with one rate."""
+
+    name: Name
+    seconds: Positive
+    rate: Annotated[int, Field(gt=0, strict=True, description="Events a second.")]
+
+
+class Keys(Declaration):
+    """The keys of the events: how many, and how unevenly they occur (exponent of Zipf's law)."""
+
+    count: Positive
+    skew: Number = "0"
+
+
+class Sizes(Declaration):
+    """Sizes of the events in bytes, evenly spread; a field of text is filled up to reach them."""
+
+    field: Annotated[str, Field(description="Dotted path of the field that is filled up.")]
+    at_least: Positive
+    at_most: Positive
+
+
+class Workload(Declaration):
+    """What is sent: the same plan and the same pin give the same bytes.
+
+    ``sample`` holds records of the stream, one a line, that the feed's contract accepts. Each event is
+    one of them with an id, an event time, a key and a size of its own. ``invalid`` events break the
+    contract in ways that have a reason code; ``duplicates`` repeat an event sent at most
+    ``duplicate_distance`` events before, byte for byte; ``late`` ones have an event time that long ago.
+    """
+
+    seed: Count
+    stream: Name
+    sample: str
+    processes: Positive
+    partitions: Positive
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    keys: Keys
+    key_field: Annotated[str, Field(description="Dotted path of the field that holds the key.")]
+    sizes: Sizes | None = None
+    duplicates: Share
+    duplicate_distance: Positive
+    late: Share
+    late_by_seconds: Positive
+    invalid: Share
+
+    @model_validator(mode="after")
+    def _can_be_dealt_out(self) -> Self:
+        names = [phase.name for phase in self.phases]
+        if len(set(names)) != len(names):
+            raise ValueError(f"phases need names of their own, found {', '.join(names)}")
+        if self.partitions % self.processes:
+            raise ValueError(
+                f"each process sends to partitions of its own: {self.partitions} partitions cannot be "
+                f"dealt evenly to {self.processes} processes"
+            )
+        return self
+
+    @property
+    def seconds(self) -> int:
+        """How long the load lasts."""
+        return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def events(self) -> int:
+        """How many events are sent."""
+        return sum(phase.seconds * phase.rate for phase in self.phases)
+
+
+class Readiness(Declaration):
+    """How it is known that a service serves: it accepts connections at an address."""
+
+    address: Annotated[str, Field(pattern=ADDRESS)]
+    within_seconds: Positive = 60
+
+
+class Service(Declaration):
+    """A server that the lane starts and supervises: a broker, a store."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    ready: Readiness
+
+
+class Rotation(Declaration):
+    """Commands that make the credentials of the home's store expire, and that bring new ones."""
+
+    expire: Annotated[tuple[str, ...], Field(min_length=1)]
+    renew: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Volume(Declaration):
+    """A file system of its own for the lane's scratch folder, which can be full (needs root)."""
+
+    size: ByteSize
+
+
+class Target(Declaration):
+    """What is put under load: a feed as it is declared, on a home that is the lane's own.
+
+    Source and store take the place of the feed's own, so that nothing of a production feed is touched.
+    The feed is one of the home in use, or ``load``, which ships with the lanes.
+    """
+
+    feed: Name
+    source: SourceDeclaration
+    store: str = "store"
+    object_store: ObjectStoreSettings = ObjectStoreSettings()
+    runner: Literal["follow", "dagster"]
+    engine: Literal["embedded", "spark"] = "embedded"
+    memory_budget: ByteSize
+    cores: Positive | None = None
+    max_records: Positive
+    max_age_seconds: Positive
+    max_open_runs: Positive
+    services: dict[Name, Service] = Field(default_factory=dict)
+    rotation: Rotation | None = None
+    volume: Volume | None = None
+
+
+class Threshold(Declaration):
+    """What one statistic of one metric may be at most, or has to be at least.
+
+    ``phases`` names the phases whose samples count, ``drain`` among them, the time from the end of the
+    load until everything is settled; without any, all samples count. ``label`` restricts it to samples
+    of one label, for example of one kind of fault.
+    """
+
+    metric: str
+    statistic: Literal["max", "min", "mean", "sum", "last", "p50", "p95", "p99", "p99_9", "slope"]
+    at_most: Number | None = None
+    at_least: Number | None = None
+    unit: str
+    phases: tuple[Name, ...] = ()
+    label: str | None = None
+    why: Annotated[str, Field(description="Where the limit comes from.")] = ""
+
+    @model_validator(mode="after")
+    def _is_one_of_what_there_is(self) -> Self:
+        if self.metric not in METRICS:
+            raise ValueError(f"{self.metric!r} is no metric; there are {', '.join(METRICS)}")
+        dimension = METRICS[self.metric].dimension
+        if self.unit not in UNITS[dimension]:
+            known = ", ".join(UNITS[dimension])
+            raise ValueError(f"{self.unit!r} is no unit of {self.metric}; there are {known}")
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("a threshold has one limit: at_most or at_least")
+        return self
+
+    @property
+    def limit(self) -> Decimal:
+        """The limit in the metric's base unit; a slope's is per hour."""
+        given = self.at_most if self.at_most is not None else self.at_least
+        if given is None:
+            raise RuntimeError("a threshold was validated without a limit")
+        return Decimal(given) * UNITS[METRICS[self.metric].dimension][self.unit]
+
+
+class Budgets(Declaration):
+    """What a lane may take before it is ended: time after the load, and bytes on disk.
+
+    ``cost`` says in words what it would cost where it is paid for.
+    """
+
+    drain_seconds: Positive
+    disk: ByteSize
+    cost: str = ""
+
+
+class Steady(Declaration):
+    """When the system counts as steady: no acknowledged event waits for longer than this."""
+
+    lag_seconds: Positive
+
+
+FaultKind = Literal[
+    "kill_worker",
+    "pause_worker",
+    "kill_daemon",
+    "pause_daemon",
+    "kill_code_server",
+    "kill_everything",
+    "kill_broker",
+    "restart_broker",
+    "pause_broker",
+    "restart_store",
+    "pause_store",
+    "full_disk",
+    "expired_credentials",
+    "clock_forward",
+    "clock_back",
+]
+
+
+class Fault(Declaration):
+    """A kind of fault, how often it strikes, how long it lasts, and how soon all is steady again."""
+
+    kind: FaultKind
+    times: Positive
+    seconds: Annotated[int, Field(ge=0, strict=True, description="How long it lasts.")] = 0
+    recover_within_seconds: Positive
+
+
+class FaultSchedule(Declaration):
+    """Faults, dealt over a phase in an order that the seed decides, one after the other.
+
+    The next one strikes when the system is steady again and ``pause_seconds`` have passed; one that is
+    not over after its limit fails its threshold, and the next one strikes at ``give_up_seconds``.
+    """
+
+    phase: Name
+    pause_seconds: Count
+    give_up_seconds: Positive
+    faults: Annotated[tuple[Fault, ...], Field(min_length=1)]
+
+    @property
+    def total(self) -> int:
+        """How many faults strike."""
+        return sum(fault.times for fault in self.faults)
+
+
+class Doubling(Declaration):
+    """How a probe looks for the limit: windows of so many events, doubled until one does not pass."""
+
+    first: Positive
+    at_most: Positive
+    window_seconds: Annotated[int, Field(gt=0, description="How long one window may take.")]
+    memory_limit: ByteSize
+    spill_limit: ByteSize
+
+
+class LanePlan(Declaration):
+    """A resolved plan of one lane in one profile."""
+
+    lane: Literal["burst", "soak", "recovery", "probe"]
+    profile: Name
+    description: str
+    workload: Workload
+    target: Target
+    steady: Steady
+    thresholds: Annotated[dict[Name, Threshold], Field(min_length=1)]
+    budgets: Budgets
+    schedule: FaultSchedule | None = None
+    doubling: Doubling | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_lane_needs(self) -> Self:
+        phases = {phase.name for phase in self.workload.phases}
+        if (self.lane == "recovery") != (self.schedule is not None):
+            raise ValueError(
+                "a recovery lane has a `schedule` of faults, and no other lane has one"
+            )
+        if (self.lane == "probe") != (self.doubling is not None):
+            raise ValueError("a probe has `doubling`, and no other lane has it")
+        if self.schedule is not None and self.schedule.phase not in phases:
+            raise ValueError(f"faults strike in phase {self.schedule.phase}, which there is not")
+        for name, threshold in self.thresholds.items():
+            unknown = set(threshold.phases) - phases - {"drain"}
+            if unknown:
+                raise ValueError(f"threshold {name} names phases that are none: {sorted(unknown)}")
+        return self
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan as record values, every default written out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the plan."""
+        return digest(self.record())
