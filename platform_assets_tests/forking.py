@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_assets.flow.secret_scan import forms_in
-from platform_assets.reports import run_report
+from platform_assets.reports import pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def prepare_to_fork() -> None:
     """
     if importlib.util.find_spec("pandas"):
         importlib.import_module("pandas")
-    templates = run_report._environment()
+    templates = pages.environment()
     for name in templates.list_templates():
         if name.endswith(".j2"):
             templates.get_template(name)

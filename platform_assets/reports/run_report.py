@@ -8,14 +8,11 @@ before the seal, so it states the requirements as evaluated and points at the se
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from markupsafe import Markup
 
 from platform_assets.reports import wording
 from platform_assets.reports.lineage import BOX_HEIGHT, BOX_WIDTH, lineage
+from platform_assets.reports.pages import environment
 from platform_assets.reports.plots import (
     MAX_BARS,
     OUTCOMES,
@@ -24,11 +21,8 @@ from platform_assets.reports.plots import (
 )
 
 if TYPE_CHECKING:
-    import jinja2
-
     from platform_assets.reports.model import RunReport
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _ORIGINS = {
     "predecessor": "where the run before ended",
     "earliest": "earliest record held",
@@ -46,19 +40,24 @@ _GAPS = {
 
 def render_run_report(view: RunReport) -> bytes:
     """Return the page as UTF-8."""
-    page = _environment().get_template("run_report.html.j2")
-    text = page.render(
-        view=view,
-        verdict=verdict_sentences(view),
-        flow_wide=reconciliation_flow(view, 1000.0, 260.0),
-        flow_narrow=reconciliation_flow(view, 340.0, 165.0),
-        bars=reconciliation_bars(view),
-        bars_left_out=max(sum(1 + len(stream.partitions) for stream in view.streams) - MAX_BARS, 0),
-        lineage=lineage(view),
-        box=(BOX_WIDTH, BOX_HEIGHT),
-        outcomes=OUTCOMES,
-        origins=_ORIGINS,
-        gap_kinds=_GAPS,
+    text = (
+        environment()
+        .get_template("run_report.html.j2")
+        .render(
+            view=view,
+            verdict=verdict_sentences(view),
+            flow_wide=reconciliation_flow(view, 1000.0, 260.0),
+            flow_narrow=reconciliation_flow(view, 340.0, 165.0),
+            bars=reconciliation_bars(view),
+            bars_left_out=max(
+                sum(1 + len(stream.partitions) for stream in view.streams) - MAX_BARS, 0
+            ),
+            lineage=lineage(view),
+            box=(BOX_WIDTH, BOX_HEIGHT),
+            outcomes=OUTCOMES,
+            origins=_ORIGINS,
+            gap_kinds=_GAPS,
+        )
     )
     return text.encode("utf-8")
 
@@ -101,38 +100,3 @@ def _were(number: int) -> str:
 
 def _they(consumers: tuple[object, ...]) -> str:
     return "it" if len(consumers) == 1 else "they"
-
-
-def _finalized(value: object) -> object:
-    if isinstance(value, Markup):
-        return value  # made by a macro of ours, and escaped there
-    return wording.visible(str(value))
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2  # noqa: PLC0415 - takes longer than a command that writes no report
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalized,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=wording.count,
-        position=wording.position,
-        size=wording.size,
-        short=wording.short,
-        shortened=wording.shortened,
-        moment=wording.moment,
-    )
-    environment.globals.update(
-        share=wording.share,
-        since=wording.since,
-        plural=wording.plural,
-        fraction_between=wording.fraction_between,
-    )
-    return environment
