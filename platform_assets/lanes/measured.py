@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from platform_assets.lanes.histograms import decode, encode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -28,12 +30,25 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The values of a metric in ``[begin, end)``, of one label."""
+    """The values of a metric in ``[begin, end)``, of one label.
+
+    The histogram is held encoded: decoded it takes 200 KB, and there is one for each second.
+    """
 
     begin: int
     end: int
     label: str
-    histogram: HdrHistogram
+    hdr: str
+
+    @classmethod
+    def of(cls, begin: int, end: int, label: str, histogram: HdrHistogram) -> Interval:
+        """Return the interval of a histogram (see `histograms.new_histogram`)."""
+        return cls(begin, end, label, encode(histogram))
+
+    @property
+    def histogram(self) -> HdrHistogram:
+        """The histogram, decoded anew each time."""
+        return decode(self.hdr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +59,9 @@ class Measured:
         phases: name -> ``[begin, end)``, ``drain`` among them.
         series: metric -> samples by label and time.
         histograms: metric -> intervals by label and time.
-        expected: metric -> how many samples, or values in histograms, there have to be, from what else
-            is known: the plan, the ledger, the closed runs. A metric that has fewer gives no data.
+        expected: metric, or ``metric/label``, -> how many samples, or values in histograms, there have
+            to be, from what else is known: the plan, the ledger, the closed runs. A metric that has
+            fewer gives no data.
     """
 
     phases: Mapping[str, tuple[int, int]]
