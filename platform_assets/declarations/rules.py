@@ -28,6 +28,7 @@ S3_ARCHIVE = r"^s3://[^/\s]+/\S+\.tar\.gz$"
 
 SHARE = r"^(100|[0-9]{1,2})(\.[0-9]{1,4})?%$"
 NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+EXPONENT = r"^[0-9](\.[0-9]{1,4})?$"
 
 #: Form -> how it is said after "should be".
 RULES = MappingProxyType(
@@ -48,6 +49,7 @@ RULES = MappingProxyType(
         S3_ARCHIVE: "an archive in S3 as s3://bucket/environment.tar.gz",
         SHARE: "a share of all, for example 0.5%",
         NUMBER: "a number",
+        EXPONENT: "a number from 0 to 9.9999, with at most four decimals",
         ENDPOINT: "an address as https://host:port, without a user, a password or a path",
     }
 )

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ByteSize, Field, model_validator
 
 from platform_assets.canonical import digest
 from platform_assets.declarations.model import Declaration, Name
-from platform_assets.declarations.rules import ADDRESS, NUMBER, SHARE
+from platform_assets.declarations.rules import ADDRESS, EXPONENT, NUMBER, SHARE
 from platform_assets.declarations.sources import SourceDeclaration  # noqa: TC001 - read at run time
 from platform_assets.lanes.metrics import METRICS, UNITS
 from platform_assets.settings import ObjectStoreSettings
@@ -49,8 +49,8 @@ class Phase(Declaration):
 class Keys(Declaration):
     """The keys of the events: how many, and how unevenly they occur (exponent of Zipf's law)."""
 
-    count: Positive
-    skew: Number = "0"
+    count: Annotated[int, Field(gt=0, le=10_000_000, strict=True)]
+    skew: Annotated[str, BeforeValidator(_text), Field(pattern=EXPONENT)] = "0"
 
 
 class Sizes(Declaration):
@@ -59,6 +59,12 @@ class Sizes(Declaration):
     field: Annotated[str, Field(description="Dotted path of the field that is filled up.")]
     at_least: Positive
     at_most: Positive
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.at_least > self.at_most:
+            raise ValueError(f"sizes have at_least {self.at_least} above at_most {self.at_most}")
+        return self
 
 
 class Workload(Declaration):
@@ -94,6 +100,18 @@ class Workload(Declaration):
             raise ValueError(
                 f"each process sends to partitions of its own: {self.partitions} partitions cannot be "
                 f"dealt evenly to {self.processes} processes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_events_that_are_good(self) -> Self:
+        shares = millionths(self.duplicates), millionths(self.late), millionths(self.invalid)
+        if sum(shares) >= millionths("100%"):
+            raise ValueError("duplicates, late and invalid events leave none that are good")
+        if shares[0] and self.duplicate_distance < self.processes:
+            raise ValueError(
+                "a duplicate is sent by the process that sent the event which it repeats: "
+                f"duplicate_distance has to be at least {self.processes}, the number of processes"
             )
         return self
 
