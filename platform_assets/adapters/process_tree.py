@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -43,11 +43,11 @@ def taken() -> Taken:
     own, session = os.getpid(), os.getsid(0)
     resident = held = count = ticks = 0
     for process in with_descendants(own):
-        pages = _read(f"{process}/statm").split()
-        if pages:
-            resident += int(pages[1])
+        all_pages, own_pages = _pages(process)
+        if all_pages:
+            resident += all_pages
             if _session(process) == session:
-                held += int(pages[1]) - int(pages[2])
+                held += own_pages
                 count += 1
         if process != own:
             fields = _read(f"{process}/stat").rpartition(b")")[2].split()
@@ -55,6 +55,48 @@ def taken() -> Taken:
     times = os.times()
     cpu_seconds = times.user + times.system + times.children_user + times.children_system
     return Taken(resident * _PAGE, held * _PAGE, count, cpu_seconds + ticks / _TICK)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What processes and all their descendants have at one moment, whatever session they are in.
+
+    ``resident`` and ``held`` are bytes; ``cpu_microseconds`` counts from the start of each process,
+    with ended children that were waited for; ``pids`` are those that were there.
+    """
+
+    resident: int
+    held: int
+    descriptors: int
+    threads: int
+    cpu_microseconds: int
+    pids: tuple[int, ...]
+
+
+def counted(processes: Iterable[int]) -> Counted:
+    """Return what these processes and their descendants have now; an ended one has nothing."""
+    seen: dict[int, tuple[int, ...]] = {}
+    for process in processes:
+        for each in with_descendants(process):
+            fields = _read(f"{each}/stat").rpartition(b")")[2].split()
+            if fields and each not in seen:
+                descriptors, threads = len(_listed(f"{each}/fd")), len(_threads(each))
+                seen[each] = (*_pages(each), descriptors, threads, sum(map(int, fields[_TIMES])))
+    totals = [sum(column) for column in zip(*seen.values(), strict=True)] or [0] * 5
+    resident, held, descriptors, threads, ticks = totals
+    return Counted(
+        resident * _PAGE,
+        held * _PAGE,
+        descriptors,
+        threads,
+        ticks * 1_000_000 // _TICK,
+        tuple(seen),
+    )
+
+
+def held_by(pids: Iterable[int]) -> int:
+    """Return how much memory exactly these processes hold, without looking for others."""
+    return sum(_pages(pid)[1] for pid in pids) * _PAGE
 
 
 def with_descendants(process: int) -> Iterator[int]:
@@ -68,6 +110,12 @@ def with_descendants(process: int) -> Iterator[int]:
             found += map(int, _read(f"{each}/task/{thread}/children").split())
 
 
+def _pages(process: int) -> tuple[int, int]:
+    """Return how many pages of memory are resident, and how many of these cannot be taken back."""
+    pages = _read(f"{process}/statm").split()
+    return (int(pages[1]), int(pages[1]) - int(pages[2])) if pages else (0, 0)
+
+
 def _session(process: int) -> int | None:
     try:
         return os.getsid(process)
@@ -79,9 +127,13 @@ def _session(process: int) -> int | None:
 
 
 def _threads(process: int) -> list[str]:
+    return _listed(f"{process}/task")
+
+
+def _listed(folder: str) -> list[str]:
     try:
-        return os.listdir(f"/proc/{process}/task")  # noqa: PTH208 - often
-    except OSError:  # it has ended, or there is no such folder on this system
+        return os.listdir(f"/proc/{folder}")  # noqa: PTH208 - often
+    except OSError:  # it has ended, is another user's, or there is no such folder on this system
         return []
 
 
