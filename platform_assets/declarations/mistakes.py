@@ -46,8 +46,18 @@ def found_by(
     error: ValidationError, document: PositionedYaml, model: type[BaseModel], below: Location = ()
 ) -> list[tuple[int, str]]:
     """Return line and text of every mistake which pydantic found in a part of a document."""
+    return found_among(error.errors(), document, model, below)
+
+
+def found_among(
+    details: Iterable[ErrorDetails],
+    document: PositionedYaml,
+    model: type[BaseModel],
+    below: Location = (),
+) -> list[tuple[int, str]]:
+    """Return line and text of mistakes that stand in a part of a document."""
     said: dict[tuple[int, str], list[str]] = {}
-    for detail in error.errors():
+    for detail in details:
         if detail["type"] == "too_short" and detail["input"]:
             continue  # what it holds is wrong, and is reported by itself
         line, name = _place(document, detail, below)

@@ -8,7 +8,7 @@ behind a pinned plan: what is pinned is written out.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, ByteSize, Field, model_validator
 
@@ -197,7 +197,9 @@ class Threshold(Declaration):
     def _is_one_of_what_there_is(self) -> Self:
         if self.metric not in METRICS:
             raise ValueError(f"{self.metric!r} is no metric; there are {', '.join(METRICS)}")
-        dimension = METRICS[self.metric].dimension
+        kind, dimension = METRICS[self.metric].kind, METRICS[self.metric].dimension
+        if kind == "histogram" and self.statistic in {"sum", "last"}:
+            raise ValueError(f"{self.metric} is held in histograms, which have no {self.statistic}")
         if self.unit not in UNITS[dimension]:
             known = ", ".join(UNITS[dimension])
             raise ValueError(f"{self.unit!r} is no unit of {self.metric}; there are {known}")
@@ -287,10 +289,14 @@ class Doubling(Declaration):
     spill_limit: ByteSize
 
 
+Lane = Literal["burst", "soak", "recovery", "probe"]
+LANES: tuple[Lane, ...] = get_args(Lane)
+
+
 class LanePlan(Declaration):
     """A resolved plan of one lane in one profile."""
 
-    lane: Literal["burst", "soak", "recovery", "probe"]
+    lane: Lane
     profile: Name
     description: str
     workload: Workload
