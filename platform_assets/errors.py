@@ -89,6 +89,11 @@ class DependencyUnreachable(PlatformError):
     exit_code = 3
 
 
+def is_outage(kind: type[PlatformError]) -> bool:
+    """Tell whether trying again can change the answer, without anybody doing anything."""
+    return issubclass(kind, (DependencyUnreachable, UnknownOutcome))
+
+
 class SpillExhausted(Refusal):
     """A step needs more room for what does not fit in memory; nothing of it was published."""
 
@@ -448,3 +453,10 @@ class CheckpointUnconnected(Refusal):
 
 class LogInconsistent(Refusal):
     """The closure log was cut, rewritten or forked; the error lists everything that is wrong."""
+
+
+# --- lanes ---------------------------------------------------------------------------------------
+
+
+class LanesDiffer(Refusal):
+    """Two runs of lanes cannot be compared: they were not of the same lane, profile and workload."""

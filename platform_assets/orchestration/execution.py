@@ -14,10 +14,10 @@ import dagster as dg
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from platform_assets.errors import RunFailed
+from platform_assets.errors import RunFailed, is_outage
 from platform_assets.identifiers import RunId
 from platform_assets.orchestration.definitions import definitions_for
-from platform_assets.orchestration.failures import error_of, is_outage
+from platform_assets.orchestration.failures import error_of
 from platform_assets.orchestration.names import FEED_TAG, FeedNames
 from platform_assets.pipeline import Platform, next_run
 

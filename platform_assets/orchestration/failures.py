@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from platform_assets import errors
-from platform_assets.errors import DependencyUnreachable, PlatformError, UnknownOutcome
+from platform_assets.errors import PlatformError, is_outage
 from platform_assets.orchestration.withholding import without_secrets
 
 #: How often a step that met an outage is tried again, and how many seconds it waits before each try.
@@ -76,11 +76,6 @@ def _require_silent(error: Exception, secrets: frozenset[str]) -> None:
     shown = without_secrets(told, secrets)
     if shown != told:
         raise dg.Failure(description=shown, allow_retries=False) from None
-
-
-def is_outage(kind: type[PlatformError]) -> bool:
-    """Tell whether trying again can change the answer."""
-    return issubclass(kind, (DependencyUnreachable, UnknownOutcome))
 
 
 def error_of(failure: StepFailureData | None) -> PlatformError | None:

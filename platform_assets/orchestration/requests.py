@@ -4,7 +4,7 @@ What Dagster ran for a window before tells which case it is:
 
 1. Nothing: it is asked for. The run id is the run key, so that Dagster starts it once, however often it
    is asked for, and whatever became of the sensor's cursor.
-2. Something that has not ended: it is under way.
+2. Something that has not ended: it is under way, unless nobody works on it, which is as in 3.
 3. It failed, and every step that failed met an outage, or the process died: it is asked for again, a
    few times and no more. Each try has a key of its own.
 4. It ended otherwise: a person has to look. A refusal gets the same answer again.
@@ -19,8 +19,10 @@ from enum import StrEnum
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from platform_assets.errors import is_outage
 from platform_assets.identifiers import RunId
-from platform_assets.orchestration.failures import error_of, is_outage, was_interrupted
+from platform_assets.orchestration.failures import error_of, was_interrupted
+from platform_assets.orchestration.lost_runs import bury
 from platform_assets.orchestration.names import FeedNames
 
 #: How many Dagster runs one window gets without a person.
@@ -58,9 +60,10 @@ class History:
 
 def history_of(instance: dg.DagsterInstance, names: FeedNames, run: RunId) -> History:
     """Return what Dagster ran for a window so far."""
-    found = instance.get_runs(
-        filters=dg.RunsFilter(job_name=names.run_job, tags={PARTITION_NAME_TAG: str(run)})
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=names.run_job, tags={PARTITION_NAME_TAG: str(run)})
     )
+    found = [bury(instance, record) for record in records]
     if not found:
         return History(Asked.NEVER, 0)
     if not all(each.is_finished for each in found):
