@@ -89,8 +89,8 @@ def corrections_of(platform: Platform, feed: str) -> Corrections:
         ChainBroken: a record names a correction that is none.
         RecordMissing, RecordInvalid, RecordNotCanonical: a record of the log is damaged.
     """
-    places = map(place_of, platform.store.list(layout.feed_log(feed)))
-    last = max((at.number for at in places if at is not None), default=0)
+    from_the_last = map(place_of, reversed(platform.store.list(layout.feed_log(feed))))
+    last = next((at.number for at in from_the_last if at is not None), 0)
     windows: dict[int, int] = {}
     sequence = last_correction(platform.anchors(RunId(feed, last))) if last else None
     while sequence is not None:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.errors import CertificationFailed, GateRefusal, RunSealed
 from platform_assets.flow.checks import Outcome
-from platform_assets.pipeline.close import mend_log
-from platform_assets.pipeline.corrections import corrections_of
+from platform_assets.pipeline.mending import mend
 from platform_assets.pipeline.pin import pin
-from platform_assets.pipeline.pinned_runs import open_runs, runs
+from platform_assets.pipeline.pinned_runs import open_runs
 from platform_assets.pipeline.precedence import first_of
 from platform_assets.pipeline.state import is_closed
 from platform_assets.pipeline.steps import admit, build, certify, close, consume, land
-from platform_assets.pipeline.supersession import mend_supersessions
 from platform_assets.pipeline.waiting import at_once, taken
 
 if TYPE_CHECKING:
@@ -57,14 +55,8 @@ def next_run(platform: Platform, feed: str, *, beside: Collection[RunId] = ()) -
     do any more behind its seal is done before: a closed run is brought into the log, and a record
     beside the run that it corrects says so.
     """
-    standing = []
-    for run in runs(platform, feed):
-        if is_closed(platform, run):
-            mend_log(platform, run)
-        elif run not in beside:
-            standing.append(run)
-    corrections = corrections_of(platform, feed)
-    mend_supersessions(platform, corrections)
+    mend(platform, feed)
+    standing = [run for run in open_runs(platform, feed) if run not in beside]
     if standing:
         return first_of(platform, feed, standing)
     return pin(platform, feed)
