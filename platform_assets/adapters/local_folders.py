@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Of so many folders a process remembers that they were synced; a run makes about twenty.
+_REMEMBERED = 4096
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not block us
 
 
@@ -64,6 +66,8 @@ class Folders:
                 below = self._step(folder, name, path, make=make)
                 if make and segments[:depth] not in self._durable:
                     os.fsync(folder)
+                    if len(self._durable) >= _REMEMBERED:
+                        self._durable.clear()  # they are synced once more, should they be met again
                     self._durable.add(segments[:depth])
                 os.close(folder)
                 folder = below

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.budget import usable_cores
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 #: Parts are looked at on so many threads, because they may lie behind a network; hashing holds no lock.
 _THREADS = usable_cores() + 4
 _FROM_EVIDENCE = "The store was changed after closure. Restore it from exported evidence."
+#: How many parts are remembered: those of a large horizon fit in.
+_REMEMBERED = 50_000
 _verified: dict[tuple[str, str], _Hashed] = {}
+_remembering = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,15 @@ def _verified_part(
             else "The part was changed after it was built. Build a new generation: "
             f"{found.command('materialize')}. Then certify it: {found.command('certify')}",
         )
-    _verified[object_version] = _Hashed(local, version, sha256)
+    _remember(object_version, _Hashed(local, version, sha256))
     return local
+
+
+def _remember(object_version: tuple[str, str], hashed: _Hashed) -> None:
+    with _remembering:
+        while len(_verified) >= _REMEMBERED:
+            del _verified[next(iter(_verified))]
+        _verified[object_version] = hashed
 
 
 def _file_version(local: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.adapters import local_store
+from platform_assets.adapters import local_folders, local_store
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.errors import (
     AlreadyExists,
@@ -273,3 +273,25 @@ def test_a_root_that_is_no_folder_is_refused_with_its_reason(tmp_path: Path) -> 
         store.create("a", b"")
     with pytest.raises(DependencyUnreachable, match="Not a directory"):
         store.read("a")
+
+
+def test_of_folders_that_were_synced_few_are_remembered_and_each_is_synced_when_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that lives long makes folders without end."""
+    monkeypatch.setattr(local_folders, "_REMEMBERED", 10)
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noting(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    store = LocalStore(tmp_path / "store")
+    for number in range(50):
+        store.create(f"runs/{number}/object", b"data")
+        assert len(store._folders._durable) <= 10
+    for path in (tmp_path / "store" / "runs").iterdir():
+        assert path.stat().st_ino in synced  # for the object in it
+    assert synced.count((tmp_path / "store" / "runs").stat().st_ino) >= 50  # for each folder in it
