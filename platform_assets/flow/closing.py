@@ -1,8 +1,8 @@
 """One closer from its claim to its end: the order of these acts is the protocol.
 
 1 to 4. Claim the run, or adopt the seal that stands.
-5, 6. Prepare: judge the run and write its evidence under the epoch. A closer that is refused, or that
-fails, gives its claim up, so that the next attempt need not wait for the TTL.
+5, 6. Prepare: judge the run and write its evidence under the epoch. A closer that is refused, fails, or
+is interrupted gives its claim up, so that the next attempt need not wait for the TTL.
 7. Seal.
 
 A closer that failed, or finds itself barred, looks once more what became of the run: the seal of
@@ -58,7 +58,7 @@ def closing(
         return held
     try:
         prepared = yield from prepare(held)  # 5, 6
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         yield from release(closure, held)
         standing = yield from find_seal(closure)
         if isinstance(standing, AlreadyClosed):  # what failed was judged from a barred epoch

@@ -178,6 +178,19 @@ def test_a_released_claim_lets_the_next_closer_in_at_once() -> None:
     )
 
 
+def test_a_closer_that_is_interrupted_gives_its_claim_up() -> None:
+    store, clock = SimulatedStore(), OwnClock()
+
+    def interrupted(held: Held) -> Steps[bytes]:
+        yield from ()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(closing(CLOSURE, ALICE, PATIENCE, interrupted), store, clock)
+    assert perform(protocol.claim(CLOSURE, BOB, PATIENCE), store, clock) == Held(2, BOB.nonce)
+    assert clock.seconds == 0
+
+
 def test_a_seal_that_nobody_understands_never_reopens_a_run() -> None:
     other = CLOSURE.record("void", 2, "0" * 32, by="x")  # the VOID of another epoch
     for bytes_there in (b"", b"{}", b"\xff", other, other + b" "):
