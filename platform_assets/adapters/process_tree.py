@@ -73,11 +73,11 @@ class Counted:
     pids: tuple[int, ...]
 
 
-def counted(processes: Iterable[int]) -> Counted:
-    """Return what these processes and their descendants have now; an ended one has nothing."""
+def counted(processes: Iterable[int], *, alone: bool = False) -> Counted:
+    """Return what these processes have now, with their descendants unless alone; ended ones nothing."""
     seen: dict[int, tuple[int, ...]] = {}
     for process in processes:
-        for each in with_descendants(process):
+        for each in (process,) if alone else with_descendants(process):
             fields = _read(f"{each}/stat").rpartition(b")")[2].split()
             if fields and each not in seen:
                 descriptors, threads = len(_listed(f"{each}/fd")), len(_threads(each))

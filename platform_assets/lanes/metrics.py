@@ -78,6 +78,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "descriptors": Metric("gauge", "count", "open file descriptors"),
         "threads": Metric("gauge", "count", "threads"),
         "cpu": Metric("gauge", "share", "CPU time a second, of one core"),
+        # what works beside them: generators, services, and the lane itself; the label says which
+        "memory_beside": Metric("gauge", "bytes", "resident memory of who is not under load"),
+        "cpu_beside": Metric("gauge", "share", "CPU time a second, of one core, of such"),
         # its disks
         "store_size": Metric("gauge", "bytes", "what stands in the store"),
         "scratch_size": Metric("gauge", "bytes", "what stands in the scratch folder"),
