@@ -5,71 +5,28 @@ instance, which its standard input names in the first line; that takes seconds. 
 second line: the run. Declarations and the functions that they name are loaded when the run begins, as
 they are then. It ends when its launcher does, if no run came.
 
-As long as it works on a run it holds a lock on a file that is named after the run. The lock ends with
-the process, however that ends, so that whoever can take it knows that nobody works on that run.
+From its first moment to its last it holds a lock on a file, which its launcher took for it and names
+after the run before the process hears of it. The lock ends with the process, however that ends, so that
+whoever can take it knows that nobody works on that run, nor will.
 """
 
-import fcntl
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from dagster._cli.api import _execute_run_command_body
 from dagster._core.instance.ref import InstanceRef
 from dagster._utils.interrupts import capture_interrupts
-from dagster_shared.serdes import deserialize_value, serialize_value
+from dagster_shared.serdes import deserialize_value
 
 from platform_assets.adapters.streams import open_source
 from platform_assets.declarations.loading import load_feeds
 from platform_assets.errors import PlatformError
 from platform_assets.orchestration.definitions import home_in_use
+from platform_assets.orchestration.run_locks import lock_path
 from platform_assets.settings import load_settings
-
-WORKER_MODULE = "platform_assets.orchestration.worker"
-
-#: The folder of the lock files, in the folder of the Dagster instance.
-LOCKS = "workers"
-
-
-def line_of(told: InstanceRef | str) -> bytes:
-    """Return the line that tells a process its instance, or the run that it shall execute."""
-    text = told if isinstance(told, str) else serialize_value(told)
-    return text.encode() + b"\n"
-
-
-def lock_path(root: str, run_id: str) -> Path:
-    """Return the lock file of a Dagster run, given the folder of its instance."""
-    return Path(root) / LOCKS / run_id
-
-
-@contextmanager
-def at_work(lock: Path) -> Iterator[None]:
-    """Hold the lock, with this process's id in it; the file is gone afterwards."""
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w", encoding="utf-8") as held:
-        held.write(str(os.getpid()))
-        held.flush()
-        fcntl.flock(held, fcntl.LOCK_EX)  # from here on who finds it locked finds the id
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
-def worker_of(lock: Path) -> int | None:
-    """Return the id of the process that works on a run, None where nobody does."""
-    try:
-        with lock.open(encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read())
-    except FileNotFoundError:
-        pass
-    return None
 
 
 def import_clients(home: Path) -> None:
@@ -82,16 +39,22 @@ def import_clients(home: Path) -> None:
 
 def main() -> None:
     """Wait for a run, and execute it."""
-    reference = deserialize_value(sys.stdin.readline(), InstanceRef)
-    with dg.DagsterInstance.from_ref(reference) as instance:
-        import_clients(home_in_use())
-        run_id = sys.stdin.readline().strip()
-        if not run_id:
-            return
-        with capture_interrupts(), at_work(lock_path(str(instance.root_directory), run_id)):
-            _execute_run_command_body(
-                run_id, instance, lambda _event: None, set_exit_code_on_failure=False
-            )
+    lock, descriptor = Path(sys.argv[1]), int(sys.argv[2])
+    os.set_inheritable(descriptor, False)  # what this process starts does not hold the lock
+    try:
+        reference = deserialize_value(sys.stdin.readline(), InstanceRef)
+        with dg.DagsterInstance.from_ref(reference) as instance:
+            import_clients(home_in_use())
+            run_id = sys.stdin.readline().strip()
+            if not run_id:
+                return
+            lock = lock_path(str(instance.root_directory), run_id)
+            with capture_interrupts():
+                _execute_run_command_body(
+                    run_id, instance, lambda _event: None, set_exit_code_on_failure=False
+                )
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
