@@ -66,8 +66,8 @@ def test_a_value_beyond_four_hours_counts_as_four_hours() -> None:
     )
 
 
-def _packed(payload: bytes) -> str:
-    packed = zlib.compress(payload)
+def _packed(payload: bytes, behind: bytes = b"") -> str:
+    packed = zlib.compress(payload) + behind
     return base64.b64encode(struct.pack(">II", 0x1C849314, len(packed)) + packed).decode()
 
 
@@ -94,6 +94,7 @@ PAYLOAD = zlib.decompress(base64.b64decode(SOUND)[8:])
         pytest.param(_packed(PAYLOAD[:-1]), id="of a payload cut short"),
         pytest.param(_packed(PAYLOAD + b"\x02"), id="with a counter behind its end"),
         pytest.param(_packed(PAYLOAD + bytes(10**6)), id="that unpacks to a megabyte"),
+        pytest.param(_packed(PAYLOAD, b"\0"), id="with a byte behind what is compressed"),
         pytest.param(_packed(PAYLOAD[:40]), id="of a header alone"),
     ],
 )
@@ -101,3 +102,8 @@ def test_a_histogram_that_is_none_is_refused(text: str | None) -> None:
     with pytest.raises(ValueError, match=r"^(is|has) "):
         require_sound(text)
     require_sound(SOUND)
+
+
+def test_what_unpacks_to_more_than_any_histogram_is_not_unpacked() -> None:
+    with pytest.raises(ValueError, match="not one whole compressed payload"):
+        require_sound(_packed(PAYLOAD + bytes(10**6)))
