@@ -10,6 +10,12 @@ from rich.console import Console
 
 from platform_assets.cli import tables
 from platform_assets.cli.feeds import FeedArgument
+from platform_assets.cli.follow import (
+    EventsOption,
+    FollowOption,
+    follow_feed,
+    require_follow_alone,
+)
 from platform_assets.cli.names import known_run
 from platform_assets.cli.session import (
     Explained,
@@ -95,6 +101,8 @@ def run(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="Go on until nothing is new.")
     ] = False,
+    follow: FollowOption = False,
+    events: EventsOption = None,
     parallel: ParallelOption = 1,
     supersede: SupersedeOption = None,
     reason: ReasonOption = None,
@@ -108,9 +116,22 @@ def run(
 
     With --supersede the window of a closed run is taken again, as a run of its own, under what is
     declared now. The closed run stays as it is; its products are no longer the latest.
+
+    With --follow it goes on until told to stop. An outage is waited for. What is refused is told, and
+    tried again every minute or when the home changes, and other windows go on.
     """
     from platform_assets.pipeline import announce, engines_kept, noted, run_summary  # noqa: PLC0415
 
+    require_follow_alone(
+        follow=follow,
+        events=events,
+        until_caught_up=until_caught_up,
+        parallel=parallel,
+        supersede=supersede,
+    )
+    if follow:
+        follow_feed(session(home, as_json=json), feed, events)
+        return
     if parallel > 1 and not until_caught_up:
         raise _one_window(parallel)
     call = session(home, as_json=json)

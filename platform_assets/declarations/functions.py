@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _homes_used: set[str] = set()
 #: The import system's caches may be emptied by one thread at a time only.
 _PATHS = threading.Lock()
+_OURS = __name__.partition(".")[0]
 _PARSING = threading.Lock()  # CPython 3.11 loses count when threads build syntax trees at once
 
 
@@ -46,6 +47,24 @@ def use_home(home: Path) -> None:
             sys.path.append(str(home))
             _homes_used.add(str(home))
         importlib.invalidate_caches()
+
+
+def forget_modules(home: Path) -> None:
+    """Let the modules of a home be imported anew when they are next used, because files changed.
+
+    Those are meant that stand in the home itself, as a file or a package; not what is installed below.
+    """
+    with _PATHS:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            first = name.partition(".")[0]
+            if file and first != _OURS and _stands_in(home, first, Path(file)):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+
+def _stands_in(home: Path, first: str, file: Path) -> bool:
+    return file == home / f"{first}.py" or file.is_relative_to(home / first)
 
 
 def function_problem(reference: str, home: Path) -> str | None:

@@ -40,6 +40,7 @@ class Turn:
         lag: what waited when the look began.
         left: the number of offsets that wait still.
         open: the open runs, earliest first, those that were pinned just now included.
+        pinned: those of them that were pinned just now.
         ready: those of them that can proceed, in order.
         limit: how many may be open.
     """
@@ -47,6 +48,7 @@ class Turn:
     lag: FeedLag
     left: int
     open: tuple[RunId, ...]
+    pinned: tuple[RunId, ...]
     ready: tuple[RunId, ...]
     limit: int
 
@@ -75,14 +77,16 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
     status = window_status(platform, feed)  # 1
     found = lag_of(status.waiting, platform.clock.now())
     left, standing = status.records, open_runs(platform, feed, through=status.last)
+    pinned: list[RunId] = []
     while len(standing) < limit:  # 2
         try:
-            pinned = pin_window(platform, feed, status, force=force)
+            run = pin_window(platform, feed, status, force=force)
         except PredecessorOpen:
             break  # those that it waits for are among the open runs
-        if pinned is None:
+        if run is None:
             break
-        left, standing = status.left, [*standing, pinned]
+        pinned.append(run)
+        left, standing = status.left, [*standing, run]
         if not left:
             break
         if len(standing) < limit:
@@ -92,7 +96,8 @@ def take_turn(platform: Platform, feed: str, *, force: bool = False) -> Turn:
         lag=found,
         left=left,
         open=tuple(standing),
-        ready=_ready(platform, standing),  # 3
+        pinned=tuple(pinned),
+        ready=ready_runs(platform, standing),  # 3
         limit=limit,
     )
 
@@ -109,8 +114,8 @@ def can_proceed(platform: Platform, run: RunId, standing: Collection[RunId]) -> 
     )
 
 
-def _ready(platform: Platform, standing: Sequence[RunId]) -> tuple[RunId, ...]:
-    """Return the runs that can proceed; of those that go side by side, as many as are declared."""
+def ready_runs(platform: Platform, standing: Sequence[RunId]) -> tuple[RunId, ...]:
+    """Return the open runs that can proceed; of those side by side, as many as are declared."""
     found: list[RunId] = []
     beside = 0
     for run in standing:

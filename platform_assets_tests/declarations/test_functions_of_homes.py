@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import platform_assets
+from platform_assets.declarations.functions import forget_modules
 from platform_assets.pipeline.functions import load_function
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REFERENCE = "functions_of_a_home:named"
 
@@ -43,3 +43,31 @@ def test_a_home_that_was_put_back_on_the_path_serves_no_other_one(homes: list[Pa
     assert load_function(REFERENCE, two)() == "two"
     sys.modules.pop("functions_of_a_home")
     assert load_function(REFERENCE, two)() == "two"
+
+
+def test_a_module_that_was_changed_is_imported_anew_once_it_was_forgotten(
+    homes: list[Path],
+) -> None:
+    one, _ = homes
+    assert load_function(REFERENCE, one)() == "one"
+    (one / "functions_of_a_home.py").write_text("def named() -> str:\n    return 'changed'\n")
+    assert load_function(REFERENCE, one)() == "one"
+    forget_modules(one)
+    assert load_function(REFERENCE, one)() == "changed"
+
+
+def test_what_is_installed_below_a_home_and_the_platform_itself_are_not_forgotten(
+    homes: list[Path],
+) -> None:
+    """A home may be a project's folder, with its environment in it, or a checkout of the platform."""
+    one, _ = homes
+    installed = one / ".venv" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "installed_below_a_home.py").write_text("")
+    sys.path.append(str(installed))
+    below = importlib.import_module("installed_below_a_home")
+    forget_modules(one)
+    assert sys.modules["installed_below_a_home"] is below
+    forget_modules(Path(platform_assets.__file__).parents[1])
+    assert sys.modules["platform_assets"] is platform_assets
+    assert sys.modules["platform_assets.declarations.functions"].forget_modules is forget_modules
