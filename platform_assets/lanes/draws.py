@@ -8,7 +8,6 @@ a sequence of its own for each purpose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -28,19 +27,18 @@ _HALF = np.uint64(32)
 _RESOLUTION = 2**32
 
 
-@dataclass(frozen=True, slots=True)
 class Sequence:
     """The draws of one purpose, by number."""
 
-    seed: int
-    purpose: str
+    def __init__(self, seed: int, purpose: str) -> None:
+        begin = mixed(np.array([seed % 2**64], np.uint64))
+        for letter in purpose.encode():
+            begin = mixed(begin ^ np.uint64(letter))
+        self._begin = begin
 
     def __call__(self, numbers: Numbers) -> Draws:
         """Return 64 evenly distributed bits for each number."""
-        begin = mixed(np.array([self.seed % 2**64], np.uint64))
-        for letter in self.purpose.encode():
-            begin = mixed(begin ^ np.uint64(letter))
-        return mixed(begin + numbers.astype(np.uint64) * _GOLDEN)
+        return mixed(self._begin + numbers.astype(np.uint64) * _GOLDEN)
 
     def below(self, limit: int, numbers: Numbers) -> Numbers:
         """Return an integer from 0 to ``limit`` (at most 2^31) for each number, the limit excluded."""
@@ -50,10 +48,9 @@ class Sequence:
 
 def mixed(bits: Draws) -> Draws:
     """Return bits mixed so that each one of them depends on all."""
-    with np.errstate(over="ignore"):
-        bits = (bits ^ (bits >> _SHIFTS[0])) * _FIRST
-        bits = (bits ^ (bits >> _SHIFTS[1])) * _SECOND
-        return bits ^ (bits >> _SHIFTS[2])
+    bits = (bits ^ (bits >> _SHIFTS[0])) * _FIRST
+    bits = (bits ^ (bits >> _SHIFTS[1])) * _SECOND
+    return bits ^ (bits >> _SHIFTS[2])
 
 
 class Zipf:

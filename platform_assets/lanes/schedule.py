@@ -172,6 +172,8 @@ class Schedule:
         open_places = np.flatnonzero(drawn == Kind.DUPLICATE)
         most = self._workload.duplicate_distance // self.processes
         for distance in self._distances if most else ():
+            if not len(open_places):
+                break
             own = numbers[open_places]
             tried = own - self.processes * (1 + distance.below(most, own))
             found = tried >= 0
