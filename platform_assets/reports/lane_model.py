@@ -187,14 +187,21 @@ class ProbeView:
 
 @dataclass(frozen=True, slots=True)
 class TruthView:
-    """What became of the events, by the ledgers of the generators and the rows of the closed runs."""
+    """What became of the events, by the ledgers of the generators and the rows of the closed runs.
+
+    ``closed`` came into closed runs: ``certified`` of them into certified products, the others were
+    duplicates or quarantined.
+    """
 
     planned: int
     sent: int
     acknowledged: int
     ambiguous: int
     refused: int
+    closed: int
     certified: int
+    duplicate: int
+    quarantined: int
     lost: int | None
     doubled: int | None
     unexpected: int | None
@@ -264,11 +271,11 @@ class LaneReport:
 
     @property
     def sustained(self) -> float | None:
-        """Certified events a second, from the first one that was due until the last run was closed."""
+        """Events of closed runs a second, from when the first was due until the last run was closed."""
         closed = [run.closed for run in self.runs if run.closed is not None]
         if not closed or max(closed) <= 0:
             return None
-        return self.truth.certified * 1_000_000 / max(closed)
+        return self.truth.closed * 1_000_000 / max(closed)
 
     @property
     def development_key(self) -> bool:
