@@ -280,13 +280,25 @@ class FaultSchedule(Declaration):
 
 
 class Doubling(Declaration):
-    """How a probe looks for the limit: windows of so many events, doubled until one does not pass."""
+    """How a probe looks for the limit: windows of so many events, doubled until one does not pass.
+
+    All of them together are the load of the plan, sent by one process as fast as the stream takes it: a
+    probe asks how much, and not how soon.
+    """
 
     first: Positive
     at_most: Positive
     window_seconds: Annotated[int, Field(gt=0, description="How long one window may take.")]
     memory_limit: ByteSize
     spill_limit: ByteSize
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """How many events each window has."""
+        found = [self.first]
+        while found[-1] * 2 <= self.at_most:
+            found.append(found[-1] * 2)
+        return tuple(found)
 
 
 Lane = Literal["burst", "soak", "recovery", "probe"]
@@ -316,6 +328,8 @@ class LanePlan(Declaration):
             )
         if (self.lane == "probe") != (self.doubling is not None):
             raise ValueError("a probe has `doubling`, and no other lane has it")
+        if self.doubling is not None:
+            self._require_windows(self.doubling)
         if self.schedule is not None and self.schedule.phase not in phases:
             raise ValueError(f"faults strike in phase {self.schedule.phase}, which there is not")
         for name, threshold in self.thresholds.items():
@@ -323,6 +337,18 @@ class LanePlan(Declaration):
             if unknown:
                 raise ValueError(f"threshold {name} names phases that are none: {sorted(unknown)}")
         return self
+
+    def _require_windows(self, doubling: Doubling) -> None:
+        windows, workload = sum(doubling.windows), self.workload
+        if (workload.events, workload.processes) != (windows, 1):
+            raise ValueError(
+                f"the windows of a probe hold {windows:,} events together, sent by one process; its "
+                f"workload has {workload.events:,}, sent by {workload.processes}"
+            )
+        if self.target.max_records < doubling.windows[-1]:
+            raise ValueError(
+                f"a window of {doubling.windows[-1]:,} events is more than target.max_records allows"
+            )
 
     def record(self) -> dict[str, Any]:
         """Return the plan as record values, every default written out."""

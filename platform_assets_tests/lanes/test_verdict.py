@@ -187,9 +187,11 @@ def test_one_in_a_thousand_that_was_sent_late_is_enough() -> None:
 
 
 def test_windows_of_a_probe_have_no_schedule() -> None:
+    windows = {"processes": 1, "phases": [{"name": "spike", "seconds": 1, "rate": 3}]}
     plan = plan_with(
         {"it": threshold("run_duration", "max", at_most=100)},
         lane="probe",
+        workload=PLAN.record()["workload"] | windows,
         doubling={
             "first": 1,
             "at_most": 2,
