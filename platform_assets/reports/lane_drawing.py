@@ -87,6 +87,7 @@ class Plot:
     trends: tuple[Line, ...] = ()
     beyond: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

@@ -12,7 +12,10 @@ million. A value that was not measured is ``None`` or absent, and the page says 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from platform_assets.reports.model import RequirementView
 
 Dimension = Literal["time", "bytes", "count", "rate", "share"]
 Verdict = Literal["PASS", "FAIL", "NO_DATA"]
@@ -69,9 +72,9 @@ class ThresholdView:
 class SeriesView:
     """Samples of a metric, ``(moment, value)`` by moment.
 
-    ``label`` is empty where a metric has one series. Gauges are sampled once a second, over all
-    processes; of what there is one for each run (``run_duration``, ``memory_floor``, ``quarantined``)
-    there is one sample for each run, when it was closed; ``step_duration`` has a series for each step.
+    ``label`` is empty where a metric has one series. Gauges are sampled once a second; of what there
+    is one for each run (``run_duration``, ``memory_floor``, ``quarantined``) there is one sample for
+    each run, when it was closed; ``step_duration`` has a series for each step and what it works on.
     """
 
     metric: str
@@ -237,7 +240,7 @@ class LaneReport:
         machine: on what it ran, in a few words, as ``2 cores, 23.4 GiB, Linux 6.8``.
         system: what was put under load, in a few words.
         begun_at: the first event was due, RFC 3339.
-        findings: what counts against the lane beside its thresholds, as name and detail.
+        requirements: what the lane had to meet beside its thresholds, as evaluated.
         environment: name and value, as pinned.
         notes: what the processes met, and what was not measured and why, as name and text.
     """
@@ -256,7 +259,7 @@ class LaneReport:
     truth: TruthView
     phases: tuple[PhaseView, ...]
     thresholds: tuple[ThresholdView, ...]
-    findings: tuple[tuple[str, str], ...]
+    requirements: tuple[RequirementView, ...]
     series: tuple[SeriesView, ...]
     distributions: tuple[DistributionView, ...]
     runs: tuple[RunView, ...]
@@ -276,6 +279,11 @@ class LaneReport:
         if not closed or max(closed) <= 0:
             return None
         return self.truth.closed * 1_000_000 / max(closed)
+
+    @property
+    def unmet(self) -> tuple[RequirementView, ...]:
+        """The requirements that were not met."""
+        return tuple(each for each in self.requirements if not each.satisfied)
 
     @property
     def development_key(self) -> bool:

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from platform_assets.reports.lane_drawing import Frame
     from platform_assets.reports.lane_lines import Point
-    from platform_assets.reports.lane_model import DistributionView, LaneReport
-    from platform_assets.reports.lane_wanted import Wanted
+    from platform_assets.reports.lane_model import DistributionView, LaneReport, SeriesView
+    from platform_assets.reports.lane_wanted import Drawn, Wanted
 
+#: More lines cannot be told apart.
+MOST_SERIES = 6
 _PERCENTILES = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("most", "largest"))
 #: Closed runs come in steps; their rate is drawn as the mean of so long, of a short lane less.
 _SPANS = ((600 * SECOND, 60 * SECOND), (180 * SECOND, 30 * SECOND), (0, 10 * SECOND))
@@ -41,6 +43,7 @@ def plots(view: LaneReport, frame: Frame) -> tuple[Plot, ...]:
 
 def _plot(view: LaneReport, frame: Frame, wanted: Wanted) -> Plot:
     found = list(_found(view, wanted))
+    left_out = [each.label for drawn in wanted.drawn for each in _ranked(view, drawn)[MOST_SERIES:]]
     missing = tuple(each.metric for each in wanted.drawn if not view.samples(each.metric))
     if not found:
         return Plot(wanted.key, wanted.title, wanted.about, wanted.height, missing=missing)
@@ -62,19 +65,25 @@ def _plot(view: LaneReport, frame: Frame, wanted: Wanted) -> Plot:
         trends=tuple(trends(view, found, canvas)),
         beyond=tuple(each.label for each in limits if not each.is_near(most)),
         missing=missing,
+        left_out=tuple(left_out),
     )
+
+
+def _ranked(view: LaneReport, drawn: Drawn) -> list[SeriesView]:
+    """Return the series of a metric, of which those with the largest sums can be drawn."""
+    return sorted(view.samples(drawn.metric), key=lambda each: -sum(v for _, v in each.points))
 
 
 def _found(view: LaneReport, wanted: Wanted) -> Iterator[Series]:
     for drawn in wanted.drawn:
-        for index, series in enumerate(view.samples(drawn.metric), 1):
+        for index, series in enumerate(_ranked(view, drawn)[:MOST_SERIES], 1):
             name = " ".join(part for part in (drawn.name, series.label) if part)
             points: tuple[Point, ...] = series.points
             if drawn.averaged:
                 span = next(span for long, span in _SPANS if points[-1][0] >= long)
                 name += f", mean of {span // SECOND} s"
                 points = trailing_mean(points, span)
-            look = drawn.look or "s{0} dash{0}".format((index - 1) % 6 + 1)
+            look = drawn.look or f"s{index} dash{index}"
             yield Series(name, look, drawn.metric, points)
 
 
@@ -105,7 +114,7 @@ def _percentiles(view: LaneReport, frame: Frame, metric: str, title: str, about:
     return Plot(
         key=metric,
         title=title,
-        about=f"{about} For each {figure(span, 'time')}; logarithmic scale.",
+        about=f"{about} By when events were due, for each {figure(span, 'time')}; logarithmic scale.",
         height=TALL,
         ticks=scale.ticks,
         lines=tuple(_percentile_lines(found, canvas, max(GAP, 5 * span // 2))),

@@ -22,7 +22,10 @@ _NEVER = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A metric on a plot: its name and its look; one that comes in bursts is drawn as its mean."""
+    """A metric on a plot: its name and its look; one that comes in bursts is drawn as its mean.
+
+    One without a look may have several series; each has a look of its own, by its label.
+    """
 
     metric: str
     name: str
@@ -132,6 +135,23 @@ RESOURCES = (
         height=LOW,
     ),
     Wanted(
+        "memory-beside",
+        "Memory of who works beside it",
+        "Resident memory of the generators, of services and of the lane itself: not under load, and on "
+        "the same machine.",
+        "bytes",
+        (Drawn("memory_beside", "", ""),),
+        height=LOW,
+    ),
+    Wanted(
+        "cpu-beside",
+        "CPU of who works beside it",
+        "CPU time of the same; 100 % is one core.",
+        "share",
+        (Drawn("cpu_beside", "", ""),),
+        height=LOW,
+    ),
+    Wanted(
         "disks",
         "Store and scratch",
         "What stands on disk.",
@@ -160,7 +180,7 @@ RUNS = (
     Wanted(
         "step-duration",
         "Duration of steps",
-        "Wall time of each step of each run, where the run was closed.",
+        "Wall time of each step of each run; of very many steps, those that took the longest.",
         "time",
         (Drawn("step_duration", "", ""),),
         gap=_NEVER,

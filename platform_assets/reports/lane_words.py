@@ -41,8 +41,8 @@ def headline(view: LaneReport) -> str:
         parts.append(f"{failed:,} of {total} {_were(failed)} not kept")
     if silent:
         parts.append(f"{silent:,} of {total} could not be judged")
-    if view.findings:
-        parts.append(f"{wording.plural(len(view.findings), 'finding')} against the lane")
+    if view.unmet:
+        parts.append(f"{wording.plural(len(view.unmet), 'requirement')} not met")
     return "; ".join(parts) or "The lane was not judged"
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from platform_assets.reports.lane_model import FaultView, LaneReport, ProbeView, RunView, WindowView
+from platform_assets.reports.model import RequirementView
 from platform_assets_tests.reports.lane_loads import GIB, MIB, SECOND, WINDOW, Load
 from platform_assets_tests.reports.lane_views import counts, report, threshold, truth_of
 
@@ -155,8 +156,11 @@ def failed_burst() -> LaneReport:
         view,
         series=noisy,
         runs=runs,
-        findings=(
-            ("A run is not closed", f"{runs[-1].run_id} was still open when the lane ended"),
+        requirements=(
+            *view.requirements[:3],
+            RequirementView(
+                "EveryRunClosed", satisfied=False, detail="load-00000042 is not CLOSED"
+            ),
         ),
         truth=truth_of(runs[:-1], planned=view.truth.planned, lost=37, acknowledged=4_319_991),
         notes=(

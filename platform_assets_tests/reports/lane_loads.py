@@ -120,6 +120,12 @@ def series_of(load: Load, runs: Sequence[RunView], random: Random) -> tuple[Seri
         note("descriptors", second, 212 + (38 if working else 0) + random.randint(-3, 3))
         note("threads", second, 46 + (9 if working else 0) + random.randint(-1, 1))
         note("cpu", second, (1_640_000 if working else 420_000) * random.uniform(0.86, 1.12))
+        note("memory_beside generator-0", second, 210 * MIB + random.gauss(0, MIB))
+        note("memory_beside kafka", second, 900 * MIB + random.gauss(0, 4 * MIB))
+        note("memory_beside conductor", second, 330 * MIB + second * 4_000)
+        note("cpu_beside generator-0", second, rate * 16 * random.uniform(0.9, 1.1))
+        note("cpu_beside kafka", second, rate * 9 * random.uniform(0.8, 1.3))
+        note("cpu_beside conductor", second, 42_000 * random.uniform(0.6, 2))
         note("store_size", second, 64 * MIB + certified * 92)
         note("scratch_size", second, (310 * MIB if working else 3 * MIB) * random.uniform(0.4, 1))
         note("log_size", second, 90_000 + second * 1_500)
@@ -137,7 +143,10 @@ def series_of(load: Load, runs: Sequence[RunView], random: Random) -> tuple[Seri
             value = round(took * part / whole * random.uniform(0.85, 1.15))
             each.setdefault(("step_duration", step), []).append((at, value))
     return (
-        *(SeriesView(metric, "", tuple(points)) for metric, points in gauges.items()),
+        *(
+            SeriesView(metric.partition(" ")[0], metric.partition(" ")[2], tuple(points))
+            for metric, points in gauges.items()
+        ),
         *(SeriesView(metric, label, tuple(points)) for (metric, label), points in each.items()),
     )
 

@@ -157,7 +157,7 @@ def test_a_lane_that_failed_names_what_is_furthest_from_its_limit_and_by_how_muc
     assert "4 of 7 limits were not kept; 1 of 7 limits could not be judged" in text
     assert "Furthest from its limit: total lost was 37, limit ≤ 0 (37 over)." in text
     assert "37 were lost; 0 were doubled; 0 were unexplained." in text
-    assert "A run is not closed: load-00000042 was still open" in text
+    assert "Not met: EveryRunClosed (load-00000042 is not CLOSED)." in text
     judged = tuple(each for each in view.thresholds if each.metric != "lost")
     assert "largest open runs was 7, limit ≤ 4 (75 % over)" in text_of(
         replace(view, thresholds=judged)
@@ -301,3 +301,20 @@ def test_a_series_of_the_same_metric_and_another_label_has_a_line_of_its_own() -
     text = text_of(replace(view, series=(*others, *twice)))
     assert "CPU worker median 10 %, highest 20 %" in text
     assert "CPU broker median 10 %, highest 20 %" in text
+
+
+def test_a_requirement_that_is_not_met_and_none_at_all_show() -> None:
+    assert "1 requirement not met" in text_of(failed_burst())
+    assert "264 of 264 runs CLOSED" in text_of(soak())
+    none = text_of(replace(soak(), requirements=()))
+    assert "No requirement was evaluated: that is a failure." in none
+
+
+def test_of_more_series_than_can_be_told_apart_the_largest_are_drawn_and_the_others_named() -> None:
+    view = soak()
+    steps = tuple(
+        SeriesView("step_duration", f"step {n}", ((0, 10 * n), (SECOND, 10 * n))) for n in range(9)
+    )
+    others = tuple(series for series in view.series if series.metric != "step_duration")
+    text = text_of(replace(view, series=(*others, *steps)))
+    assert "Not drawn, as they are smaller: step 2, step 1, step 0." in text
