@@ -45,8 +45,8 @@ _READ_RETRIES = 5
 _PART_SECONDS = 3600
 _PART_ATTEMPTS = 5
 _CONNECTIONS = 16
-#: Shorter than what botocore keeps between a renewal and the end of what it renews.
-_CREDENTIAL_LIFE = timedelta(minutes=8)
+#: So short that obstore, which keeps what lives for another five minutes, asks ten times a second.
+_CREDENTIAL_LIFE = timedelta(minutes=4)
 _DEFAULT_REGION = "us-east-1"
 _MISSING = re.compile(r"\b[A-Z][a-z ]{1,40} must be specified\b")
 
@@ -167,7 +167,7 @@ def _session(options: ObjectStoreSettings) -> boto3.Session:
 
 
 class _Credentials:
-    """Gives obstore what boto3's chain found, renewed before it ends."""
+    """Gives obstore what boto3's chain finds at the moment of use."""
 
     def __init__(self, session: boto3.Session, address: Address) -> None:
         try:

@@ -13,9 +13,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from platform_assets.adapters.aws import aws_session
 from platform_assets.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class EmrServerlessLauncher:
 
 def emr_client(emr: EmrServerlessSettings) -> Any:
     """Return the client of the service, with credentials from AWS's usual chain."""
-    return boto3.client("emr-serverless", region_name=emr.region, endpoint_url=emr.endpoint)
+    return aws_session(region=emr.region).client("emr-serverless", endpoint_url=emr.endpoint)
 
 
 def logs_client(emr: EmrServerlessSettings) -> Any:
     """Return the client of CloudWatch's logs, where the driver of a job run writes."""
-    return boto3.client("logs", region_name=emr.region, endpoint_url=emr.endpoint)
+    return aws_session(region=emr.region).client("logs", endpoint_url=emr.endpoint)
 
 
 def job_run(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-import boto3
+from platform_assets.adapters.aws import aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,9 +77,8 @@ class StagingBucket:
     """A folder in S3 below the declared one."""
 
     def __init__(self, settings: EmrServerlessSettings, name: str) -> None:
-        self._client = boto3.client(
-            "s3", region_name=settings.region, endpoint_url=settings.endpoint
-        )
+        session = aws_session(region=settings.region)
+        self._client = session.client("s3", endpoint_url=settings.endpoint)
         place = urlsplit(f"{settings.staging}/{name}")
         self._bucket, self._prefix = place.netloc, place.path.lstrip("/")
 
