@@ -35,6 +35,7 @@ ACCESS_KEY = "FALSEFORTESTS0000000"
 SECRET_KEY = "false-secret-for-tests"  # noqa: S105 - of a server that lives as long as the tests
 _START_SECONDS = 90
 _PROGRAMS = ("monmaptool", "ceph-mon", "ceph-osd", "ceph", "radosgw", "radosgw-admin")
+_IN_MEMORY = "osd_objectstore = memstore\nmemstore_device_bytes = {bytes}"
 _SETTINGS = """\
 [global]
 fsid = {fsid}
@@ -52,8 +53,7 @@ mon_data_avail_warn = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
 osd_data = {folder}/osd
-osd_objectstore = memstore
-memstore_device_bytes = {bytes}
+{store}
 osd_pool_default_size = 1
 osd_pool_default_min_size = 1
 osd_pool_default_pg_num = 4
@@ -72,6 +72,19 @@ debug_ms = 0
 debug_osd = 0
 debug_mon = 0
 """
+
+
+def settings(folder: Path, *, fsid: str, ports: tuple[int, int], store: str) -> str:
+    """Return the configuration of one monitor, one store and one gateway in a folder.
+
+    Args:
+        folder: with folders ``mon``, ``osd`` and ``run``.
+        fsid: the cluster's id.
+        ports: the monitor's, in the newer and the older protocol.
+        store: what the store keeps its objects in, as settings.
+    """
+    mon, mon_v1 = ports
+    return _SETTINGS.format(fsid=fsid, mon=mon, mon_v1=mon_v1, folder=folder, store=store)
 
 
 class CephGateway:
@@ -114,10 +127,9 @@ class CephGateway:
         mon, mon_v1, self.port = free_ports(3)
         fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
         self._configuration = self._folder / "ceph.conf"
+        store = _IN_MEMORY.format(bytes=self._memory_bytes)
         self._configuration.write_text(
-            _SETTINGS.format(
-                fsid=fsid, mon=mon, mon_v1=mon_v1, folder=self._folder, bytes=self._memory_bytes
-            )
+            settings(self._folder, fsid=fsid, ports=(mon, mon_v1), store=store)
         )
         try:
             addresses = f"[v2:127.0.0.1:{mon},v1:127.0.0.1:{mon_v1}]"
