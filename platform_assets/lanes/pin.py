@@ -51,6 +51,7 @@ _NONCE_BYTES = 8
 _JUDGING = (
     "coverage",
     "derived",
+    "drains",
     "evidence_files",
     "histograms",
     "judging",

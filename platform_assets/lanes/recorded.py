@@ -12,7 +12,7 @@ not exactly as it is written by the lane is a problem, and every problem is kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from platform_assets.errors import PlatformError
@@ -95,14 +95,15 @@ def read_recorded(files: BundleFiles, pin: Pin) -> Recorded:
     runs = _listed(files, RUNS_FILE, read_runs, problems)
     bundles = _bundles(files, pin, runs, problems)  # 2
     faults = _listed(files, FAULTS_FILE, read_faults, problems)
-    series = _samples(files, problems)
-    histograms = _histograms(files, problems)
-    measured = Measured(  # 3
+    closed = [(run, bundles[run.run_id]) for run in runs if run.run_id in bundles]
+    sampled = Measured(
         phases=phases_of(pin.plan, runs),
-        series=series | derived(pin.plan, ledgers, runs, bundles, faults),
-        histograms=histograms,
-        expected=expected(pin.plan, ledgers, bundles),
+        series=_samples(files, problems),
+        histograms=_histograms(files, problems),
+        expected=expected(pin.plan, ledgers, closed),
     )
+    follows = derived(pin.plan, sampled, ledgers, closed, faults)  # 3
+    measured = replace(sampled, series={**sampled.series, **follows})
     return Recorded(
         pin, tuple(ledgers), tuple(runs), bundles, tuple(faults), measured, tuple(problems)
     )
