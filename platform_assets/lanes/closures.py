@@ -90,6 +90,10 @@ class Closures:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="closures", daemon=True)
 
+    def abandon(self) -> None:
+        """Let the thread come to its end, whenever that is; nobody waits for it."""
+        self._stopped.set()
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()

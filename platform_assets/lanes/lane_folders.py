@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.identifiers import LaneRunId
+from platform_assets.lanes.evidence_files import REPORT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,11 @@ class LaneFolder:
     def evidence(self) -> Path:
         """What is signed."""
         return self.path / "evidence"
+
+    @property
+    def report(self) -> Path:
+        """The report, which is part of the evidence."""
+        return self.evidence / REPORT_FILE
 
     @property
     def work(self) -> Path:

@@ -8,6 +8,9 @@ missed is not made up for, and one that is late says so by its moment. Every loo
    observer's own part is told too;
 3. the disks (see `disk_sizes`); 4. open runs; 5. what the generators sent and had acknowledged.
 
+A rate is that of the second that follows its moment: a sample speaks for the time until the next one.
+So the rates of the last look are not known.
+
 Between two looks held memory alone is looked at, four times a second, so that the least of it between
 two closures is known: after a run is closed, nothing of it should be held any more.
 """
@@ -37,6 +40,7 @@ _LOOK_MICROSECONDS = SAMPLE_MICROSECONDS // _LOOKS
 #: A look that comes this much after its moment is late.
 _LATE_MICROSECONDS = 250_000
 _CONDUCTOR, _OBSERVER = "conductor", "observer"
+_CPU = ("cpu", "")
 
 
 class Observed(Protocol):
@@ -85,6 +89,10 @@ class Observer:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="observer", daemon=True)
 
+    def abandon(self) -> None:
+        """Let the thread come to its end, whenever that is; nobody waits for it."""
+        self._stopped.set()
+
     def start(self) -> None:
         """Begin to look; the first sample is that of the moment at which the load begins."""
         self._thread.start()
@@ -101,6 +109,11 @@ class Observer:
         self._sizes.close(str(seen.run))
         if floor:
             self.series["memory_floor"].append(Sample(seen.closed, str(seen.run), floor))
+
+    @property
+    def looked(self) -> int:
+        """The moment of the newest look."""
+        return self._before[_CPU].at if _CPU in self._before else 0
 
     def newest(self, metric: str, label: str = "") -> int:
         """Return the newest value of a gauge, 0 where there is none yet."""
@@ -160,11 +173,14 @@ class Observer:
         self.series[metric].append(Sample(at, label, value))
 
     def _note_rate(self, at: int, metric: str, total: int, label: str = "") -> None:
-        """Note by how much a total grew each second since the look before; never below zero.
+        """Note by how much a total grew each second since the look before, as of that look.
 
-        Of microseconds of CPU time that is the share of one core, in parts of a million.
+        Of microseconds of CPU time that is the share of one core, in parts of a million. It is never
+        below zero: a process that ended takes its time with it.
         """
-        before = self._before.get((metric, label), _Before(at - SAMPLE_MICROSECONDS, total))
+        before = self._before.get((metric, label))
         self._before[metric, label] = _Before(at, total)
-        grown = max(0, total - before.value)
-        self._note(at, metric, grown * SAMPLE_MICROSECONDS // (at - before.at), label)
+        if before is not None:
+            grown = max(0, total - before.value)
+            rate = grown * SAMPLE_MICROSECONDS // (at - before.at)
+            self._note(before.at, metric, rate, label)

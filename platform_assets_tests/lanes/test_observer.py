@@ -90,14 +90,21 @@ def test_each_gauge_is_sampled_in_each_second(observer: Observer, looked: Looked
     observer.stop()
     series = observer.series
     assert set(series) <= set(METRICS)
-    for metric in ("memory", "memory_held", "descriptors", "threads", "cpu", "store_size"):
+    for metric in ("memory", "memory_held", "descriptors", "threads", "store_size"):
         assert [sample.at // SECOND for sample in series[metric]][:4] == [0, 1, 2, 3]
     assert all(sample.value >= _HELD for sample in series["memory_held"])
     assert series["open_runs"][0] == Sample(series["open_runs"][0].at, "", 2)
     assert series["store_size"][0].value == 8192
     assert {s.label for s in series["cpu_beside"]} == {"generator", "conductor", "observer"}
-    assert series["acknowledged"][0].value == 0
-    assert 500 < series["acknowledged"][-1].value <= 1_100
+
+
+def test_a_rate_is_that_of_the_second_that_follows(observer: Observer, looked: Looked) -> None:
+    until(observer, 3)
+    observer.stop()
+    rates, looks = observer.series["acknowledged"], observer.series["open_runs"]
+    assert [rate.at for rate in rates] == [look.at for look in looks[:-1]]
+    assert all(500 < rate.value <= 1_100 for rate in rates)
+    assert [sample.at for sample in observer.series["cpu"]] == [rate.at for rate in rates]
 
 
 def test_a_look_that_was_missed_is_not_made_up_for(observer: Observer, looked: Looked) -> None:
