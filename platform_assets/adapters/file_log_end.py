@@ -32,7 +32,7 @@ BATCH_BYTES = 4 * 1024**2
 _BATCH_SECONDS = 0.2
 _TAIL_BYTES = 1024**2
 _NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-#: Held by the one producer of a topic, in the topic's folder.
+#: In the folder of a topic and of each partition, held by who may append there (see the sink).
 LOCK_FILE = ".producer.lock"
 
 
@@ -59,11 +59,13 @@ class PartitionEnd:
         self.lines.append(value + b"\n")
         self.size += len(value) + 1
 
-    def is_due(self) -> bool:
-        """Tell whether what was taken is enough, or has waited long enough."""
-        if not self.lines:
-            return False
-        return self.size >= BATCH_BYTES or time.monotonic() - self.since >= _BATCH_SECONDS
+    def is_full(self) -> bool:
+        """Tell whether what was taken is enough to be written."""
+        return self.size >= BATCH_BYTES
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether what was taken has waited long enough; ``now`` is of the monotonic clock."""
+        return bool(self.lines) and now - self.since >= _BATCH_SECONDS
 
     def write(self, account: Account) -> None:
         """Write and sync what was taken, and account for it."""
@@ -86,8 +88,7 @@ class PartitionEnd:
             for number in numbers[:whole]:
                 account.doubt(number, f"written, and not known to last: {error.strerror}")
         else:
-            if whole:
-                account.acknowledged[self.name] += whole
+            account.acknowledge(self.name, numbers[:whole])
         for number in numbers[whole:]:
             account.stop(number, self._unwritable(trouble))
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from platform_assets.ports.sinks import SendReport, Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from platform_assets.errors import PlatformError
 
 
@@ -21,14 +23,25 @@ if TYPE_CHECKING:
 class Account:
     """The fate of the records of one call of `send`, so far.
 
-    ``stopped`` says that no more records are to be taken.
+    ``told`` is called with the number of each record that is acknowledged. ``stopped`` says that no
+    more records are to be taken.
     """
 
+    told: Callable[[int], None] | None = None
     acknowledged: Counter[str] = field(default_factory=Counter)
     ambiguous: list[Trouble] = field(default_factory=list)
     refused: list[Trouble] = field(default_factory=list)
     stopped: bool = False
     error: PlatformError | None = None
+
+    def acknowledge(self, partition: str, numbers: Sequence[int]) -> None:
+        """Note that records stand in a partition of the stream, and tell of each."""
+        if not numbers:
+            return
+        self.acknowledged[partition] += len(numbers)
+        if self.told is not None:
+            for number in numbers:
+                self.told(number)
 
     def doubt(self, number: int, reason: str) -> None:
         """Note that nobody knows whether a record stands in the stream.

@@ -4,6 +4,9 @@ Every stream is sent to by a thread of its own. A record is acknowledged, ambigu
 sink says; the ledger counts them, names the place of each that was not acknowledged, and holds the
 digest of what was. An interruption ends the supply, and what was taken by then is accounted for.
 
+Records leave when they are due: by a schedule of their stream, at a rate, or as fast as the sink takes
+them (`pacing`). An observer is told of each record when it leaves and when it is acknowledged.
+
 Partitions are named by number, from 0: number n is the n-th of those that the stream has. So the same
 records come to the same partitions on every kind of stream, whatever it calls them.
 """
@@ -13,27 +16,43 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from platform_assets.errors import PlatformError, SourceChanged, UnknownThing
-from platform_assets.pipeline.ledger import Ledger, Places, StreamLedger
+from platform_assets.pipeline.ledger import Ledger, StreamLedger
+from platform_assets.pipeline.pacing import AtRate, Pace
 from platform_assets.pipeline.sent_values import SentValues
+from platform_assets.pipeline.taken import Taken
 from platform_assets.ports.sinks import SendReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
 
-    from platform_assets.adapters.record_files import Chunk, Supply
+    from platform_assets.adapters.record_files import Supply
     from platform_assets.declarations import FeedDeclaration
+    from platform_assets.pipeline.pacing import Schedule
     from platform_assets.pipeline.platform import Platform
     from platform_assets.ports.clock import Clock
-    from platform_assets.ports.sinks import Outgoing, StreamSink
+    from platform_assets.ports.sinks import StreamSink
 
-_TOLD_EVERY = 1_000
 _LOOK_SECONDS = 0.2
+
+
+class Observer(Protocol):
+    """Is told of each record of a stream by the thread that sends it, which waits meanwhile.
+
+    Records are numbered from 0, by stream.
+    """
+
+    def sent(self, stream: str, number: int) -> None:
+        """A record leaves: the sink has it next."""
+        ...
+
+    def acknowledged(self, stream: str, number: int) -> None:
+        """A record is acknowledged. One that is ambiguous or refused never is."""
+        ...
 
 
 def produce(
@@ -42,7 +61,9 @@ def produce(
     supplies: Mapping[str, Supply],
     *,
     rate: float | None = None,
+    schedules: Mapping[str, Schedule] | None = None,
     told: Callable[[str, int], None] | None = None,
+    observer: Observer | None = None,
 ) -> Ledger:
     """Send what is supplied for streams of a feed, and return what became of it.
 
@@ -51,28 +72,33 @@ def produce(
         feed: the feed's name.
         supplies: stream -> what to send there.
         rate: at most so many records a second, over all streams.
+        schedules: stream -> when its records are due, for each that is supplied; instead of a rate.
         told: is called with a stream and how many of its records were taken since.
+        observer: is told of each record when it leaves and when it is acknowledged.
 
     Raises:
         UnknownThing: the feed declares no such stream.
         CredentialMissing: it could not even be tried.
+        RuntimeError: there are schedules and a rate, or not a schedule for each stream.
     """
     declaration = platform.feed(feed)
     for stream in supplies:
         require_declared(declaration, stream)
     stop = threading.Event()
-    rates = _shares(supplies, rate)
+    schedules = _schedules(platform.clock, supplies, rate, schedules)
     with platform.scratch() as scratch, ThreadPoolExecutor(max(len(supplies), 1)) as pool:
         futures = {}
         for stream, supply in supplies.items():
             taken = Taken(
                 chunks=iter(supply.chunks),
                 values=SentValues(scratch / f"{stream}.hashes"),
-                pace=_Pace(platform.clock, stop, rates[stream]),
+                pace=Pace(platform.clock, stop, schedules.get(stream)),
                 told=partial(told, stream) if told else _tell_nobody,
+                leaving=partial(observer.sent, stream) if observer else None,
                 named=supply.partitions,
             )
-            futures[stream] = pool.submit(_send, platform, declaration, stream, taken)
+            acknowledged = partial(observer.acknowledged, stream) if observer else None
+            futures[stream] = pool.submit(_send, platform, declaration, stream, taken, acknowledged)
         interrupted = _until_done(futures.values(), stop)
         ledgers = {stream: future.result() for stream, future in futures.items()}
     return Ledger(feed, ledgers, interrupted)
@@ -107,71 +133,18 @@ def require_declared(declaration: FeedDeclaration, stream: str) -> None:
         )
 
 
-@dataclass(slots=True)
-class _Pace:
-    """Lets so many records pass a second, until it is stopped."""
-
-    clock: Clock
-    stop: threading.Event
-    rate: float | None
-    began: float | None = None
-
-    def passes(self, number: int) -> bool:
-        """Wait until the record of this number is due; False where nothing more is to be sent."""
-        if self.rate is None:
-            return not self.stop.is_set()
-        if self.began is None:
-            self.began = self.clock.monotonic()
-        early = self.began + number / self.rate - self.clock.monotonic()
-        return not (self.stop.wait(early) if early > 0 else self.stop.is_set())
-
-
-@dataclass(slots=True)
-class Taken:
-    """A supply as a sink takes it, which notes what was taken and why it ended before its end."""
-
-    chunks: Iterator[Chunk]
-    values: SentValues
-    pace: _Pace
-    told: Callable[[int], None]
-    named: tuple[str, ...] = ()
-    renamed: dict[str, str] = field(default_factory=dict)
-    places: Places = field(default_factory=Places)
-    complete: bool = False
-    error: PlatformError | None = None
-
-    def __iter__(self) -> Iterator[Outgoing]:
-        """Yield the records; what is wrong with the supply ends it, and the sink never learns of it."""
-        untold = 0
-        try:
-            for chunk in self.chunks:
-                self.places.note(self.values.count, chunk.place, chunk.first)
-                for record in chunk.records:
-                    if not self.pace.passes(self.values.count):
-                        return
-                    self.values.add(record.value)
-                    untold += 1
-                    if record.partition is None:
-                        yield record
-                    else:
-                        yield record._replace(partition=self.renamed[record.partition])
-                    if untold == _TOLD_EVERY:
-                        self.told(untold)
-                        untold = 0
-            self.complete = True
-        except PlatformError as error:
-            self.error = error
-        finally:
-            self.told(untold)
-
-
 def _send(
-    platform: Platform, declaration: FeedDeclaration, stream: str, taken: Taken
+    platform: Platform,
+    declaration: FeedDeclaration,
+    stream: str,
+    taken: Taken,
+    acknowledged: Callable[[int], None] | None,
 ) -> StreamLedger:
     with closing(platform.sink(declaration, stream)) as sink:
         try:
             taken.renamed = _renamed(taken.named, _partitions(sink), stream)
-            report = sink.send(taken)
+            partitions = tuple(taken.renamed.values()) or None
+            report = sink.send(taken, partitions=partitions, acknowledged=acknowledged)
         except PlatformError as error:  # nothing was sent
             report, taken.error = SendReport(), error
             taken.complete = False
@@ -230,11 +203,25 @@ def _renamed(named: tuple[str, ...], there: list[str], stream: str) -> dict[str,
     return {name: known[name] for name in named}
 
 
-def _shares(supplies: Mapping[str, Supply], rate: float | None) -> dict[str, float | None]:
-    """Share a rate out by how much there is for each stream, where that is known."""
+def _schedules(
+    clock: Clock,
+    supplies: Mapping[str, Supply],
+    rate: float | None,
+    schedules: Mapping[str, Schedule] | None,
+) -> Mapping[str, Schedule]:
+    """Return when records are due; a rate is shared out by how much there is, where that is known."""
+    if schedules is not None:
+        if rate is not None or supplies.keys() - schedules.keys():
+            raise RuntimeError(
+                f"{', '.join(supplies)} are sent by a schedule each, or at a rate together; "
+                f"found schedules for {', '.join(schedules)} and a rate of {rate}"
+            )
+        return schedules
+    if rate is None:
+        return {}
     totals = {stream: supply.total or 1 for stream, supply in supplies.items()}
     every = sum(totals.values())
-    return {stream: rate and rate * total / every for stream, total in totals.items()}
+    return {stream: AtRate(clock, rate * total / every) for stream, total in totals.items()}
 
 
 def _until_done(futures: Iterable[Future[StreamLedger]], stop: threading.Event) -> bool:

@@ -3,6 +3,9 @@
 A record that was sent is acknowledged, refused, or ambiguous: the connection broke or the time ran out
 after it had left, and it may stand in the stream or not. An ambiguous record is reported as such; it is
 never counted as sent, and never silently sent again where that could double it.
+
+Records come when they come. A supply that has none for the moment says so with None instead of keeping
+the sink waiting, so that what is under way is seen to, and told, while nothing new is to be sent.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 
 class Outgoing(NamedTuple):
@@ -83,10 +86,23 @@ class StreamSink(Protocol):
         """
         ...
 
-    def send(self, records: Iterable[Outgoing]) -> SendReport:
+    def send(
+        self,
+        records: Iterable[Outgoing | None],
+        *,
+        partitions: Collection[str] | None = None,
+        acknowledged: Callable[[int], None] | None = None,
+    ) -> SendReport:
         """Send records, in order within each key, and wait until the fate of each is known.
 
         The records are taken one by one; no more than a bounded number is held in memory.
+
+        Args:
+            records: what to send; None among them: nothing for the moment. It has no number.
+            partitions: the only partitions that are sent to; each record names one of them then, and
+                one that does not is refused like one for an unknown partition. None: any.
+            acknowledged: is called with the number of each record once it is acknowledged, as soon as
+                the sink knows, by the thread that sends. One in doubt or refused is never told.
 
         Raises:
             SourceUnreachable: nothing could be sent at all.

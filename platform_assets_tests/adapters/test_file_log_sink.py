@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -159,6 +161,66 @@ def test_a_second_producer_is_refused_while_the_first_is_at_it(root: Path) -> No
     assert FileLogSink(root, "t").send(to("0", b"after")).total == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(None, None), (None, ("0",)), (("0",), None), (("0",), ("0", "1")), (("0", "1"), ("1",))],
+)
+def test_producers_that_name_a_partition_in_common_exclude_each_other(
+    root: Path, first: tuple[str, ...] | None, second: tuple[str, ...] | None
+) -> None:
+    def records() -> Iterator[Outgoing]:
+        with pytest.raises(SourceUnreachable, match=LOCK_FILE):
+            FileLogSink(root, "t").send(to((second or "0")[-1], b"intruder"), partitions=second)
+        yield from to((first or "0")[0], b"mine")
+
+    assert FileLogSink(root, "t").send(records(), partitions=first).total == 1
+    assert standing(root, "0") + standing(root, "1") == [b"mine"]
+    assert FileLogSink(root, "t").send(to("1", b"after"), partitions=second and ("1",)).total == 1
+
+
+def test_producers_of_different_partitions_write_side_by_side(root: Path) -> None:
+    def records() -> Iterator[Outgoing]:
+        yield from to("0", b"first")
+        sink = FileLogSink(root, "t")
+        assert sink.send(to("1", b"beside"), partitions=("1",)).total == 1
+        yield from to("0", b"last")
+
+    assert FileLogSink(root, "t").send(records(), partitions=("0",)).total == 2
+    assert (standing(root, "0"), standing(root, "1")) == ([b"first", b"last"], [b"beside"])
+
+
+def test_a_producer_that_knows_one_lock_alone_and_one_of_partitions_exclude_each_other(
+    root: Path,
+) -> None:
+    """Earlier releases lock the topic's folder, whatever they write to."""
+    sink = FileLogSink(root, "t")
+    with (root / "t" / LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(SourceUnreachable, match=LOCK_FILE):
+            sink.send(to("0", b"x"), partitions=("0",))
+
+    def records() -> Iterator[Outgoing]:
+        with (root / "t" / LOCK_FILE).open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield from to("0", b"mine")
+
+    assert sink.send(records(), partitions=("0",)).total == 1
+    assert standing(root) == [b"mine"]
+
+
+def test_a_producer_leaves_the_end_of_partitions_alone_that_it_did_not_name(root: Path) -> None:
+    """Another producer may be in the middle of a line there."""
+    sink = FileLogSink(root, "t")
+    sink.send(to("1", b"one"))
+    segment = root / "t" / "1" / f"{0:020d}.ndjson"
+    with segment.open("ab") as file:
+        file.write(b"under w")
+    sink.send(to("0", b"zero"), partitions=("0",))
+    assert segment.read_bytes() == b"one\nunder w"
+    sink.send(to("1", b"two"), partitions=("1",))
+    assert standing(root, "1") == [b"one", b"two"]
+
+
 def test_somebody_who_writes_without_the_lock_is_noticed(root: Path) -> None:
     segment = root / "t" / "0" / f"{0:020d}.ndjson"
     large = b"x" * file_log_end.BATCH_BYTES
@@ -212,10 +274,11 @@ def test_what_was_written_and_not_synced_is_ambiguous_and_nothing_follows_it(
             taken.append(number)
             yield Outgoing(b"x" * file_log_end.BATCH_BYTES, partition="0")
 
+    told: list[int] = []
     monkeypatch.setattr(file_log_end.os, "fsync", broken)
-    report = FileLogSink(root, "t").send(records())
+    report = FileLogSink(root, "t").send(records(), acknowledged=told.append)
     assert [trouble.number for trouble in report.ambiguous] == taken == [0]
-    assert report.total == 0
+    assert (report.total, told) == (0, [])
 
 
 def test_a_full_disk_ends_with_whole_lines_and_tells_which_are_missing(root: Path) -> None:
@@ -229,8 +292,10 @@ def test_a_full_disk_ends_with_whole_lines_and_tells_which_are_missing(root: Pat
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         sink = FileLogSink(Path(sys.argv[1]), "t")
-        report = sink.send(Outgoing(b"%06d" % n, partition="0") for n in range(500))
-        print(json.dumps([report.acknowledged, report.ambiguous, [r[0] for r in report.refused]]))
+        records, told = (Outgoing(b"%06d" % n, partition="0") for n in range(500)), []
+        report = sink.send(records, acknowledged=told.append)
+        refused = [number for number, _ in report.refused]
+        print(json.dumps([report.acknowledged, report.ambiguous, refused, told]))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), root],
@@ -239,12 +304,72 @@ def test_a_full_disk_ends_with_whole_lines_and_tells_which_are_missing(root: Pat
         check=False,
         timeout=SECONDS,
     )
-    assert done.stdout.strip() == str([{"0": 142}, [], list(range(142, 500))]).replace("'", '"'), (
-        done.stderr
-    )
+    assert json.loads(done.stdout) == [
+        {"0": 142},
+        [],
+        list(range(142, 500)),
+        list(range(142)),
+    ], done.stderr
     segment = root / "t" / "0" / f"{0:020d}.ndjson"
     assert segment.stat().st_size == 142 * 7
     assert standing(root) == [b"%06d" % n for n in range(142)]
+
+
+def test_what_is_told_lasts_by_then(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: dict[int, int] = {}
+
+    def noted(file: int) -> None:
+        found = os.fstat(file)
+        synced[found.st_ino] = found.st_size
+
+    def told(number: int) -> None:
+        segment = root / "t" / str(number % 2) / f"{0:020d}.ndjson"
+        assert (number // 2 + 1) * 7 <= synced[segment.stat().st_ino]
+
+    records = (Outgoing(b"%06d" % number, partition=str(number % 2)) for number in range(1_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(file_log_end.os, "fsync", noted)
+        assert FileLogSink(root, "t").send(records, acknowledged=told).total == 1_000
+
+
+def test_a_killed_producer_of_one_partition_does_not_disturb_that_of_another(root: Path) -> None:
+    script = """
+        import sys
+        from pathlib import Path
+        from platform_assets.adapters.file_log_sink import FileLogSink
+        from platform_assets.ports.sinks import Outgoing
+
+        def records():
+            number = 0
+            while True:
+                yield Outgoing(b"%d" % number, partition="0")
+                number += 1
+
+        def told(number):
+            if number == 100_000:
+                print("under way", flush=True)
+
+        FileLogSink(Path(sys.argv[1]), "t").send(records(), partitions=("0",), acknowledged=told)
+    """
+    killed: list[int] = []
+
+    def records() -> Iterator[Outgoing]:
+        for number in range(4):
+            with subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(script), root], stdout=subprocess.PIPE
+            ) as producer:
+                assert producer.stdout is not None
+                assert producer.stdout.readline()
+                yield from to("1", b"%d" % number)
+                os.kill(producer.pid, signal.SIGKILL)
+                producer.wait(SECONDS)
+            killed.append(len(standing(root, "0")) - sum(killed))
+
+    report = FileLogSink(root, "t").send(records(), partitions=("1",))
+    assert report.acknowledged == {"1": 4}
+    assert standing(root, "1") == [b"%d" % number for number in range(4)]
+    assert standing(root, "0") == [b"%d" % n for count in killed for n in range(count)]
+    assert all(count > 100_000 for count in killed)
 
 
 def test_a_killed_producer_leaves_a_log_that_the_next_one_goes_on_with(root: Path) -> None:

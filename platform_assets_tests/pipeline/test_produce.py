@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from itertools import islice
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from platform_assets.adapters import file_log_end
 from platform_assets.adapters.file_log import FileLog
 from platform_assets.adapters.file_log_sink import FileLogSink
-from platform_assets.adapters.record_files import Supply, file_supply, key_at, log_supply
+from platform_assets.adapters.record_files import Chunk, Supply, file_supply, key_at, log_supply
 from platform_assets.errors import (
     ConfigurationError,
     RecordsRefused,
@@ -27,7 +28,8 @@ from platform_assets.errors import (
 from platform_assets.examples.payments.generator import write_log
 from platform_assets.examples.payments.recipe import Recipe
 from platform_assets.pipeline import Platform, produce
-from platform_assets.pipeline.produce import _Pace, _shares, create_streams
+from platform_assets.pipeline.pacing import AtRate
+from platform_assets.pipeline.produce import _schedules, create_streams
 from platform_assets.pipeline.sent_values import SentValues, digest_of_values
 from platform_assets.ports.clock import SystemClock
 from platform_assets.ports.sinks import Outgoing, SendReport, Trouble
@@ -35,12 +37,14 @@ from platform_assets.ports.streams import Gap, Span
 from platform_assets_tests.shop import make_shop, redeclare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from platform_assets.pipeline.ledger import Ledger
 
 STREAMS = ("authorisations", "reversals")
+#: How many records of a schedule are sent to each stream.
+SENT = {"orders": 600, "changes": 300}
 
 
 @pytest.fixture
@@ -230,38 +234,133 @@ def test_a_stream_that_is_not_declared_is_refused(home: Path) -> None:
         create_streams(Platform.open(home), "shop", {"order": 2})
 
 
-class Waits(threading.Event):
-    """Notes how long it was waited for, and does not wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.noted.append(timeout or 0.0)
-        return self.is_set()
-
-
-class StandingClock(SystemClock):
-    """Stands still, so that every record is early by its whole share."""
-
-    def monotonic(self) -> float:
-        return 7.0
-
-
-def test_a_rate_lets_each_record_pass_when_it_is_due() -> None:
-    stop = Waits()
-    pace = _Pace(StandingClock(), stop, rate=100)
-    assert all(pace.passes(number) for number in (0, 1, 50, 1_000))
-    assert stop.noted == pytest.approx([0.01, 0.5, 10.0])
-    stop.set()
-    assert not pace.passes(2_000)
-
-
 def test_a_rate_is_shared_out_by_how_much_there_is() -> None:
     supplies = {"orders": Supply(iter(()), 900), "changes": Supply(iter(()), 100)}
-    assert _shares(supplies, 50) == {"orders": 45, "changes": 5}
-    assert _shares(supplies, None) == {"orders": None, "changes": None}
+    shared = _schedules(SystemClock(), supplies, 50, None)
+    assert {name: at.rate for name, at in shared.items() if isinstance(at, AtRate)} == {
+        "orders": 45,
+        "changes": 5,
+    }
+    assert _schedules(SystemClock(), supplies, None, None) == {}
+
+
+class Watcher:
+    """Notes what it is told, and what stood in the logs when a record was acknowledged."""
+
+    def __init__(self, live: Path) -> None:
+        self._live = live
+        self.told: dict[str, list[tuple[str, int]]] = {"orders": [], "changes": []}
+        self.missing: list[tuple[str, int]] = []
+
+    def sent(self, stream: str, number: int) -> None:
+        self.told[stream].append(("sent", number))
+
+    def acknowledged(self, stream: str, number: int) -> None:
+        self.told[stream].append(("acknowledged", number))
+        there = (self._live / stream / "1" / f"{0:020d}.ndjson").read_bytes().split(b"\n")
+        if b"%d" % number not in there:
+            self.missing.append((stream, number))
+
+    def numbers(self, stream: str, what: str) -> list[int]:
+        return [number for told, number in self.told[stream] if told == what]
+
+
+def test_an_observer_is_told_when_each_record_leaves_and_when_it_is_acknowledged(
+    home: Path,
+) -> None:
+    lines = {name: [b"%d" % n for n in range(count)] for name, count in SENT.items()}
+    lines["orders"][7] = b"7\r"
+    supplies = {}
+    for name, values in lines.items():
+        (home / name).write_bytes(b"\r\n".join(values) + b"\r\n")
+        supplies[name] = file_supply(home / name, partition="1")
+    watcher = Watcher(home / "live")
+    ledger = produce(
+        Platform.open(home),
+        "shop",
+        supplies,
+        schedules={name: AtRate(SystemClock(), 600) for name in SENT},
+        observer=watcher,
+    )
+    assert ledger.as_json()["totals"]["refused"] == 1
+    for name, count in SENT.items():
+        numbers = [n for n in range(count) if lines[name][n] == b"%d" % n]
+        assert watcher.numbers(name, "sent") == list(range(count))
+        assert watcher.numbers(name, "acknowledged") == numbers
+        first = watcher.told[name].index(("acknowledged", 0))
+        assert 0 < first < count, "told while records were still to be sent"
+        for number in numbers:
+            place = watcher.told[name].index
+            assert place(("sent", number)) < place(("acknowledged", number))
+    assert watcher.missing == []
+
+
+@pytest.mark.parametrize(("stream", "rate"), [("orders", 5), ("changes", None)])
+def test_records_go_by_a_schedule_of_their_stream_or_at_a_rate(
+    home: Path, stream: str, rate: float | None
+) -> None:
+    (home / "e.ndjson").write_bytes(b"x\n")
+    supply = {"orders": file_supply(home / "e.ndjson")}
+    schedules = {stream: AtRate(SystemClock(), 5)}
+    with pytest.raises(RuntimeError, match=f"schedules for {stream} and a rate of {rate}"):
+        produce(Platform.open(home), "shop", supply, rate=rate, schedules=schedules)
+    assert standing(home / "live", "orders") == {"0": [], "1": []}
+
+
+def test_the_log_is_open_to_other_producers_but_for_the_partitions_that_are_named(
+    home: Path,
+) -> None:
+    sink = FileLogSink(home / "live", "orders")
+    done: list[int] = []
+
+    def chunks() -> Iterator[Chunk]:
+        yield Chunk("first", 0, [Outgoing(b"mine", partition="1")])
+        done.append(sink.send([Outgoing(b"beside", partition="0")], partitions=("0",)).total)
+        with pytest.raises(SourceUnreachable):
+            sink.send([Outgoing(b"intruder", partition="1")], partitions=("1",))
+        yield Chunk("last", 1, [Outgoing(b"mine too", partition="1")])
+
+    ledger = produce(Platform.open(home), "shop", {"orders": Supply(chunks(), partitions=("1",))})
+    assert ledger.failure() is None
+    assert done == [1]
+    assert standing(home / "live", "orders") == {"0": [b"beside"], "1": [b"mine", b"mine too"]}
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_a_schedule_is_interrupted_by_what_the_main_thread_is_told(
+    home: Path, signalled: signal.Signals
+) -> None:
+    """A signal comes while the first record has left and the second one is due in a minute."""
+    (home / "e.ndjson").write_bytes(b"1\n2\n")
+    supply = file_supply(home / "e.ndjson", partition="0")
+    watcher = Interrupting(signalled)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        ledger = produce(
+            Platform.open(home),
+            "shop",
+            {"orders": supply},
+            schedules={"orders": AtRate(SystemClock(), 1 / 60)},
+            observer=watcher,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ledger.interrupted
+    assert ledger.streams["orders"].report.total == 1
+    assert standing(home / "live", "orders")["0"] == [b"1"]
+
+
+class Interrupting:
+    """Sends the process a signal as soon as a record is acknowledged."""
+
+    def __init__(self, signalled: signal.Signals) -> None:
+        self._signalled = signalled
+
+    def sent(self, stream: str, number: int) -> None: ...
+
+    def acknowledged(self, stream: str, number: int) -> None:
+        assert (stream, number) == ("orders", 0)
+        os.kill(os.getpid(), self._signalled)
 
 
 def test_an_interruption_ends_the_supply_and_accounts_for_what_was_taken(home: Path) -> None:
@@ -296,7 +395,7 @@ class Forgetful:
     def partitions(self) -> list[str]:
         return ["0"]
 
-    def send(self, records: Iterable[Outgoing]) -> SendReport:
+    def send(self, records: Iterable[Outgoing | None], **_: object) -> SendReport:
         taken = list(records)
         return SendReport(acknowledged={"0": len(taken) - 2}, refused=(Trouble(0, "so"),))
 
@@ -313,7 +412,7 @@ def test_a_sink_that_forgets_a_record_is_found_out(
 class Unreachable(Forgetful):
     """A sink that takes records and cannot send one of them."""
 
-    def send(self, records: Iterable[Outgoing]) -> SendReport:
+    def send(self, records: Iterable[Outgoing | None], **_: object) -> SendReport:
         assert len(list(islice(iter(records), 5))) == 5
         raise SourceUnreachable("t", expected="an answer", found="none", remedy="Wait.")
 

@@ -2,16 +2,18 @@
 
 1. A record comes back acknowledged, or with what a broker says of a record that it did not write, or
    with anything else; then it is ambiguous.
-2. Some errors end a producer, for example that it gets no producer id. librdkafka sends nothing more
+2. An acknowledgement is told when librdkafka is asked for it. It is asked after each record, and when
+   there is none for the moment, but not again within a millisecond.
+3. Some errors end a producer, for example that it gets no producer id. librdkafka sends nothing more
    after that, and purges what was waiting. Where nothing was acknowledged before, and the client is not
    let in, nothing was written.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -26,13 +28,18 @@ from platform_assets.adapters.sending import Account
 from platform_assets.errors import PlatformError, SourceChanged, SourceDenied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
 
     from confluent_kafka import Message, Producer
 
     from platform_assets.ports.sinks import Outgoing, SendReport
 
+    _Headers = list[tuple[str, str | bytes | None]]
+
 _POLL_SECONDS = 0.05
+_ASK_EVERY_SECONDS = 0.001
+_NO_PARTITION = -1  # librdkafka's own: the key decides
 
 #: What brokers answer about a record that they did not write.
 _NOT_WRITTEN = {
@@ -47,32 +54,51 @@ _NOT_WRITTEN = {
 
 
 class Deliveries:
-    """One call of `send`: what is known of each record, and the last trouble with a connection."""
+    """One call of `send`: what is known of each record, and the last trouble with a connection.
 
-    def __init__(self, where: Where, names: list[str]) -> None:
-        self.account = Account()
+    As a context manager, which may be entered again, it lets an error after which librdkafka sends
+    nothing more end the sending. That is raised out of whatever call is under way, or out of the
+    callback for some record, and the call comes back as a `SystemError` then.
+    """
+
+    def __init__(
+        self,
+        where: Where,
+        names: Sequence[str],
+        *,
+        by_key: bool = True,
+        told: Callable[[int], None] | None = None,
+    ) -> None:
+        self.account = Account(told)
         self._where = where
-        self._names = names
+        self._topic = str(where.topic)
+        self._numbers: dict[str | None, int] = {name: int(name) for name in names}
+        if by_key:
+            self._numbers[None] = _NO_PARTITION
+        self._asked = 0.0
+        self._callback = self._told  # made once, not for each record
         self._trouble = ""
         self._fatal: KafkaError | None = None
         self._under_way: set[int] = set()
         self._lost: dict[int, str] = {}
 
-    @contextmanager
-    def ended_by_what_is_fatal(self) -> Iterator[None]:
-        """Let an error after which librdkafka sends nothing more end the sending.
+    def __enter__(self) -> None:
+        """Begin a call of librdkafka."""
 
-        It is raised out of whatever call is under way, or out of the callback for some record, and that
-        call comes back as a `SystemError` then.
-        """
-        try:
-            yield
-        except (KafkaException, SystemError) as error:
-            cause = error if isinstance(error, KafkaException) else error.__cause__
-            if not isinstance(cause, KafkaException):
-                raise
-            self._fatal = self._fatal or cause.args[0]
-            self.account.stopped = True
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> bool:
+        """End it; True where the error is one that ends the sending."""
+        cause = error.__cause__ if isinstance(error, SystemError) else error
+        if not isinstance(cause, KafkaException):
+            return False
+        self._fatal = self._fatal or cause.args[0]
+        self.account.stopped = True
+        return True
 
     def report(self) -> SendReport:
         """Return what became of each record; one that never came back is ambiguous too."""
@@ -92,20 +118,17 @@ class Deliveries:
 
     def hand_over(self, producer: Producer, number: int, record: Outgoing) -> None:
         """Hand a record to librdkafka; wait while as many are under way as may be."""
-        if record.partition is not None and record.partition not in self._names:
+        partition = self._numbers.get(record.partition)
+        if partition is None:
             self.account.stop(number, self._no_partition(record.partition))
             return
-        where: dict[str, Any] = {}
-        if record.partition is not None:
-            where["partition"] = int(record.partition)
-        if record.headers:
-            where["headers"] = list(record.headers)
-        told = partial(self._told, number)
+        headers: _Headers | None = list(record.headers) if record.headers else None
+        told = partial(self._callback, number)
         self._under_way.add(number)
         while True:
             try:
                 producer.produce(
-                    str(self._where.topic), record.value, record.key, on_delivery=told, **where
+                    self._topic, record.value, record.key, partition, told, headers=headers
                 )
             except BufferError:
                 producer.poll(_POLL_SECONDS)
@@ -120,13 +143,20 @@ class Deliveries:
         """Return what ended a producer; a later record is only told that something did."""
         if error.code() != KafkaError._FATAL:  # noqa: SLF001 - the library's name for the code
             return error
-        with self.ended_by_what_is_fatal():
+        with self:
             producer.poll(_POLL_SECONDS)
         return self._fatal or error
 
+    def ask(self, producer: Producer) -> None:
+        """Have librdkafka tell what it knows by now, unless it was asked just before."""
+        now = time.monotonic()
+        if now - self._asked >= _ASK_EVERY_SECONDS:
+            self._asked = now
+            producer.poll(0)  # 2
+
     def _told(self, number: int, error: KafkaError | None, message: Message) -> None:
         if error is None:  # 1
-            self.account.acknowledged[str(message.partition())] += 1
+            self.account.acknowledge(str(message.partition()), (number,))
         elif error.code() in _NOT_WRITTEN | DENIED_CODES | MISSING_CODES:
             self._not_written(number, error)
         else:
@@ -140,12 +170,12 @@ class Deliveries:
         else:
             self.account.stop(number, producer_error(self._where, error))
 
-    def _no_partition(self, name: str) -> SourceChanged:
+    def _no_partition(self, name: str | None) -> SourceChanged:
         return SourceChanged(
             str(self._where),
-            expected=f"one of the partitions {', '.join(self._names)}",
-            found=f"a record for partition {name}",
-            remedy="Send to a partition that there is, or give the topic more of them.",
+            expected=f"one of the partitions {', '.join(filter(None, self._numbers))}",
+            found="a record for none" if name is None else f"a record for partition {name}",
+            remedy="Send to one of these. Another one has to be there, and named, before records are.",
         )
 
 

@@ -28,7 +28,7 @@ from platform_assets.adapters.kafka.metadata import Topic
 from platform_assets.adapters.kafka.security import librdkafka_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from platform_assets.declarations import KafkaSource
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _MOST_RECORDS = 20_000
 _MOST_KIB = 64 * 1024
 _LARGEST_RECORD = 64 * 1024**2
-_POLL_EVERY = 64
 _GRACE_SECONDS = 5
 
 
@@ -94,17 +93,29 @@ class KafkaSink:
                     told = _first_said(troubles)
                 raise producer_error(self._where, told) from error
 
-    def send(self, records: Iterable[Outgoing]) -> SendReport:
+    def send(
+        self,
+        records: Iterable[Outgoing | None],
+        *,
+        partitions: Collection[str] | None = None,
+        acknowledged: Callable[[int], None] | None = None,
+    ) -> SendReport:
         """Send records, in order within each key, and wait until the fate of each is known.
 
         A record without partition goes where its key says, by the hash that Kafka's own client uses.
+        For `partitions` and `acknowledged` see `platform_assets.ports.sinks.StreamSink.send`.
 
         Raises:
             SourceUnreachable: nothing could be sent at all.
             SourceDenied: the client is not let in, or may not write.
             SourceChanged: there is no such topic, or no such partition.
         """
-        sending = Deliveries(self._where, self.partitions())  # 1
+        sending = Deliveries(
+            self._where,
+            [name for name in self.partitions() if partitions is None or name in partitions],  # 1
+            by_key=partitions is None,
+            told=acknowledged,
+        )
         producer = Producer(
             {
                 **librdkafka_settings(self._source, self._home),
@@ -114,18 +125,20 @@ class KafkaSink:
             }
         )
         try:
-            for number, record in enumerate(records):  # 2
-                with sending.ended_by_what_is_fatal():
-                    sending.hand_over(producer, number, record)
-                    if number % _POLL_EVERY == 0:
-                        producer.poll(0)
+            number = 0
+            for record in records:  # 2
+                with sending:
+                    if record is not None:
+                        sending.hand_over(producer, number, record)
+                        number += 1
+                    sending.ask(producer)
                 if sending.account.stopped:
                     break
-            with sending.ended_by_what_is_fatal():
+            with sending:
                 # librdkafka bounds how long a record may be under way
                 producer.flush(self._source.timeout_seconds + _GRACE_SECONDS)
         finally:
-            with sending.ended_by_what_is_fatal():
+            with sending:
                 producer.purge()  # what is left, if there is any, comes back as failed
                 producer.flush(_GRACE_SECONDS)
         return sending.report()

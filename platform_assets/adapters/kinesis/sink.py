@@ -27,16 +27,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from platform_assets.adapters.kinesis.client import HalfAnswerError, KinesisClient, NotNow
+from platform_assets.adapters.kinesis.client import HalfAnswerError, KinesisClient
 from platform_assets.adapters.kinesis.errors import code_of, described, told
+from platform_assets.adapters.kinesis.open_shards import OpenShards
 from platform_assets.adapters.kinesis.outbox import Outbox, Pending, pending
 from platform_assets.adapters.kinesis.retries import Attempts, may_be_repeated, may_be_written
 from platform_assets.adapters.sending import Account
-from platform_assets.errors import PlatformError, SourceChanged, SourceUnreachable
+from platform_assets.errors import PlatformError, SourceUnreachable
 from platform_assets.ports.sinks import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from platform_assets.declarations.sources import KinesisSource
     from platform_assets.ports.sinks import Outgoing, SendReport
@@ -58,7 +59,7 @@ class KinesisSink:
     ) -> None:
         self._client = KinesisClient(source, stream)
         self._allow_duplicates = allow_duplicates
-        self._hash_keys: dict[str, str] = {}
+        self._shards = OpenShards(self._client)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -70,7 +71,7 @@ class KinesisSink:
         Raises:
             SourceUnreachable, SourceDenied, SourceChanged: the shards cannot be listed.
         """
-        return sorted(self._open_shards())
+        return self._shards.names()
 
     def create(self, partitions: int) -> None:
         """Create the stream with so many shards and wait until it is there; one that is there stays.
@@ -99,20 +100,28 @@ class KinesisSink:
                 )
             time.sleep(_CREATING_SECONDS)
 
-    def send(self, records: Iterable[Outgoing]) -> SendReport:
+    def send(
+        self,
+        records: Iterable[Outgoing | None],
+        *,
+        partitions: Collection[str] | None = None,
+        acknowledged: Callable[[int], None] | None = None,
+    ) -> SendReport:
         """Send records, in order within each key, and wait until the fate of each is known.
+
+        For `partitions` and `acknowledged` see `platform_assets.ports.sinks.StreamSink.send`.
 
         Raises:
             SourceUnreachable: nothing could be sent at all.
             SourceDenied: the credentials are not accepted, or do not allow it.
             SourceChanged: there is no such stream, or no such shard.
         """
-        account, outbox = Account(), Outbox()
-        taking = enumerate(records)
+        account, outbox = Account(acknowledged), Outbox()
+        taking = _numbered(records)
         attempts = Attempts(self._client.source.timeout_seconds)
         more, error = True, None
         while error is None and (more or not outbox.is_empty):
-            more = more and self._take(taking, outbox, account)  # 1
+            more = more and self._take(taking, outbox, account, partitions)  # 1
             if not outbox.is_empty:
                 error = self._send_one(outbox, account, attempts)
         for record in outbox.unsettled():
@@ -123,24 +132,30 @@ class KinesisSink:
         return account.report()
 
     def _take(
-        self, taking: Iterator[tuple[int, Outgoing]], outbox: Outbox, account: Account
+        self,
+        taking: Iterator[tuple[int, Outgoing | None]],
+        outbox: Outbox,
+        account: Account,
+        partitions: Collection[str] | None,
     ) -> bool:
         """Take records until a request can be filled, and tell whether there may be more."""
         since = time.monotonic()
         while not (outbox.has_request or outbox.is_full):
-            number, record = next(taking, (-1, None))
-            if record is None:
+            taken = next(taking, None)
+            if taken is None:
                 return False
-            try:
-                hash_key = "" if record.partition is None else self._hash_key(record.partition)
-            except PlatformError as error:
-                account.stop(number, error)
-                return False
-            made = pending(number, record, hash_key)
-            if isinstance(made, Pending):
-                outbox.add(made)
-            else:
-                account.refuse(number, made)
+            number, record = taken
+            if record is not None:
+                try:
+                    hash_key = self._shards.hash_key(record.partition, partitions)
+                except PlatformError as error:
+                    account.stop(number, error)
+                    return False
+                made = pending(number, record, hash_key)
+                if isinstance(made, Pending):
+                    outbox.add(made)
+                else:
+                    account.refuse(number, made)
             if time.monotonic() - since >= _GATHERING_SECONDS:
                 break
         return True
@@ -185,39 +200,6 @@ class KinesisSink:
             raise HalfAnswerError(f"results of {len(results)} records, not of {len(request)}")
         return results
 
-    def _hash_key(self, shard: str) -> str:
-        """Return the first hash key of an open shard.
-
-        Raises:
-            SourceChanged: there is no such shard, or it is closed.
-            SourceUnreachable, SourceDenied: the shards cannot be listed.
-        """
-        if shard not in self._hash_keys:
-            self._hash_keys = self._open_shards()
-        if shard in self._hash_keys:
-            return self._hash_keys[shard]
-        raise SourceChanged(
-            self._client.thing,
-            expected=f"an open shard {shard}",
-            found=f"open shards {', '.join(sorted(self._hash_keys))}",
-            remedy="Send to a shard that is open, or leave the choice to the key.",
-        )
-
-    def _open_shards(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        parameters = {"StreamName": self._client.stream}
-        while parameters:
-            try:
-                answer = self._client.ask("ListShards", **parameters)
-            except NotNow as error:
-                raise told(error.cause, self._client.thing, "ListShards") from error
-            for shard in answer["Shards"]:
-                if "EndingSequenceNumber" not in shard["SequenceNumberRange"]:
-                    found[shard["ShardId"]] = shard["HashKeyRange"]["StartingHashKey"]
-            token = answer.get("NextToken")
-            parameters = {"NextToken": token} if token else {}
-        return found
-
     def _exhausted(self, codes: set[str]) -> SourceUnreachable:
         seconds = self._client.source.timeout_seconds
         return SourceUnreachable(
@@ -226,6 +208,13 @@ class KinesisSink:
             found=f"each one failed: {', '.join(sorted(codes))}",
             remedy="Send what is missing later, or give the stream more shards.",
         )
+
+
+def _numbered(records: Iterable[Outgoing | None]) -> Iterator[tuple[int, Outgoing | None]]:
+    number = 0
+    for record in records:
+        yield number, record
+        number += record is not None
 
 
 def _entry(record: Pending) -> dict[str, Any]:
@@ -238,4 +227,4 @@ def _acknowledge(record: Pending, shard: str, account: Account) -> None:
         told_again = f"{record.doubt}; sent again, and acknowledged by {shard}"
         account.ambiguous.append(Trouble(record.number, told_again))
     else:
-        account.acknowledged[shard] += 1
+        account.acknowledge(shard, (record.number,))

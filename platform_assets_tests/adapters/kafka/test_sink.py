@@ -40,10 +40,14 @@ def source(bootstrap: Sequence[str], timeout_seconds: int = 30) -> KafkaSource:
 
 
 def send(
-    bootstrap: Sequence[str], topic: str, records: Iterator[Outgoing] | list[Outgoing], **given: int
+    bootstrap: Sequence[str],
+    topic: str,
+    records: Iterator[Outgoing] | list[Outgoing],
+    told: list[int] | None = None,
+    **given: int,
 ) -> SendReport:
     with closing(KafkaSink(source(bootstrap, **given), topic, home=Path())) as sink:
-        return sink.send(records)
+        return sink.send(records, acknowledged=None if told is None else told.append)
 
 
 def standing(bootstrap: Sequence[str], topic: str, at_least: int = 0) -> dict[int, list[Message]]:
@@ -127,7 +131,9 @@ def test_a_record_that_the_broker_finds_too_large_is_refused_and_the_rest_is_sen
     large = bytes(range(256)) * 2**13
     noise = b"".join((n * 2654435761 % 2**32).to_bytes(4, "big") for n in range(2**20))
     records = [Outgoing(b"first"), Outgoing(noise), Outgoing(b"last"), Outgoing(large)]
-    report = send(kafka.bootstrap, name, records)
+    told: list[int] = []
+    report = send(kafka.bootstrap, name, records, told)
+    assert sorted(told) == [0, 2, 3]
     assert [trouble.number for trouble in report.refused] == [1]
     assert "MSG_SIZE_TOO_LARGE" in report.refused[0].reason
     assert report.acknowledged == {"0": 3}
@@ -203,11 +209,13 @@ def test_what_was_under_way_when_the_broker_fell_silent_is_ambiguous_and_nothing
             taken.append(b"%d" % number)
             yield Outgoing(taken[-1], partition=str(number % 2))
 
+    told: list[int] = []
     try:
-        report = send(own_kafka.bootstrap, name, records(), timeout_seconds=4)
+        report = send(own_kafka.bootstrap, name, records(), told, timeout_seconds=4)
     finally:
         own_kafka.thaw(1)
     assert report.ambiguous
+    assert set(told).isdisjoint(trouble.number for trouble in report.ambiguous)
     assert report.refused == ()
     assert report.total + len(report.ambiguous) == len(taken) < 100_000
     assert "_MSG_TIMED_OUT" in report.ambiguous[0].reason

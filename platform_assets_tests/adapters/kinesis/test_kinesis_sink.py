@@ -98,10 +98,12 @@ def test_a_lost_answer_is_ambiguous_and_nothing_is_sent_after_it(
     stream = kinesalite.new_stream(2)
     with fault_proxy(kinesalite.endpoint, stall_seconds=0.3) as proxy:
         proxy.order("PutRecords", "none", fault)
-        report = sink_of(proxy.endpoint, stream).send(numbered(60, 20))
+        told: list[int] = []
+        report = sink_of(proxy.endpoint, stream).send(numbered(60, 20), acknowledged=told.append)
         assert proxy.calls["PutRecords"] == 2
     numbers = sorted(n for held in stored(kinesalite, stream).values() for _, n in held)
     assert report.total == 20
+    assert sorted(told) == list(range(20))
     assert [trouble.number for trouble in report.ambiguous] == list(range(20, 40))
     assert [trouble.number for trouble in report.refused] == list(range(40, 60))
     assert numbers == list(range(40 if fault in EFFECT else 20))
@@ -115,12 +117,14 @@ def test_where_duplicates_are_allowed_nothing_is_lost_and_every_double_is_report
     rates = dict.fromkeys(FAULTS["PutRecords"], 0.06)
     with fault_proxy(kinesalite.endpoint, rates, seed=seed, stall_seconds=0.2) as proxy:
         sink = sink_of(proxy.endpoint, stream, allow_duplicates=True)
-        report = sink.send(numbered(600, 30))
+        told: list[int] = []
+        report = sink.send(numbered(600, 30), acknowledged=told.append)
         assert any(proxy.injected[fault] for fault in LOST)
     order = by_key(stored(kinesalite, stream))
     times = Counter(number for numbers in order.values() for number in numbers)
     ambiguous = {trouble.number for trouble in report.ambiguous}
     assert (report.total + len(ambiguous), report.refused) == (600, ())
+    assert sorted([*told, *ambiguous]) == list(range(600))
     assert set(times) == set(range(600))
     assert {number for number, count in times.items() if count > 1} <= ambiguous
     for numbers in order.values():
