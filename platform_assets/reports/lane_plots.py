@@ -76,7 +76,8 @@ def _ranked(view: LaneReport, drawn: Drawn) -> list[SeriesView]:
 
 def _found(view: LaneReport, wanted: Wanted) -> Iterator[Series]:
     for drawn in wanted.drawn:
-        for index, series in enumerate(_ranked(view, drawn)[:MOST_SERIES], 1):
+        chosen = sorted(_ranked(view, drawn)[:MOST_SERIES], key=lambda each: each.label)
+        for index, series in enumerate(chosen, 1):
             name = " ".join(part for part in (drawn.name, series.label) if part)
             points: tuple[Point, ...] = series.points
             if drawn.averaged:

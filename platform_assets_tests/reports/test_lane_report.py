@@ -269,6 +269,14 @@ def test_of_very_many_runs_the_first_and_the_last_are_listed() -> None:
     assert f"load-{MAX_ROWS + 49:08d}" in text
 
 
+def test_of_very_many_notes_the_first_are_listed_and_the_others_counted() -> None:
+    notes = tuple((f"worker {n}", "met something") for n in range(MAX_ROWS + 7))
+    text = text_of(replace(soak(), notes=notes))
+    assert f"worker {MAX_ROWS - 1} met something" in text
+    assert f"worker {MAX_ROWS} met something" not in text
+    assert "7 more notes in notes.json" in text
+
+
 def test_full_digests_are_in_the_page(page: bytes) -> None:
     view = soak()
     for digest in digests(view.pin):
