@@ -5,13 +5,15 @@ digest in the seal. A seal that does not verify closes nothing and opens nothing
 
 A seal and its evidence that verified are remembered within the process, under the seal's own bytes, the
 trusted keys, and the evidence's identity in the store (inode and times, or object version). So reading
-a run again costs looking at its seal, and whatever is changed there is verified anew.
+a run again costs looking at its seal, and whatever is changed there is verified anew. What was not read
+for a while is forgotten: a process that closes one run after the other does not collect their evidence.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import digest_bytes
@@ -37,9 +39,13 @@ if TYPE_CHECKING:
     from platform_assets.pipeline.platform import Platform
     from platform_assets.ports.signer import Trust
 
-#: How many closed runs are remembered; the horizons of a few feeds fit in.
+#: How many closed runs are remembered at most; the horizons of a few feeds fit in.
 _REMEMBERED = 512
-_verified: dict[tuple[str, str, bytes, frozenset[str]], SealedRun] = {}
+#: How long one is remembered that nobody reads.
+_UNREAD_SECONDS = 30.0
+_Key = tuple[str, str, bytes, frozenset[str]]
+#: With the moment when each was read last, in the order of these moments.
+_verified: dict[_Key, tuple[float, SealedRun]] = {}
 _lock = Lock()
 
 
@@ -108,7 +114,7 @@ def open_seal(platform: Platform, run: RunId, found: AlreadyClosed) -> SealedRun
     try:
         version = platform.store.stat(path).version
         key = (f"{platform.store.identity} {path}", version, found.seal, trust.keyids())
-        remembered = _verified.get(key)
+        remembered = _recall(key)
         data = platform.store.read(path) if remembered is None else b""
     except ObjectMissing as error:
         raise _inconsistent(run, f"the evidence {path}", "nothing") from error
@@ -145,11 +151,24 @@ def require_open(platform: Platform, run: RunId) -> None:
         )
 
 
-def _remember(key: tuple[str, str, bytes, frozenset[str]], sealed: SealedRun) -> None:
+def _recall(key: _Key) -> SealedRun | None:
     with _lock:
-        while len(_verified) >= _REMEMBERED:
+        _, sealed = _verified.pop(key, (0.0, None))
+        if sealed is not None:
+            _verified[key] = monotonic(), sealed
+        return sealed
+
+
+def _remember(key: _Key, sealed: SealedRun) -> None:
+    now = monotonic()
+    with _lock:
+        _verified[key] = now, sealed
+        while len(_verified) > _REMEMBERED or _oldest_read() < now - _UNREAD_SECONDS:
             del _verified[next(iter(_verified))]
-        _verified[key] = sealed
+
+
+def _oldest_read() -> float:
+    return next(iter(_verified.values()))[0]
 
 
 def _verify_seal(

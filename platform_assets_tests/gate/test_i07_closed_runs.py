@@ -24,6 +24,7 @@ from platform_assets.pipeline import (
     pin,
     revoke,
     runs,
+    state,
     verify_run,
 )
 from platform_assets.pipeline.state import is_closed, sealed_run
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-RUN = RunId("shop", 1)
+RUN, SECOND = RunId("shop", 1), RunId("shop", 2)
 SEAL = f"{layout.closure_folder(RUN)}/0001.seal"
 BUNDLE = f"{layout.evidence_folder(RUN, 1)}/bundle.json"
 
@@ -321,3 +322,39 @@ def _seal_again(attacker: Attacker, bundle: dict[str, Any], **changed: Any) -> N
     attacker.overwrite(
         attacker.store / SEAL, sign_statement(signer, Statement(CLOSURE, (subject,), seal))
     )
+
+
+def test_a_closed_run_that_was_not_read_for_long_is_forgotten_and_one_that_was_is_not(
+    closed: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that closes one run after the other holds the evidence of few."""
+    now = 1_000.0
+    monkeypatch.setattr(state, "monotonic", lambda: now)
+    monkeypatch.setattr(state, "_verified", {})
+    platform = closed.platform()
+    for run in (RUN, SECOND):
+        assert is_closed(platform, run)
+    now += 20
+    assert is_closed(platform, RUN)
+    now += 20
+    first = _key_of(RUN)
+    state._remember(first, state._verified[first][1])
+    assert list(state._verified) == [first]
+    assert is_closed(platform, SECOND)
+    assert len(state._verified) == 2
+
+
+def test_no_more_closed_runs_are_remembered_than_there_is_room_for(
+    closed: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "_REMEMBERED", 1)
+    monkeypatch.setattr(state, "_verified", {})
+    platform = closed.platform()
+    for run in (RUN, SECOND, RUN):
+        assert is_closed(platform, run)
+        assert [key[0].rpartition("runs/")[2][:13] for key in state._verified] == [str(run)]
+
+
+def _key_of(run: RunId) -> Any:
+    (found,) = (key for key in state._verified if f"/{run}/" in key[0])
+    return found
