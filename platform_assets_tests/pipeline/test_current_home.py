@@ -31,11 +31,15 @@ def widened(feed: Any) -> None:
 def test_a_home_in_which_nothing_is_declared_anew_stays_open(
     shop: Path, current: CurrentHome
 ) -> None:
+    (shop / "package_here").mkdir()
+    (shop / "package_here" / "__init__.py").write_text("")
     first = current.opened()
     append(shop, "orders", 0, [order(500)])
+    (shop / "package_here" / "__pycache__").mkdir()
+    (shop / "package_here" / "__pycache__" / "inner.pyc").write_bytes(b"bytecode")
     (shop / "store").mkdir()
     (shop / "notes.txt").write_text("a note")
-    load_function("shop_functions:turnover", shop)  # which leaves bytecode beside it
+    load_function("shop_functions:turnover", shop)
     assert current.opened() is first
     assert current.changes == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from platform_assets.pipeline import (
     Platform,
     admit,
     finish,
+    follow,
     is_closed,
     land,
     noted,
@@ -238,14 +240,15 @@ def test_a_source_that_is_refused_lets_open_runs_go_on(home: Path) -> None:
 
 
 def test_runs_that_settled_in_another_order_are_closed_in_that_one(tmp_path: Path) -> None:
-    home = parallel_shop(tmp_path / "home")
-    land_windows(home, [[cancelled(0)], [cancelled(0)]])
+    """The last of three settled first, the others wait for it, and only two go at a time."""
+    home = parallel_shop(tmp_path / "home", parallel=2)
+    land_windows(home, [[cancelled(0)], [cancelled(0)], [cancelled(0)]])
     platform = Platform.open(home)
-    admit(platform, R2, "changes")
-    admit(platform, R1, "changes")
-    told = Told().stop_after("closed", 2)
+    for run in (R3, R1, R2):
+        admit(platform, run, "changes")
+    told = Told().stop_after("closed", 3)
     followed(home, told)
-    assert told.of("closed") == [str(R2), str(R1)]
+    assert told.of("closed") == [str(R3), str(R1), str(R2)]
     assert told.errors == []
 
 
@@ -297,6 +300,21 @@ def test_what_is_closed_is_announced_and_what_was_before_too(closed_shop: Path) 
     assert {str(R1), str(R2)} <= set(subjects(published(closed_shop)))
 
 
+def test_nothing_is_looked_for_to_be_announced_where_nothing_was_closed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announcing(home)
+    asked: list[str] = []
+    announce = follow.announce
+    monkeypatch.setattr(
+        follow, "announce", lambda platform, feed: asked.append(feed) or announce(platform, feed)
+    )
+    with pytest.raises(AssertionError, match="nothing to do"):
+        followed(home, Told())
+    assert len(asked) == 1
+    assert str(R1) in subjects(published(home))
+
+
 def test_a_control_topic_that_is_out_keeps_no_window_from_being_closed(home: Path) -> None:
     announcing(home, {"kind": "file_log", "path": "control"})
 
@@ -333,6 +351,26 @@ def test_a_stop_leaves_the_step_under_way_and_the_next_worker_goes_on(home: Path
     assert followed(home, told).runs == 1
     assert told.of("pinned") == []
     assert told.closed_runs[0]["pinned_at"]
+
+
+def test_a_function_that_takes_no_notice_of_the_interruption_is_the_last_that_is_called(
+    home: Path,
+) -> None:
+    functions = home / "shop_functions.py"
+    stubborn = (
+        "    try:\n        signal.raise_signal(signal.SIGUSR1)\n"
+        "    except BaseException:\n        pass\n"
+    )
+    text = functions.read_text().replace("parameters):\n", f"parameters):\n{stubborn}")
+    functions.write_text(f"import signal\n{text}")
+    told = Told()
+    before = signal.signal(signal.SIGUSR1, lambda *_: told.stop.ask())
+    try:
+        followed(home, told)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert told.of("consume turnover") == [str(R1)]
+    assert told.of("certify turnover") == []
 
 
 def test_a_run_that_was_sealed_when_the_stop_came_counts_as_closed(home: Path) -> None:
