@@ -460,3 +460,15 @@ class LogInconsistent(Refusal):
 
 class LanesDiffer(Refusal):
     """Two runs of lanes cannot be compared: they were not of the same lane, profile and workload."""
+
+
+class LaneEnded(Refusal):
+    """A lane was ended before its verdict, because it took more than its plan allows."""
+
+
+class LaneInterrupted(UnknownOutcome):
+    """A lane was interrupted before its verdict; all of its processes were ended."""
+
+
+class FaultNotInjected(DependencyUnreachable):
+    """A fault cannot be made to strike on this machine; nothing was done."""

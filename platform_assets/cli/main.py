@@ -18,6 +18,7 @@ from platform_assets.cli import (
     evidence,
     feeds,
     lag,
+    lanes,
     products,
     reading,
     replay,
@@ -57,6 +58,7 @@ for module in (
     replay,
     checkpoints,
     teardown,
+    lanes,
 ):
     module.register(app)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = typer.main.get_command(app)
-COMMANDS = dict(PROGRAM.commands)  # type: ignore[attr-defined]
+
+
+def commands_of(group: Any, before: str = "") -> dict[str, Any]:
+    """Return every command by the words that call it, those of groups too."""
+    found = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found |= commands_of(command, f"{before}{name} ")
+        else:
+            found[f"{before}{name}"] = command
+    return found
+
+
+COMMANDS = commands_of(PROGRAM)
+GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 WRITTEN = [call for document in DOCUMENTS for call in written_in(document)]
 OF_THE_PROGRAM = {"--install-completion", "--show-completion", "--help"}
 
@@ -39,6 +54,11 @@ def options_of(name: str | None) -> dict[str, bool]:
         if option.startswith("-")
     }
     return {**options, "--help": False}
+
+
+def calls_in(words: tuple[str, ...]) -> set[str]:
+    """Return the commands that words name, one or two at a time."""
+    return {*words, *map(" ".join, pairwise(words))} & set(COMMANDS)
 
 
 def mistakes_in(call: Written) -> list[str]:
@@ -56,9 +76,9 @@ def mistakes_in(call: Written) -> list[str]:
             elif known[option] and not value:
                 next(words, None)
         elif name is None:
-            if word not in COMMANDS:
-                return [f"there is no command {word}"]
-            name = word
+            name = f"{word} {next(words, '')}" if word in GROUPS else word
+            if name not in COMMANDS:
+                return [f"there is no command {name}"]
         else:
             places += 1
     arguments = (
@@ -81,9 +101,9 @@ def test_a_documented_call_names_a_command_and_options_that_exist(call: Written)
 
 def test_the_readme_lists_every_command_and_no_other() -> None:
     listed = written_in(README, section(README.read_text(encoding="utf-8"), "command"))
-    names = {word for call in listed for word in call.words if word in COMMANDS}
+    names = {called for call in listed for called in calls_in(call.words)}
     assert names == set(COMMANDS)
-    assert {call.words[0] for call in listed} <= set(COMMANDS)
+    assert all(mistakes_in(call) == [] for call in listed)
 
 
 def test_the_readme_names_the_options_that_every_command_has() -> None:
@@ -96,7 +116,7 @@ def test_the_readme_names_the_options_that_every_command_has() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_commands_own_example_can_be_called(name: str) -> None:
     example = COMMANDS[name].epilog.removeprefix("Example: platform-assets ")
-    assert example.split()[0] == name
+    assert f"{example} ".startswith(f"{name} ")
     assert mistakes_in(Written("its help", tuple(example.split()))) == []
 
 
@@ -121,6 +141,8 @@ def test_a_feed_that_the_readme_shows_is_a_valid_one() -> None:
         ("rerun payments-00000001", "there is no command rerun"),
         ("run payments --forever", "run has no option --forever"),
         ("run payments refunds", "takes 1 arguments, not 2"),
+        ("lane sprint", "there is no command lane sprint"),
+        ("lane burst --forever", "lane burst has no option --forever"),
         ("--colour run payments", "the program has no option --colour"),
     ],
 )
