@@ -1,4 +1,4 @@
-"""The evidence of a closed run: verify it, export it, look at its report."""
+"""The evidence of a closed run, or of a lane: verify it, export it, look at its report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from platform_assets.cli import tables
+from platform_assets.cli import lane_evidence, tables
 from platform_assets.cli.checkpoints import given_checkpoints, given_log_keys
 from platform_assets.cli.names import check_target, known_run, run_if_no_evidence, writing
 from platform_assets.cli.session import (
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     target: Annotated[
-        str, typer.Argument(metavar="RUN|BUNDLE", help="A run, or exported evidence.")
+        str, typer.Argument(metavar="RUN|BUNDLE", help="A run or a lane's, or exported evidence.")
     ],
     *,
     key: KeyOption = None,
@@ -67,11 +67,14 @@ def verify(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Verify a closed run offline: every signature, digest, count and requirement.
+    """Verify a closed run, or a lane, offline: every signature, digest, count and requirement.
 
     Exported evidence needs no home. Without --key its own key is used and reported as self-asserted.
     """
     call = session(home, as_json=json)
+    if lane_evidence.is_of_a_lane(target):
+        lane_evidence.verify(call, target, key, checkpoints=bool(checkpoint or log_key))
+        return
     given, log_keys = given_checkpoints(checkpoint or []), given_log_keys(log_key or [])
     with call.working(f"{target} verify"):
         result = _verification(call, target, key, given, log_keys)
@@ -93,19 +96,18 @@ def export(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Export a closed run's evidence: it verifies anywhere, without this home."""
+    """Export the evidence of a closed run, or of a lane: it verifies anywhere, without this home."""
     from platform_assets.pipeline import export_run  # noqa: PLC0415
 
     call = session(home, as_json=json)
+    lane_run = lane_evidence.lane_run_in(run)
+    if lane_run is not None:
+        _require_plain(out)
+        lane_evidence.export(call, lane_run, out, with_data=with_data)
+        return
     platform = call.open()
     run_id = known_run(platform, run)
-    if out.suffix in _PACKED:
-        raise ConfigurationError(
-            f"--out {out}",
-            expected="FILE.tar, or a folder",
-            found=f"the ending {out.suffix}; an archive is written plain, so that it is canonical",
-            remedy="Name it FILE.tar, and pack it afterwards if you have to.",
-        )
+    _require_plain(out)
     target = check_target(platform, out)
     with writing(target), call.working(f"{run_id} export"):
         answer = export_run(platform, run_id, target, with_data=with_data)
@@ -125,10 +127,14 @@ def report(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print where the report of a closed run is, or open it."""
+    """Print where the report of a closed run, or of a lane, is, or open it."""
     from platform_assets.pipeline import run_summary  # noqa: PLC0415
 
     call = session(home, as_json=json)
+    lane_run = lane_evidence.lane_run_in(run)
+    if lane_run is not None:
+        lane_evidence.report(call, lane_run, show=show)
+        return
     platform = call.open()
     summary = run_summary(platform, known_run(platform, run))
     path, removed = summary["report"], summary["removed"]
@@ -149,6 +155,16 @@ def report(
             console.print("No browser could be started here. Open that file in one.")
 
     call.answer({"run_id": run, "report": path, "removed": removed, "opened": opened}, text)
+
+
+def _require_plain(out: Path) -> None:
+    if out.suffix in _PACKED:
+        raise ConfigurationError(
+            f"--out {out}",
+            expected="FILE.tar, or a folder",
+            found=f"the ending {out.suffix}; an archive is written plain, so that it is canonical",
+            remedy="Name it FILE.tar, and pack it afterwards if you have to.",
+        )
 
 
 def _verification(

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from platform_assets.flow.verification import BundleFiles
-    from platform_assets.identifiers import RunId
+    from platform_assets.identifiers import LaneRunId, RunId
     from platform_assets.pipeline.platform import Platform
 
 
 def require_exportable(
-    platform: Platform, run: RunId, files: BundleFiles, data: Iterable[str] = ()
+    platform: Platform, run: RunId | LaneRunId, files: BundleFiles, data: Iterable[str] = ()
 ) -> None:
     """Require that the records of an export hold none of the home's secret values.
 
     Args:
         platform: the opened home.
-        run: the run that is exported.
+        run: the run, or the lane run, that is exported.
         files: the files of the export.
         data: paths that are data: compressed parts, in which a value does not stand as it is.
 
