@@ -118,13 +118,14 @@ class Load:
 
     def stop(self) -> None:
         """End what still runs; a process that does not answer is killed, and leaves no ledger."""
+        if self.begun_us is None:
+            self._let_go()  # nothing was sent that a ledger could hold
         self._signal(subprocess.Popen.terminate)
         self.wait(_STOP_SECONDS)
         self._signal(subprocess.Popen.kill)
         for process in self._processes:
             process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+        self._let_go()
 
     def pids(self) -> list[int]:
         """Return the processes that run."""
@@ -179,6 +180,12 @@ class Load:
             )
         _tell(process, asdict(task))
         return process
+
+    def _let_go(self) -> None:
+        """Close the pipes to the processes, with which they end."""
+        for process in self._processes:
+            if process.stdin is not None:
+                process.stdin.close()
 
     def _signal(self, send: Callable[[subprocess.Popen[bytes]], None]) -> None:
         for process in self._processes:

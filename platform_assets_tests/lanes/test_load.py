@@ -134,6 +134,18 @@ def test_a_load_that_is_stopped_accounts_for_what_it_sent(tmp_path: Path) -> Non
     assert standing(platform) == by_partition(rendered(plan, platform, load), stands)
 
 
+def test_a_load_that_never_began_is_ended_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_assets.lanes.load._STOP_SECONDS", 1e9)  # no process is killed
+    plan, platform = loaded_home(tmp_path)
+    load = Load(plan, PREFIX, platform.home, tmp_path / "load")
+    load.prepare()
+    load.stop()
+    assert not load.running()
+    assert load.ledgers() == []
+
+
 def test_a_process_that_is_killed_leaves_no_ledger_and_is_missed(tmp_path: Path) -> None:
     plan, platform = loaded_home(tmp_path, phases=LONG)
     with sending(plan, platform, tmp_path) as (load, clock):
