@@ -22,6 +22,8 @@ _HOUR = 60 * _MINUTE
 _IN_SECONDS = 10 * _MINUTE
 _PER_CENT = 10_000
 _DOUBLE = 2
+#: A value below so much of its unit is written in a smaller one.
+_TINY = 0.01
 #: Where the limit stands on the bar of a margin, in per cent of its width.
 LIMIT_AT = 64.0
 #: How units of a plan are written; others stand as they are.
@@ -76,9 +78,11 @@ def clock(moment: int) -> str:
 
 
 def in_unit(value: float, threshold: ThresholdView) -> str:
-    """Write a value in the unit of a threshold; a slope's is per hour."""
+    """Write a value in the unit of a threshold, a very small one in its own; a slope's is per hour."""
     shown = _digits(value, threshold)
     unit = _UNITS.get(threshold.unit, f" {threshold.unit}")
+    if 0 < abs(value) < threshold.scale * _TINY:
+        shown, unit = figure(value, threshold.dimension), ""
     if threshold.statistic == "slope":
         return f"{shown}{unit} per hour" if threshold.unit in {"1", "/s"} else f"{shown}{unit}/h"
     return shown + unit

@@ -359,6 +359,14 @@ def test_a_value_never_rounds_to_the_limit_from_which_it_differs() -> None:
     assert lane_figures.limit(over) == "≤ 5 s"
 
 
+def test_a_very_small_value_is_written_in_a_unit_of_its_own() -> None:
+    soon = threshold("drained", "drain", "max", value=109, limit=30 * SECOND)
+    assert lane_figures.in_unit(109, soon) == "109 µs"
+    slow = replace(soon, statistic="slope", dimension="bytes", unit="GiB", scale=2**30)
+    assert lane_figures.in_unit(5 * MIB, slow) == "5.0 MiB/h"
+    assert lane_figures.in_unit(0, soon) == "0 s"
+
+
 @pytest.mark.parametrize(
     ("at_most", "value", "limit", "fill", "words"),
     [

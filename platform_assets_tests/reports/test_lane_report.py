@@ -245,6 +245,7 @@ def test_a_probe_tells_how_each_window_ended(pages: dict[str, bytes]) -> None:
     assert "killed: exit 137 in admission, out of memory" in text
     view = probe()
     assert view.probe is not None
+    assert "end to end was not measured" not in text_of(replace(view, distributions=()))
     none = replace(view.probe, windows=view.probe.windows[-1:])
     assert "No window was certified." in text_of(replace(view, probe=none))
 
