@@ -11,7 +11,8 @@ partition with something waiting gets one record at least: one that is larger th
 block its feed for ever.
 
 A window is due when it is full, or when its oldest record has waited long enough. Where nothing tells
-when that record arrived, it may have waited for any time, and the window is due.
+when that record arrived, it may have waited for any time, and the window is due. That is so too where
+the clock was set back behind what was noted before.
 """
 
 from __future__ import annotations
@@ -98,24 +99,25 @@ def due(
         return Due.POSITION if is_worth_pinning(window) else None
     if sum(part.records for part in window) < sum(part.records for part in waiting):
         return Due.FULL
-    since = oldest_arrival(waiting, predecessor)
+    since = oldest_arrival(waiting, predecessor, now=now)
     return Due.AGE if since is None or now - since >= max_age else None
 
 
 def oldest_arrival(
-    waiting: Sequence[Range], predecessor: Mapping[str, Any] | None
+    waiting: Sequence[Range], predecessor: Mapping[str, Any] | None, *, now: datetime
 ) -> datetime | None:
     """Return the earliest moment at which a waiting record can have arrived, None where unknown.
 
     It was not there when the sources were looked at for the window before, and where every source
-    knows better, not before what the sources say.
+    knows better, not before what the sources say. A moment that is to come tells nothing: a clock was
+    set, or is another's, and to wait for it could take for ever.
     """
     bounds = [parse_rfc3339(position_seen_at(predecessor))] if predecessor else []
     told = [part.waiting_since for part in waiting if part.records]
     known = [moment for moment in told if moment is not None]
     if known and len(known) == len(told):
         bounds.append(min(known))
-    return max(bounds, default=None)
+    return max((bound for bound in bounds if bound <= now), default=None)
 
 
 def _share_bytes(window: Sequence[Range], max_bytes: int, limit_bytes: LimitBytes) -> list[Range]:

@@ -152,14 +152,14 @@ def _look(
             waiting, bounds, lambda part, size: sources[part.stream].limit_bytes(part.span(), size)
         )
     ]
-    max_age = timedelta(seconds=declaration.window.max_age_seconds)
+    max_age, now = timedelta(seconds=declaration.window.max_age_seconds), platform.clock.now()
     return WindowStatus(
         head=head,
         seen=seen,
         waiting=waiting,
         window=window,
-        due=due(waiting, window, head, now=platform.clock.now(), max_age=max_age),
-        oldest=oldest_arrival(waiting, head),
+        due=due(waiting, window, head, now=now, max_age=max_age),
+        oldest=oldest_arrival(waiting, head, now=now),
     )
 
 

@@ -154,11 +154,26 @@ def test_a_window_is_due_when_its_oldest_record_may_have_waited_long_enough() ->
 def test_a_source_that_knows_when_its_records_arrived_is_believed() -> None:
     recent = waiting(10, since=NOW - MINUTE)
 
-    assert oldest_arrival(recent, pinned(MINUTE * 60)) == NOW - MINUTE
-    assert oldest_arrival([*recent, *waiting(5)], pinned(MINUTE * 60)) == NOW - MINUTE * 60
-    assert oldest_arrival([*recent, *waiting(0)], pinned(MINUTE * 60)) == NOW - MINUTE
-    assert oldest_arrival(recent, None) == NOW - MINUTE
+    assert oldest_arrival(recent, pinned(MINUTE * 60), now=NOW) == NOW - MINUTE
+    assert oldest_arrival([*recent, *waiting(5)], pinned(MINUTE * 60), now=NOW) == NOW - MINUTE * 60
+    assert oldest_arrival([*recent, *waiting(0)], pinned(MINUTE * 60), now=NOW) == NOW - MINUTE
+    assert oldest_arrival(recent, None, now=NOW) == NOW - MINUTE
     assert due(recent, recent, pinned(MINUTE * 60), now=NOW, max_age=MINUTE * 2) is None
+
+
+def test_a_window_is_due_where_the_clock_was_set_back_behind_the_one_before() -> None:
+    ranges, ahead = waiting(10), pinned(-MINUTE * 60)
+
+    assert oldest_arrival(ranges, ahead, now=NOW) is None
+    assert due(ranges, ranges, ahead, now=NOW, max_age=MINUTE) is Due.AGE
+
+
+def test_a_source_whose_records_are_to_arrive_is_not_believed() -> None:
+    ahead = waiting(10, since=NOW + MINUTE * 60)
+
+    assert oldest_arrival(ahead, pinned(MINUTE), now=NOW) == NOW - MINUTE
+    assert due(ahead, ahead, pinned(MINUTE), now=NOW, max_age=MINUTE) is Due.AGE
+    assert due(ahead, ahead, pinned(MINUTE), now=NOW, max_age=MINUTE * 2) is None
 
 
 def test_nothing_new_is_never_due_but_a_position_to_be_fixed_is() -> None:
