@@ -40,10 +40,12 @@ _DAGSTER_FILES = Path(__file__).parent.parent / "orchestration" / "home"
 #: Settings that say what the code is and how it behaves, and not where it works.
 _KEPT_SETTINGS = {"spark", "secrets", "claim_ttl_seconds", "revision", "image"}
 _WINDOW = {"max_records", "max_age_seconds", "max_open_runs"}
+#: A window of a probe is not cut by its bytes: this is more than any disk has.
+_NO_MOST_BYTES = 2**50
 _REPLACED: dict[str, Any] = {
     "source": True,
     "announce": True,
-    "window": _WINDOW,
+    "window": _WINDOW | {"max_bytes"},
     "streams": {"__all__": {"source", "topic", "start", "engine"}},
     "products": {"__all__": {"engine"}},
 }
@@ -70,7 +72,7 @@ def make_lane_home(plan: LanePlan, in_use: Platform, folder: Path, run: LaneRunI
         raise _unknown(f"stream {plan.workload.stream} of feed {target.feed}", declared.streams)
     defs = folder / "defs" / target.feed / "defs.yaml"
     defs.parent.mkdir(parents=True)
-    lane = {"type": FEED_COMPONENT, "attributes": _redeclared(document, declared, target, mark)}
+    lane = {"type": FEED_COMPONENT, "attributes": _redeclared(document, declared, plan, mark)}
     defs.write_text(yaml.safe_dump(lane, sort_keys=False, allow_unicode=True), encoding="utf-8")
     shutil.copytree(schemas, folder / "schemas" / "events")
     _copy_modules(in_use, folder)
@@ -101,9 +103,10 @@ def _feed(in_use: Platform, name: str) -> tuple[FeedDeclaration, dict[str, Any],
 
 
 def _redeclared(
-    attributes: dict[str, Any], declared: FeedDeclaration, target: Target, mark: str
+    attributes: dict[str, Any], declared: FeedDeclaration, plan: LanePlan, mark: str
 ) -> dict[str, Any]:
     """Return the attributes of a feed with the places of the target, its windows and its engine."""
+    target = plan.target
     source = target.source.model_dump(mode="json", exclude_none=True)
     streams = {}
     for name, stream in attributes["streams"].items():
@@ -114,6 +117,8 @@ def _redeclared(
         for name, product in attributes["products"].items()
     }
     window = {name: getattr(target, name) for name in sorted(_WINDOW)}
+    if plan.doubling is not None:
+        window["max_bytes"] = _NO_MOST_BYTES
     changed = attributes | {
         "source": source,
         "streams": streams,
