@@ -48,10 +48,11 @@ PLAN = "plan"
 _PREFIX_DIGITS = 12
 _NONCE_BYTES = 8
 #: What the verdict is computed by, beside the libraries.
-_JUDGING = (
+JUDGING = (
     "coverage",
     "derived",
     "drains",
+    "draws",
     "evidence_files",
     "histograms",
     "judging",
@@ -59,6 +60,7 @@ _JUDGING = (
     "measured",
     "measured_files",
     "metrics",
+    "pin",
     "plan",
     "recorded",
     "requirements",
@@ -212,7 +214,7 @@ def judge_digest() -> str:
     """Return the digest of the sources that judge: what runs is not always what was committed."""
     folder = Path(__file__).parent
     sources = {
-        name: hashlib.sha256((folder / f"{name}.py").read_bytes()).hexdigest() for name in _JUDGING
+        name: hashlib.sha256((folder / f"{name}.py").read_bytes()).hexdigest() for name in JUDGING
     }
     return digest_bytes(canonical_bytes(sources))
 

@@ -6,6 +6,7 @@ processed there in two runs. Ledgers, samples and histograms say what the lane w
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -237,3 +238,24 @@ def all_findings(result: LaneVerification) -> str:
 
 def unmet(judged: JudgedLane) -> Sequence[str]:
     return [each.name for each in judged.requirements if not each.satisfied]
+
+
+def verdicts(judged: JudgedLane) -> dict[str, str]:
+    """Return name -> verdict of each threshold."""
+    return {each.name: str(each.verdict) for each in judged.judgement.thresholds}
+
+
+def sealed_and_verified(lane: SmallLane) -> JudgedLane:
+    """Return what a lane was judged to be, once its evidence, which says so, verifies."""
+    judged = lane.judge()
+    lane.seal(judged)
+    result = lane.verify()
+    problems = [f"{where}: {problem}" for where, problem in judged.recorded.problems]
+    assert all_findings(result).splitlines() == problems, "what is signed follows from the rest"
+    assert result.facts["verdict"] == judged.verdict
+    return judged
+
+
+def payload(data: bytes) -> Any:
+    """Return the statement in a signed file."""
+    return json.loads(base64.b64decode(json.loads(data)["dsseEnvelope"]["payload"]))
