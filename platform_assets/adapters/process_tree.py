@@ -22,6 +22,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 # user time, system time, and both of ended children, counted behind the name in parentheses
 _TIMES = slice(11, 15)
+_OWN_TIMES = slice(11, 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,18 @@ class Counted:
 
 
 def counted(processes: Iterable[int], *, alone: bool = False) -> Counted:
-    """Return what these processes have now, with their descendants unless alone; ended ones nothing."""
+    """Return what these processes have now, ended ones nothing.
+
+    Their descendants count too, and what ended children took; unless they are counted alone.
+    """
     seen: dict[int, tuple[int, ...]] = {}
+    times = _OWN_TIMES if alone else _TIMES
     for process in processes:
         for each in (process,) if alone else with_descendants(process):
             fields = _read(f"{each}/stat").rpartition(b")")[2].split()
             if fields and each not in seen:
                 descriptors, threads = len(_listed(f"{each}/fd")), len(_threads(each))
-                seen[each] = (*_pages(each), descriptors, threads, sum(map(int, fields[_TIMES])))
+                seen[each] = (*_pages(each), descriptors, threads, sum(map(int, fields[times])))
     totals = [sum(column) for column in zip(*seen.values(), strict=True)] or [0] * 5
     resident, held, descriptors, threads, ticks = totals
     return Counted(

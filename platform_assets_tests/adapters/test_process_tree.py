@@ -64,6 +64,20 @@ def test_a_process_that_is_named_with_its_parent_counts_once(
     assert counted([*once.pids, tree.pid]).threads == once.threads
 
 
+def test_a_process_that_is_counted_alone_has_nothing_of_its_children(
+    tree: subprocess.Popen[bytes],
+) -> None:
+    spent = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", spent], check=True)  # waited for by this process
+    own = os.getpid()
+    assert tree.pid in counted([own]).pids
+    before = counted([own], alone=True)
+    assert before.pids == (own,)
+    times = os.times()
+    assert abs(before.cpu_microseconds - (times.user + times.system) * 1e6) < 200_000
+    assert times.children_user + times.children_system > 0.4
+
+
 def test_processes_that_have_ended_have_nothing() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
