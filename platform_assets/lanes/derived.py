@@ -4,7 +4,8 @@ None of it is sampled: how long a run took, from its pin to its seal, how many e
 share of them was quarantined, by its own evidence; how many events are ambiguous or were refused, by
 the ledgers; how many faults struck, and how soon all was steady again. A fault after which it was not
 took as long as it was waited for. How long a spike took to be drained follows from the lag, if that was
-sampled all the time.
+sampled all the time. The largest window of a probe is the largest one that was certified within its
+limits, as long as its run is closed and holds exactly its events.
 
 How much there has to be of what is sampled follows from the same: a value of slip for each event of the
 plan, of acknowledgement for each that was acknowledged, of latency for each row that was admitted; of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from platform_assets.lanes.ledger import ProcessLedger
     from platform_assets.lanes.measured import Measured
     from platform_assets.lanes.plan import LanePlan
+    from platform_assets.lanes.windows import Window
 
     #: A run whose closure verifies, and what its evidence says.
     ClosedRun = tuple[MadeRun, Mapping[str, Any]]
@@ -67,6 +69,17 @@ def derived(
     struck = Counter(fault.kind for fault in faults)
     found["faults"] = [Sample(end, kind, count) for kind, count in sorted(struck.items())]
     return found
+
+
+def largest_window(windows: Sequence[Window], closed: Sequence[ClosedRun]) -> Sample:
+    """Return how many events the largest window of a probe has that passed; 0 if none did."""
+    held = {run.run_id: bundle["totals"]["delivered"] for run, bundle in closed}
+    passed = [
+        window.events
+        for window in windows
+        if window.certified and held.get(window.run_id or "") == window.events
+    ]
+    return Sample(0, "", max(passed, default=0))
 
 
 def _drains(plan: LanePlan, measured: Measured) -> Iterator[Sample]:

@@ -69,6 +69,7 @@ JUDGING = (
     "statistics",
     "trend",
     "verdict",
+    "windows",
 )
 _LIBRARIES = (
     "confluent-kafka",

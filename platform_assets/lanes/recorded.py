@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from platform_assets.errors import PlatformError
-from platform_assets.lanes.derived import derived, expected, phases_of
+from platform_assets.lanes.derived import derived, expected, largest_window, phases_of
 from platform_assets.lanes.evidence_files import (
     FAULTS_FILE,
     PIN_FILE,
@@ -37,6 +37,7 @@ from platform_assets.lanes.measured_files import (
 from platform_assets.lanes.pin import unverified_pin
 from platform_assets.lanes.schedule import Schedule
 from platform_assets.lanes.sealed_runs import sealed_run, trust_in_key_of
+from platform_assets.lanes.windows import WINDOWS_FILE, read_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,8 @@ def read_recorded(files: BundleFiles, pin: Pin) -> Recorded:
     runs = _listed(files, RUNS_FILE, read_runs, problems)
     bundles = _bundles(files, pin, runs, problems)  # 2
     faults = _listed(files, FAULTS_FILE, read_faults, problems)
+    of_probe = pin.plan.doubling is not None
+    windows = _listed(files, WINDOWS_FILE, read_windows, problems) if of_probe else []
     closed = [(run, bundles[run.run_id]) for run in runs if run.run_id in bundles]
     sampled = Measured(
         phases=phases_of(pin.plan, runs),
@@ -103,6 +106,8 @@ def read_recorded(files: BundleFiles, pin: Pin) -> Recorded:
         expected=expected(pin.plan, ledgers, closed),
     )
     follows = derived(pin.plan, sampled, ledgers, closed, faults)  # 3
+    if of_probe:
+        follows["largest_window"] = [largest_window(windows, closed)]
     measured = replace(sampled, series={**sampled.series, **follows})
     return Recorded(
         pin, tuple(ledgers), tuple(runs), bundles, tuple(faults), measured, tuple(problems)

@@ -62,6 +62,7 @@ FORGERIES: dict[str, Any] = {
     "plan digest": lambda said: said | {"plan_digest": "sha256:" + "0" * 64},
     "begun at": lambda said: said | {"begun_at": rfc3339(BEGUN_AT + timedelta(seconds=1))},
     "ended at": lambda said: said | {"ended_at": rfc3339(PINNED_AT)},
+    "another record": lambda _: {"record": "lane_faults", "version": 1, "faults": []},
     "a file twice": lambda said: said | {"files": [*said["files"], said["files"][0]]},
     "a file less": lambda said: said | {"files": said["files"][1:]},
     "a file more": lambda said: (

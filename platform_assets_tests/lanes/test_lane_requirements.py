@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_assets.flow.signing import EVIDENCE, Statement, Subject, sign_statement
-from platform_assets.lanes.evidence_files import MadeRun, StruckFault, key_path
+from platform_assets.canonical import digest_bytes
+from platform_assets.flow.signing import CLOSURE, EVIDENCE, Statement, Subject, sign_statement
+from platform_assets.lanes.evidence_files import MadeRun, StruckFault, key_path, write_runs
 from platform_assets.lanes.ledger import Stretch
 from platform_assets.lanes.measured import Sample
 from platform_assets.lanes.recorded import read_measured
 from platform_assets.lanes.schedule import SECOND
+from platform_assets.lanes.windows import Window, write_windows
 from platform_assets_tests.lanes.measurements import (
     threshold,
     with_series,
@@ -42,30 +44,63 @@ def test_a_run_that_is_not_closed_fails_the_lane(lane: SmallLane) -> None:
     lane.write()
     shutil.rmtree(lane.folder / "runs" / "shop-00000002")
     judged = sealed_and_verified(lane)
-    assert judged.verdict == "FAIL"
-    assert "EveryRunClosed" in unmet(judged)
+    assert (judged.verdict, unmet(judged)) == ("FAIL", ["EveryRunClosed", "EventsAccounted"])
 
 
-def test_the_last_window_of_a_probe_may_be_open(lane: SmallLane) -> None:
+def _probe(lane: SmallLane, name: str) -> SmallLane:
+    """Return a probe whose windows are twenty orders and forty; the runs are of twenty each."""
     sizes = {"memory_limit": 1, "spill_limit": 1, "window_seconds": 1}
     workload = lane.plan.record()["workload"]
     workload |= {"processes": 1, "phases": [{"name": "windows", "seconds": 1, "rate": 60}]}
-    probe = plan_of_shop(
-        {"lost": threshold("lost", "sum", at_most=0)},
+    plan = plan_of_shop(
+        {"largest": threshold("largest_window", "max", at_least=20)},
         lane="probe",
         doubling={"first": 20, "at_most": 40, **sizes},
         workload=workload,
     )
-    for last_is_open in (True, False):
-        folder = lane.folder.parent / f"probe-{last_is_open}"
-        each = small_lane(lane.homes, folder, probe)
-        each.ledgers = [
-            ledger_of(0, each.pin.prefix, processes=1, events=60, sent=60, acknowledged=60)
-        ]
-        each.runs[int(last_is_open)] = MadeRun(each.runs[int(last_is_open)].run_id, 1)
-        each.write()
-        shutil.rmtree(each.folder / "runs" / f"shop-0000000{1 + int(last_is_open)}")
-        assert ("EveryRunClosed" in unmet(each.judge())) != last_is_open
+    probe = small_lane(lane.homes, lane.folder.parent / name, plan)
+    probe.ledgers = [
+        ledger_of(0, probe.pin.prefix, processes=1, events=60, sent=60, acknowledged=60)
+    ]
+    return probe
+
+
+def _windows(probe: SmallLane, *certified: bool) -> None:
+    write_windows(
+        probe.folder,
+        [
+            Window(20 << turn, 1, run.run_id, passed, passed, (), {}, "" if passed else "killed")
+            for turn, (run, passed) in enumerate(zip(probe.runs, certified, strict=True))
+        ],
+    )
+
+
+def test_the_last_window_of_a_probe_may_be_open(lane: SmallLane) -> None:
+    for which in (0, 1):
+        probe = _probe(lane, f"open-{which}")
+        probe.runs[which] = MadeRun(probe.runs[which].run_id, 1)
+        _windows(probe.write(), True, False)
+        shutil.rmtree(probe.folder / "runs" / probe.runs[which].run_id)
+        assert ("EveryRunClosed" in unmet(probe.judge())) == (which == 0)
+
+
+@pytest.mark.parametrize(
+    ("certified", "largest"), [((True, False), 20), ((False, False), 0), ((True, True), 20)]
+)
+def test_the_largest_window_of_a_probe_is_one_whose_run_holds_its_events(
+    certified: tuple[bool, bool], largest: int, lane: SmallLane
+) -> None:
+    """The second run holds twenty of the forty events of its window, whatever is said of it."""
+    probe = _probe(lane, "windows")
+    _windows(probe.write(), *certified)
+    judged = sealed_and_verified(probe)
+    assert judged.judgement.thresholds[0].value == largest
+
+
+def test_a_probe_that_does_not_say_what_became_of_its_windows_fails(lane: SmallLane) -> None:
+    judged = _probe(lane, "silent").write().judge()
+    assert "FilesWellFormed" in unmet(judged)
+    assert judged.judgement.thresholds[0].verdict == "FAIL"
 
 
 def test_a_run_that_is_left_out_fails_the_lane(lane: SmallLane) -> None:
@@ -135,6 +170,60 @@ def test_evidence_that_was_put_in_place_of_the_sealed_one_counts_for_nothing(
     )
     path.write_bytes(forged)
     assert "EveryRunClosed" in unmet(lane.judge())
+
+
+def _closed_again_by(signer: Any, lane: SmallLane) -> None:
+    """Let another key sign the closure of the first run, and list that."""
+    folder = lane.folder / "runs" / "shop-00000001"
+    bundle, seal = (payload((folder / n).read_bytes())["predicate"] for n in _CLOSURE)
+    manifest = Subject("manifest", "sha256:" + "0" * 64)
+    (folder / "bundle.json").write_bytes(
+        sign_statement(signer, Statement(EVIDENCE, (manifest,), bundle))
+    )
+    digest = digest_bytes((folder / "bundle.json").read_bytes())
+    sealed = Statement(CLOSURE, (Subject("bundle.json", digest),), seal | {"bundle_digest": digest})
+    (folder / "seal.json").write_bytes(sign_statement(signer, sealed))
+    lane.runs[0] = replace(lane.runs[0], bundle_digest=digest)
+    (lane.folder / "runs.json").unlink()
+    write_runs(lane.folder, lane.runs)
+
+
+_CLOSURE = ("bundle.json", "seal.json")
+
+
+def test_a_key_in_place_of_the_one_that_the_pin_names_closes_nothing(lane: SmallLane) -> None:
+    """A closure is signed by another key, which stands under the name of the lane's."""
+    own, other = lane.homes.lane.signer, lane.homes.in_use.signer
+    _closed_again_by(own, lane.write())
+    assert unmet(lane.judge()) == [], "by the lane's own key it would count"
+    _closed_again_by(other, lane)
+    (lane.folder / key_path(own.keyid)).chmod(0o644)
+    (lane.folder / key_path(own.keyid)).write_bytes(other.public_key_pem)
+    assert "EveryRunClosed" in unmet(lane.judge())
+
+
+def test_a_seal_that_holds_another_record_closes_nothing(lane: SmallLane) -> None:
+    lane.write()
+    folder = lane.folder / "runs" / "shop-00000001"
+    said = payload((folder / "bundle.json").read_bytes())["predicate"]
+    subject = Subject("bundle.json", digest_bytes((folder / "bundle.json").read_bytes()))
+    statement = Statement(CLOSURE, (subject,), said)
+    (folder / "seal.json").write_bytes(sign_statement(lane.homes.lane.signer, statement))
+    assert "EveryRunClosed" in unmet(lane.judge())
+
+
+@pytest.mark.parametrize("name", ["samples.ndjson", "runs.json", "faults.json"])
+def test_a_file_that_is_missing_fails_the_lane(name: str, lane: SmallLane) -> None:
+    (lane.write().folder / name).unlink()
+    judged = lane.judge()
+    assert "FilesWellFormed" in unmet(judged)
+    assert (name, "absent") in judged.recorded.problems
+
+
+def test_a_list_in_place_of_another_fails_the_lane(lane: SmallLane) -> None:
+    lane.write()
+    shutil.copy(lane.folder / "faults.json", lane.folder / "runs.json")
+    assert "FilesWellFormed" in unmet(lane.judge())
 
 
 def test_a_file_of_a_run_that_is_not_listed_is_a_problem(lane: SmallLane) -> None:

@@ -57,6 +57,14 @@ def test_a_copy_without_the_home_verifies_with_its_own_keys(sealed: Path, tmp_pa
     assert (result.ok, result.facts["keys"]) == (True, "self-asserted")
 
 
+def test_a_damaged_key_in_the_evidence_is_a_finding(evidence: Path) -> None:
+    for path in (evidence / "keys").iterdir():
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-40])
+    files = DirectoryBundle(evidence)
+    assert not verify_lane(files, own_keys(files), self_asserted=True).ok
+
+
 def test_under_the_key_of_another_home_nothing_verifies(sealed: Path, homes: Homes) -> None:
     """The key that closes the lane's runs is another one than the home's, and signs no verdict."""
     lanes_own = homes.lane.signer
