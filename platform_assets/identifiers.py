@@ -14,8 +14,6 @@ from platform_assets.errors import InvalidName
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 RUN_ID_PATTERN = rf"{NAME_PATTERN}-[0-9]{{8}}"
-#: A feed's name holds no hyphen, so that no run of a feed has such an id.
-LANE_RUN_ID_PATTERN = rf"lane-{NAME_PATTERN}-[0-9]{{8}}"
 DIGEST_PATTERN = r"sha256:[0-9a-f]{64}"
 
 _NAME = re.compile(NAME_PATTERN)
@@ -70,7 +68,10 @@ class RunId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class LaneRunId:
-    """One execution of a lane in a home: ``lane-<lane>-<sequence, 8 digits>``."""
+    """One execution of a lane in a home: ``lane-<lane>-<sequence, 8 digits>``.
+
+    A feed's name holds no hyphen, so that no run of a feed has such an id.
+    """
 
     lane: str
     sequence: int

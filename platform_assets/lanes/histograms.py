@@ -8,6 +8,7 @@ they are HdrHistogram's own V2 form in base64, which its tools in other language
 from __future__ import annotations
 
 import base64
+import functools
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -122,9 +123,13 @@ def _unpacked(text: Any) -> bytes:
     magic, length = _OUTER.unpack_from(data)
     if magic != get_compression_cookie() or length != len(data) - _OUTER.size:
         raise ValueError("it has another header")
-    largest = _INNER.size + _LONGEST_COUNTER * new_histogram().counts_len
     unpacking = zlib.decompressobj()
-    payload = unpacking.decompress(data[_OUTER.size :], largest)
+    payload = unpacking.decompress(data[_OUTER.size :], _largest_payload())
     if not unpacking.eof or unpacking.unused_data:
         raise ValueError("it is not one whole compressed payload")
     return payload
+
+
+@functools.cache
+def _largest_payload() -> int:
+    return _INNER.size + _LONGEST_COUNTER * int(new_histogram().counts_len)
