@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from platform_assets.cli.session import Session
+    from platform_assets.flow.verification import BundleFiles
     from platform_assets.lanes.verification import LaneVerification
 
 
@@ -53,7 +54,7 @@ def verify(call: Session, target: str, key: Path | None, *, checkpoints: bool) -
             remedy="Leave the option out.",
         )
     with call.working(f"{target} verify"):
-        result = _verified(call, target, key)
+        _, result = evidence_of(call, target, key)
     call.answer(_answer_of(result), lambda console: _show(console, result))
     if not result.ok:
         raise typer.Exit(1)
@@ -98,7 +99,16 @@ def export(call: Session, run: LaneRunId, out: Path, *, with_data: bool) -> None
     call.answer(answer, text)
 
 
-def _verified(call: Session, target: str, key: Path | None) -> LaneVerification:
+def evidence_of(
+    call: Session, target: str, key: Path | None
+) -> tuple[BundleFiles, LaneVerification]:
+    """Return the evidence of a lane, exported or in the home, as it verifies.
+
+    Raises:
+        InvalidName: it is no lane run, and nothing is at that path.
+        UnknownThing, RunOpen: this home has no evidence of that lane run.
+        BundleUnreadable: what is at the path is no evidence.
+    """
     from platform_assets.adapters.archive import open_bundle  # noqa: PLC0415
     from platform_assets.adapters.bundle_files import DirectoryBundle  # noqa: PLC0415
     from platform_assets.lanes.stored_lane import judged_lane  # noqa: PLC0415
@@ -108,10 +118,11 @@ def _verified(call: Session, target: str, key: Path | None) -> LaneVerification:
     trust = trust_in([key]) if key else None
     if Path(target).exists():
         exported = open_bundle(Path(target))
-        return verify_lane(exported, trust or own_keys(exported), self_asserted=trust is None)
+        given = trust or own_keys(exported)
+        return exported, verify_lane(exported, given, self_asserted=trust is None)
     platform = call.open()
     stored = DirectoryBundle(judged_lane(platform.home, LaneRunId.parse(target)).evidence)
-    return verify_lane(stored, trust or platform.trust, self_asserted=False)
+    return stored, verify_lane(stored, trust or platform.trust, self_asserted=False)
 
 
 def _answer_of(result: LaneVerification) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platform_assets.cli import lane_tables
+from platform_assets.cli import lane_compare, lane_summary, lane_tables
 from platform_assets.cli.session import HomeOption, JsonOption, session
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def register(app: typer.Typer) -> None:
         example = f"Example: platform-assets lane {name} --profile smoke"
         lane.command(name=name, help=about, epilog=example)(_command(name))
     lane.command(name="list", epilog="Example: platform-assets lane list")(list_lanes)
+    lane_compare.register(lane)
+    lane_summary.register(lane)
     app.add_typer(lane)
 
 
