@@ -16,7 +16,7 @@ from platform_assets.lanes.load_clock import LoadClock
 from platform_assets.lanes.rendering import Rendering
 from platform_assets.pipeline import Platform
 from platform_assets.pipeline.produce import create_streams
-from platform_assets.ports.streams import Gap, Span
+from platform_assets.ports.streams import Gap, Look, Position, Span
 from platform_assets_tests.lanes.plans import burst
 from platform_assets_tests.lanes.workloads import PREFIX
 
@@ -76,12 +76,14 @@ def rendered(plan: LanePlan, platform: Platform, load: Load) -> list[Outgoing]:
 
 
 def standing(platform: Platform) -> dict[str, list[bytes]]:
-    """Return what stands in each partition of the stream."""
+    """Return what stands in the partitions of the stream, by their numbers."""
     found: dict[str, list[bytes]] = {}
     with closing(platform.source(platform.feed("load"), "orders")) as source:
-        for extent in source.extents():
-            values = found.setdefault(extent.partition, [])
-            for item in source.read(Span.of(extent.partition, extent.start, extent.end)):
+        for number, extent in enumerate(source.extents(Look(max_records=1_000_000))):
+            values = found.setdefault(str(number), [])
+            start = extent.entry.position if extent.entry else Position(extent.start)
+            end = Position(extent.end, source.native(extent.partition, extent.end))
+            for item in source.read(Span(extent.partition, start, end, extent.facts)):
                 assert not isinstance(item, Gap)
                 values += item.column("value").to_pylist()
     return found
