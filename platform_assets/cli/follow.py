@@ -53,7 +53,7 @@ def follow_feed(call: Session, feed: str, events: Path | None) -> None:
     """
     from platform_assets.pipeline.follow import follow  # noqa: PLC0415
 
-    kept = check_target(call.open(), events) if events else None
+    kept = check_target(call.open(), events, "--events") if events else None
     with EventFile(kept) as file, _stopped_by_signals() as stop:
         file.write("started", feed=feed, version=__version__)
         try:

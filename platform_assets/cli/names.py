@@ -76,7 +76,7 @@ def run_if_no_evidence(target: str, exported: str) -> RunId:
         ) from error
 
 
-def check_target(platform: Platform, out: Path) -> Path:
+def check_target(platform: Platform, out: Path, option: str = "--out") -> Path:
     """Return an output's absolute path if something may be written there.
 
     Raises:
@@ -85,7 +85,7 @@ def check_target(platform: Platform, out: Path) -> Path:
     folder = out.absolute().parent
     if not folder.is_dir():
         raise ConfigurationError(
-            f"--out {out}",
+            f"{option} {out}",
             expected="a path in a folder that exists",
             found=f"{folder}, which is {'no folder' if folder.exists() else 'missing'}",
             remedy="Make the folder, or name another.",
@@ -93,7 +93,7 @@ def check_target(platform: Platform, out: Path) -> Path:
     store = (platform.home / platform.settings.store).resolve()
     if (folder.resolve() / out.name).is_relative_to(store):
         raise ConfigurationError(
-            f"--out {out}",
+            f"{option} {out}",
             expected="a path outside the store",
             found=f"one inside {store}, where only the platform writes",
             remedy="Name another folder.",

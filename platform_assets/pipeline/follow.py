@@ -170,9 +170,11 @@ class _Follower:
         self._listener.closed(summary)
 
     def _announce(self) -> None:
-        if self._announce_due and self._platform.feed(self._feed).announce is not None:
-            act = partial(announce, self._platform, self._feed)
-            self._announce_due = not self._try(f"announcements of {self._feed}", act)
+        thing = f"announcements of {self._feed}"
+        if self._platform.feed(self._feed).announce is None:
+            self._setbacks.passed(thing)
+        elif self._announce_due:
+            self._announce_due = not self._try(thing, partial(announce, self._platform, self._feed))
 
     def _try(self, thing: Thing, act: Callable[[], object]) -> bool:
         """Do something that may be interrupted; tell whether it was done."""

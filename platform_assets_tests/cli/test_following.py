@@ -263,5 +263,5 @@ def test_an_event_file_that_cannot_be_is_refused_before_anything_is_done(home: P
     for place in (home / "nowhere" / "events", home / "store" / "events", home):
         (home / "store").mkdir(exist_ok=True)
         refused = call("run", "shop", "--follow", "--events", place, "--home", home, "--json")
-        assert refused.code == 2, place
+        assert (refused.code, refused.document["thing"]) == (2, f"--events {place}")
     assert list((home / "store").iterdir()) == []
