@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _COLOURS = {"PASS": "green", "FAIL": "red", "NO_DATA": "yellow"}
 _SECOND = 1_000_000
 _MIB = 2**20
+_TO_THE_SECOND = len("2026-01-01T00:00:00")
 _THOUSANDTH = Decimal("0.001")
 #: How often a line is printed where nobody looks at a terminal.
 _LINE_SECONDS = 10.0
@@ -122,12 +123,13 @@ def _in_unit(value: Decimal, judged: Judged) -> str:
 
 def lanes(told: Sequence[dict[str, Any]]) -> Table:
     """Return one line for each lane that ran."""
-    names = ("lane run", "profile", "state", "verdict", "begun at")
+    names = ("lane run", "profile", "state", "verdict", "begun at (UTC)")
     grid = Table(*names, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for each in told:
         verdict = coloured(each["verdict"]) if "verdict" in each else Text(each.get("error", ""))
         known = (each.get(name, "") for name in ("profile", "state"))
-        grid.add_row(each["lane_run"], *known, verdict, each.get("begun_at", ""))
+        begun_at = each.get("begun_at", "")[:_TO_THE_SECOND].replace("T", " ")
+        grid.add_row(each["lane_run"], *known, verdict, begun_at)
     return grid
 
 

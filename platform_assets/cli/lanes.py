@@ -96,7 +96,7 @@ def _conduct(
     call = session(home, as_json=json)
     resolved = resolve(name, profile, plan=plan, target=target)
     platform = call.open()
-    with _ended_by_sigterm(), lane_tables.progress(resolved) as told:
+    with _ended_by_signals(), lane_tables.progress(resolved) as told:
         result = conduct(platform, resolved, keep=keep, told=told)
     call.answer(result.as_json(), lambda console: lane_tables.result(console, result))
     if not result.passed:
@@ -122,14 +122,17 @@ def list_lanes(*, home: HomeOption = None, json: JsonOption = False) -> None:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end a lane as the keyboard does."""
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM, and the end of its terminal, end a lane as the keyboard does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

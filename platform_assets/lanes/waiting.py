@@ -43,7 +43,10 @@ def has_row(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 class Acknowledged(NamedTuple):
-    """What was acknowledged until a moment: how many events, and the last number of each process."""
+    """What was acknowledged until a moment: how many events, and how far the fate of all is known.
+
+    ``reached`` is, for each process, the last number up to which that is so.
+    """
 
     at: int
     total: int
