@@ -462,6 +462,10 @@ class LanesDiffer(Refusal):
     """Two runs of lanes cannot be compared: they were not of the same lane, profile and workload."""
 
 
+class LaneUnderWay(Refusal):
+    """Another lane runs in this home; two at once would measure each other. Nothing was begun."""
+
+
 class LaneEnded(Refusal):
     """A lane was ended before its verdict, because it took more than its plan allows."""
 

@@ -28,7 +28,7 @@ from platform_assets.canonical import rfc3339
 from platform_assets.errors import LaneEnded
 from platform_assets.lanes.gathering import Gathering
 from platform_assets.lanes.home import make_lane_home
-from platform_assets.lanes.lane_folders import State, new_lane_folder
+from platform_assets.lanes.lane_folders import State, only_lane
 from platform_assets.lanes.lane_result import LaneProgress, LaneResult, state_kept
 from platform_assets.lanes.ledger import acknowledged, doubtful
 from platform_assets.lanes.load import Load
@@ -78,12 +78,12 @@ def conduct(
         told: is called with how the lane goes, several times a second.
 
     Raises:
+        LaneUnderWay: another lane runs in this home.
         LaneInterrupted: by the keyboard.
         LaneEnded: it took more than its plan allows.
         PlatformError: it could not be begun, or not be brought to its end.
     """
-    folder = new_lane_folder(in_use.home, plan.lane)  # 1
-    with folder.held(), state_kept(folder, plan):
+    with only_lane(in_use.home, plan.lane) as folder, state_kept(folder, plan):  # 1
         judged = _Lane(in_use, plan, folder, told).conduct()
     if not keep:
         folder.clear()

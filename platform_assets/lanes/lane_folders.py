@@ -1,5 +1,7 @@
 """The folders of lane runs: ``<home>/lanes/<lane run id>/``, numbered by lane, made once.
 
+One lane of a home runs at a time: two at once would measure each other.
+
 Below it ``evidence/`` holds what is signed, and ``work/`` the lane's own home, its logs and its
 services. ``work/`` is removed in the end, unless it is to be kept or the lane did not come to its end:
 then what was measured until then stays in it. ``state.json`` says how far the lane came; it is for
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.errors import LaneUnderWay
 from platform_assets.identifiers import LaneRunId
 from platform_assets.lanes.evidence_files import REPORT_FILE
 
@@ -104,6 +107,36 @@ class LaneFolder:
         except OSError:
             return False
         return False
+
+
+@contextmanager
+def only_lane(home: Path, lane: str) -> Iterator[LaneFolder]:
+    """Give the folder of the next run of a lane, which is the only lane of the home meanwhile.
+
+    Raises:
+        LaneUnderWay: another one runs; this one has no number.
+    """
+    lanes = home / "lanes"
+    lanes.mkdir(exist_ok=True)
+    with (lanes / _LOCK_FILE).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _under_way(home, lane) from None
+        folder = new_lane_folder(home, lane)
+        with folder.held():
+            yield folder
+
+
+def _under_way(home: Path, lane: str) -> LaneUnderWay:
+    told = [folder.told() for folder in lane_folders(home)]
+    running = [each["lane_run"] for each in told if each["state"] == State.RUNNING]
+    return LaneUnderWay(
+        f"lane {lane} in {home}",
+        expected="no other lane that runs in this home",
+        found=f"{', '.join(running) or 'one'} runs",
+        remedy="Wait until it is over: platform-assets lane list. Or end it.",
+    )
 
 
 def new_lane_folder(home: Path, lane: str) -> LaneFolder:

@@ -58,12 +58,22 @@ class LaneResult:
 
 @contextmanager
 def state_kept(folder: LaneFolder, plan: LanePlan) -> Iterator[None]:
-    """Let the folder's state say how far the lane came."""
+    """Let the folder's state say how far the lane came.
+
+    Raises:
+        LaneInterrupted: by whatever ends a process and is no error: the keyboard, or who asks as it.
+    """
     facts = {"profile": plan.profile, "begun_at": rfc3339(datetime.now(UTC))}
     folder.tell(State.RUNNING, **facts)
     try:
         yield
-    except KeyboardInterrupt as error:
+    except PlatformError as error:
+        folder.tell(State.ENDED, **facts, **error.as_json())
+        raise
+    except Exception as error:
+        folder.tell(State.ENDED, **facts, error=type(error).__name__, found=str(error))
+        raise
+    except BaseException as error:
         folder.tell(State.INTERRUPTED, **facts)
         raise LaneInterrupted(
             str(folder.run),
@@ -71,9 +81,3 @@ def state_kept(folder: LaneFolder, plan: LanePlan) -> Iterator[None]:
             found="an interruption; all of its processes were ended",
             remedy=f"What was measured is in {folder.work}. Begin the lane anew; none goes on.",
         ) from error
-    except PlatformError as error:
-        folder.tell(State.ENDED, **facts, **error.as_json())
-        raise
-    except BaseException as error:
-        folder.tell(State.ENDED, **facts, error=type(error).__name__, found=str(error))
-        raise

@@ -5,7 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from platform_assets.lanes.lane_folders import State, lane_folders, new_lane_folder
+import pytest
+
+from platform_assets.errors import LaneUnderWay
+from platform_assets.lanes.lane_folders import State, lane_folders, new_lane_folder, only_lane
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +39,21 @@ def test_a_lane_runs_only_while_it_is_held(tmp_path: Path) -> None:
     assert folder.told()["state"] == State.GONE
     folder.tell(State.JUDGED, verdict="PASS")
     assert folder.told()["verdict"] == "PASS"
+
+
+def test_a_second_lane_of_a_home_is_refused_while_one_runs_and_takes_no_number(
+    tmp_path: Path,
+) -> None:
+    with only_lane(tmp_path, "soak") as folder:
+        folder.tell(State.RUNNING, profile="smoke")
+        with (
+            pytest.raises(LaneUnderWay, match="lane-soak-00000001 runs"),
+            only_lane(tmp_path, "burst"),
+        ):
+            pass
+        assert [str(each.run) for each in lane_folders(tmp_path)] == ["lane-soak-00000001"]
+    with only_lane(tmp_path, "burst") as folder:
+        assert str(folder.run) == "lane-burst-00000001"
 
 
 def test_what_served_the_lane_alone_is_removed_and_its_evidence_stays(tmp_path: Path) -> None:
