@@ -99,7 +99,7 @@ def test_rows_of_events_that_were_never_sent_are_unexpected(lane: LaneHome) -> N
     audited(lane)
     truth = lane.auditor.truth(lane.ledgers(refused=[never]))
     assert truth.unexpected == 1
-    assert truth.examples["unexpected"] == [never]
+    assert truth.examples == {"never_sent": [never]}
 
 
 def test_rows_that_name_no_event_of_this_lane_are_unexpected(lane: LaneHome) -> None:
