@@ -9,17 +9,22 @@ import numpy as np
 import pytest
 
 from platform_assets.errors import LanesDiffer, UnknownThing
-from platform_assets.lanes.compare import LEAST_PAIRS, Change, compare, require_comparable
+from platform_assets.lanes.compare import (
+    LEAST_PAIRS,
+    Change,
+    Compared,
+    _judged,
+    compare,
+    require_comparable,
+)
 from platform_assets.lanes.measured import Measured, Sample
-from platform_assets.lanes.paired import chance_beyond, estimate, hodges_lehmann, holm
+from platform_assets.lanes.paired import Estimate, chance_beyond, estimate, hodges_lehmann, holm
 from platform_assets.lanes.sequences import Subject, self_difference, sequences
 from platform_assets_tests.lanes.plans import burst
 from platform_assets_tests.lanes.wandering_lanes import SECOND, steady_lane, wandering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from platform_assets.lanes.compare import Compared
 
 ADMIT = Subject("step_duration", "admit orders", "each")
 
@@ -72,6 +77,18 @@ def test_a_change_within_the_tolerance_is_none_however_sure_it_is() -> None:
 
     assert not changed(compare(before, after))
     assert changed(compare(before, after, tolerance=Decimal("0.03")))
+
+
+def test_an_interval_that_reaches_into_the_noise_is_no_regression_however_small_its_chance() -> (
+    None
+):
+    sure, reaching = Estimate(0.2, 0.11, 0.3, 1.0), Estimate(0.2, 0.09, 0.3, 1.0)
+    judged = [
+        _judged(Compared(ADMIT, Change.NO_CHANGE, 40, found, noise=0.1), 0.0001, 0.05).change
+        for found in (sure, reaching)
+    ]
+
+    assert judged == [Change.REGRESSION, Change.NO_CHANGE]
 
 
 def test_runs_of_the_same_thing_are_rarely_told_apart() -> None:
