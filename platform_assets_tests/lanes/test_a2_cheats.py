@@ -145,15 +145,16 @@ def test_what_is_told_of_each_run_is_told_of_every_closed_run(
         assert each.write().judge().verdict == verdict
 
 
-def test_a_malformed_line_fails_the_lane_and_is_a_finding(lane: SmallLane) -> None:
+@pytest.mark.parametrize("name", ["samples.ndjson", "histograms/acknowledgement.ndjson"])
+def test_a_malformed_line_fails_the_lane_and_is_a_finding(name: str, lane: SmallLane) -> None:
     lane.write()
-    path = lane.folder / "samples.ndjson"
+    path = lane.folder / name
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[7] = lines[7].replace(b'"at":', b'"at": ')
+    lines[7] = lines[7].replace(b":", b": ", 1)
     path.write_bytes(b"".join(lines))
     judged = lane.judge()
     assert (judged.verdict, unmet(judged)) == ("FAIL", ["FilesWellFormed"])
-    assert "samples.ndjson:8" in all_findings(lane.seal(judged).verify())
+    assert f"{name}:8" in all_findings(lane.seal(judged).verify())
 
 
 # --- a generator that slows down with the system -------------------------------------------------
