@@ -247,8 +247,10 @@ def test_a_workload_that_does_not_fit_the_contract_is_refused_before_anything_is
         rendering(contracts, **changed)
 
 
-def lenient(tmp_path: Path, **properties: Any) -> ContractRegistry:
-    """Return contracts of the shipped feed in which orders may have these properties, and need none."""
+def lenient(
+    tmp_path: Path, *, required: tuple[str, ...] = (), **properties: Any
+) -> ContractRegistry:
+    """Return contracts of the shipped feed in which orders may have these properties too."""
     order = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -257,6 +259,7 @@ def lenient(tmp_path: Path, **properties: Any) -> ContractRegistry:
             "placed_at": {"type": "string", "format": "date-time"},
             **properties,
         },
+        "required": required,
     }
     (tmp_path / "load").mkdir()
     (tmp_path / "load" / "order.v1.json").write_text(json.dumps(order))
@@ -273,6 +276,24 @@ def test_what_no_change_can_break_is_sent_without_broken_events(tmp_path: Path) 
     for row, record_sent in enumerate(records):
         assert json.loads(record_sent.value or b"")["account_id"] == events.keys[row]
         assert record_sent.key == str(events.keys[row]).encode()
+
+
+def test_what_is_broken_is_a_field_of_the_events_own_where_there_is_no_other(
+    tmp_path: Path,
+) -> None:
+    contracts = lenient(tmp_path, required=("placed_at",), account_id={"type": "string"})
+    record = {"order_id": "1", "placed_at": "2026-01-05T08:00:00Z", "account_id": "a5"}
+    events, records = rendered(
+        rendering(contracts, sample=json.dumps(record), sizes=None, invalid="50%")
+    )
+    for kind, sent in zip(events.kinds.tolist(), records, strict=True):
+        if kind == Kind.MISSING_REQUIRED:
+            assert json.loads(sent.value or b"").keys() == {"order_id", "account_id"}
+        elif kind == Kind.WRONG_TYPE:
+            found = json.loads(sent.value or b"")
+            assert not isinstance(found["placed_at"], str) or not isinstance(
+                found["account_id"], str
+            )
 
 
 def test_keys_are_texts_or_integers_and_not_both(tmp_path: Path) -> None:
