@@ -99,6 +99,16 @@ def counted(processes: Iterable[int], *, alone: bool = False) -> Counted:
     )
 
 
+def machine_cpu_microseconds() -> int:
+    """Return the CPU time that everybody has taken since the machine started, all cores together.
+
+    Time that its host did not give to the machine counts too; 0 where nobody can tell.
+    """
+    _, *fields = _read("stat").partition(b"\n")[0].split() or [b""]
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8]) if fields else [0] * 8
+    return (user + nice + system + irq + softirq + steal) * 1_000_000 // _TICK
+
+
 def held_by(pids: Iterable[int]) -> int:
     """Return how much memory exactly these processes hold, without looking for others."""
     return sum(_pages(pid)[1] for pid in pids) * _PAGE

@@ -69,6 +69,7 @@ def compare(
     Both have the same lane, profile and workload, and their evidence verifies. A regression is a ratio
     whose whole interval is worse than the noise and the tolerance. Without --noise, the noise is what
     each run differs from itself; what two runs of the same thing differ as a whole is then not in it.
+    What was measured while others kept the machine busy is left out.
     """
     from platform_assets.lanes.compare import Change  # noqa: PLC0415 - `--help` need not load engines
     from platform_assets.lanes.compare import compare as compared  # noqa: PLC0415
@@ -119,6 +120,7 @@ def _side(call: Session, target: str, key: Path | None) -> _Side:
     from platform_assets.lanes.evidence_files import PIN_FILE  # noqa: PLC0415
     from platform_assets.lanes.pin import unverified_pin  # noqa: PLC0415
     from platform_assets.lanes.recorded import read_recorded  # noqa: PLC0415
+    from platform_assets.lanes.sequences import busy_seconds  # noqa: PLC0415
 
     files, verified = evidence_of(call, target, key)
     facts = verified.require().facts
@@ -131,9 +133,14 @@ def _side(call: Session, target: str, key: Path | None) -> _Side:
             remedy="Run the lane again.",
         )
     told = ("lane", "profile", "verdict", "begun_at", "lane_digest", "keys")
-    said = {"lane_run": verified.lane_run, **{name: facts[name] for name in told}}
     # it verified: what stands in it is what was signed
-    return _Side(read_recorded(files, unverified_pin(files.read(PIN_FILE))), said)
+    recorded = read_recorded(files, unverified_pin(files.read(PIN_FILE)))
+    said = {
+        "lane_run": verified.lane_run,
+        **{name: facts[name] for name in told},
+        "busy_seconds": busy_seconds(recorded.measured),
+    }
+    return _Side(recorded, said)
 
 
 def _require_comparable(sides: Sequence[_Side]) -> None:
@@ -176,6 +183,9 @@ def _show(console: Console, answer: dict[str, Any], figures: Sequence[Compared])
     for name, side in (("A", first), ("B", second)):
         words = f"{side['lane']} {side['profile']} of {side['begun_at']}, {side['verdict']}"
         console.print(Text(f"{name} {side['lane_run']}: {words}"), soft_wrap=True)
+        if side["busy_seconds"]:
+            words = f"others kept the machine busy for {side['busy_seconds']} s, which are left out"
+            console.print(Text(f"  {words}"), soft_wrap=True)
     for difference in answer["differences"]:
         console.print(Text(f"  {difference}"), soft_wrap=True)
     console.print(_grid(figures))

@@ -23,16 +23,17 @@ import numpy as np
 
 from platform_assets.errors import LanesDiffer, UnknownThing
 from platform_assets.lanes.paired import CONFIDENCE, chance_beyond, estimate, holm
-from platform_assets.lanes.sequences import Subject, paired, self_difference, sequences
+from platform_assets.lanes.sequences import Subject, in_order, paired, self_difference, sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from platform_assets.lanes.measured import Measured
-    from platform_assets.lanes.paired import Estimate, Floats
+    from platform_assets.lanes.paired import Estimate
     from platform_assets.lanes.plan import LanePlan
+    from platform_assets.lanes.sequences import Phases
 
-    Measures = Mapping[Subject, Mapping[str, Floats]]
+    Measures = Mapping[Subject, Phases]
 
 #: A change smaller than this is of no interest, however sure it is.
 TOLERANCE = Decimal("0.05")
@@ -201,7 +202,7 @@ def _figure(
         alike = estimate(between)
         noises += [abs(alike.low), abs(alike.high)]
     found, noise = estimate(ratios), max(noises)
-    medians = [round(float(np.median(np.concatenate(list(side.values()))))) for side in sides]
+    medians = [round(float(np.median(np.concatenate(in_order(side))))) for side in sides]
     return Compared(
         subject,
         Change.NO_CHANGE,

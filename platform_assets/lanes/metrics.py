@@ -81,6 +81,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         # what works beside them: generators, services, and the lane itself; the label says which
         "memory_beside": Metric("gauge", "bytes", "resident memory of who is not under load"),
         "cpu_beside": Metric("gauge", "share", "CPU time a second, of one core, of such"),
+        "cpu_machine": Metric(
+            "gauge", "share", "CPU time a second, of one core, of everybody on the machine"
+        ),
         # its disks
         "store_size": Metric("gauge", "bytes", "what stands in the store"),
         "scratch_size": Metric("gauge", "bytes", "what stands in the scratch folder"),

@@ -5,7 +5,7 @@ missed is not made up for, and one that is late says so by its moment. Every loo
 
 1. the processes under load together: memory, descriptors, threads, CPU time;
 2. who works beside them, each by its name: generators, services, and this process itself, of which the
-   observer's own part is told too;
+   observer's own part is told too; and everybody on the machine together;
 3. the disks (see `disk_sizes`); 4. open runs; 5. what the generators sent and had acknowledged.
 
 A rate is that of the second that follows its moment: a sample speaks for the time until the next one.
@@ -23,7 +23,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from platform_assets.adapters.process_tree import counted, held_by
+from platform_assets.adapters.process_tree import counted, held_by, machine_cpu_microseconds
 from platform_assets.lanes.disk_sizes import OTHER
 from platform_assets.lanes.measured import SAMPLE_MICROSECONDS, Sample
 
@@ -153,6 +153,7 @@ class Observer:
             self._note_beside(at, name, counted(pids))
         self._note_beside(at, _CONDUCTOR, counted([os.getpid()], alone=True))
         self._note_rate(at, "cpu_beside", time.thread_time_ns() // 1000, _OBSERVER)
+        self._note_rate(at, "cpu_machine", machine_cpu_microseconds())
         for metric, size in self._sizes.look().items():  # 3
             if metric != OTHER:
                 self._note(at, metric, size)

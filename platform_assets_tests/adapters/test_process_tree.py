@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.adapters.process_tree import counted, held_by
+from platform_assets.adapters.process_tree import counted, held_by, machine_cpu_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,3 +84,10 @@ def test_processes_that_have_ended_have_nothing() -> None:
     gone.wait()
     assert counted([gone.pid]).pids == ()
     assert counted([]).resident == 0
+
+
+def test_the_machine_has_taken_at_least_what_this_process_takes() -> None:
+    before, own = machine_cpu_microseconds(), time.process_time()
+    while time.process_time() - own < 0.3:
+        pass
+    assert machine_cpu_microseconds() - before >= 200_000  # it is counted in hundredths of a second

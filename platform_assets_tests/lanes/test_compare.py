@@ -19,7 +19,13 @@ from platform_assets.lanes.compare import (
 )
 from platform_assets.lanes.measured import Measured, Sample
 from platform_assets.lanes.paired import Estimate, chance_beyond, estimate, hodges_lehmann, holm
-from platform_assets.lanes.sequences import Subject, self_difference, sequences
+from platform_assets.lanes.sequences import (
+    Subject,
+    busy_seconds,
+    paired,
+    self_difference,
+    sequences,
+)
 from platform_assets_tests.lanes.plans import burst
 from platform_assets_tests.lanes.wandering_lanes import SECOND, steady_lane, wandering
 
@@ -121,8 +127,9 @@ def test_noise_without_enough_pairs_gives_no_data() -> None:
 
 
 def test_a_steady_rise_is_no_difference_of_a_run_from_itself_and_a_step_up_is() -> None:
-    rising = {"steady": np.arange(1_000.0, 1_064.0)}
-    jumping = {"steady": np.tile(np.repeat([1_000.0, 2_000.0, 2_000.0, 1_000.0], 4), 4)}
+    rising = {"steady": {turn: 1_000.0 + turn for turn in range(64)}}
+    levels = np.tile(np.repeat([1_000.0, 2_000.0, 2_000.0, 1_000.0], 4), 4).tolist()
+    jumping = {"steady": dict(enumerate(levels))}
 
     assert self_difference(rising) < 0.002
     assert self_difference(jumping) > 0.2
@@ -165,10 +172,7 @@ def test_runs_are_paired_by_their_turn_within_a_phase_whatever_their_names() -> 
 
     found = sequences(measured, ["run_duration"])[Subject("run_duration", "", "each")]
 
-    assert {phase: values.tolist() for phase, values in found.items()} == {
-        "calm": [5, 7],
-        "spike": [9],
-    }
+    assert found == {"calm": {1: 5, 2: 7}, "spike": {1: 9}}
 
 
 def test_slices_that_are_not_whole_and_the_drain_are_left_out() -> None:
@@ -177,8 +181,7 @@ def test_slices_that_are_not_whole_and_the_drain_are_left_out() -> None:
 
     found = sequences(Measured(phases, {"memory": samples}, {}), ["memory"])
 
-    assert found[Subject("memory", "", "mean")]["calm"].tolist() == [4.5, 14.5]
-    assert list(found[Subject("memory", "", "mean")]) == ["calm"]
+    assert found[Subject("memory", "", "mean")] == {"calm": {0: 4.5, 1: 14.5}}
 
 
 def test_percentiles_are_of_all_values_of_a_slice() -> None:
@@ -187,9 +190,55 @@ def test_percentiles_are_of_all_values_of_a_slice() -> None:
     found = sequences(measured, ["latency"])
 
     assert set(found) == {Subject("latency", "", "p50"), Subject("latency", "", "p99")}
-    assert len(found[Subject("latency", "", "p99")]["steady"]) == 2
-    values = (found[Subject("latency", "", name)]["steady"] for name in ("p50", "p99"))
-    assert all(low < high for low, high in zip(*values, strict=True))
+    low, high = (found[Subject("latency", "", name)]["steady"] for name in ("p50", "p99"))
+    assert [*low] == [*high] == [0, 1]
+    assert all(low[turn] < high[turn] for turn in low)
+
+
+def busy_from(second: int, until: int, *, machine: int = 900_000) -> Measured:
+    """Return a lane on a machine that others kept busy for some seconds: 60 seconds, a step each."""
+    seconds = range(60)
+    others = [machine if second <= turn < until else 20_000 for turn in seconds]
+    series = {
+        "cpu": [Sample(turn * SECOND, "", 300_000) for turn in seconds],
+        "cpu_beside": [
+            Sample(turn * SECOND, label, 100_000)
+            for turn in seconds
+            for label in ("conductor", "observer")
+        ],
+        "cpu_machine": [Sample(t * SECOND, "", 400_000 + others[t]) for t in seconds],
+        "step_duration": [Sample(t * SECOND, "admit", 1 + (others[t] > 20_000)) for t in seconds],
+        "memory": [Sample(turn * SECOND, "", turn) for turn in seconds],
+    }
+    return Measured({"steady": (0, 60 * SECOND)}, series, {})
+
+
+def test_what_was_measured_while_others_kept_the_machine_busy_is_left_out() -> None:
+    measured = busy_from(20, 30)
+
+    found = sequences(measured, ["step_duration", "memory"])
+
+    steps = found[Subject("step_duration", "admit", "each")]["steady"]
+    assert sorted(steps) == [*range(1, 21), *range(31, 61)], "the others keep their turns"
+    assert set(steps.values()) == {1.0}
+    assert sorted(found[Subject("memory", "", "mean")]["steady"]) == [0, 1, 3, 4, 5]
+    assert busy_seconds(measured) == 10
+
+
+def test_the_same_slices_are_paired_whatever_was_left_out_of_each() -> None:
+    metrics = ["memory"]
+    first, second = (sequences(busy_from(at, at + 10), metrics) for at in (0, 30))
+    (subject,) = first
+
+    ratios = paired(first[subject], second[subject])
+
+    assert ratios.tolist() == [0.0] * 4
+
+
+def test_a_machine_that_is_a_little_busy_is_quiet_enough() -> None:
+    assert busy_seconds(busy_from(20, 30, machine=249_000)) == 0
+    assert busy_seconds(busy_from(20, 30, machine=251_000)) == 10
+    assert busy_seconds(steady_lane(1, seconds=60)) == 0, "what nobody measured leaves nothing out"
 
 
 # --- statistics ----------------------------------------------------------------------------------

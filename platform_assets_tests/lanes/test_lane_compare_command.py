@@ -28,16 +28,23 @@ ADMIT = "step_duration admit orders each"
 
 
 def evidence_of(
-    homes: Homes, folder: Path, *, slower: float = 1.0, seed: int = 1, plan: LanePlan | None = None
+    homes: Homes,
+    folder: Path,
+    *,
+    slower: float = 1.0,
+    seed: int = 1,
+    plan: LanePlan | None = None,
+    machine: int = 0,
 ) -> Path:
-    """Seal a lane of which forty steps were measured, and return its evidence."""
+    """Seal a lane of which forty steps were measured, on a machine as busy as that."""
     lane = small_lane(homes, folder, plan)
     random = np.random.default_rng(seed)
     steps = [
         Sample(turn * SECOND // 4, "admit orders", int(SECOND * slower * value))
         for turn, value in enumerate(random.normal(1.0, 0.03, 40))
     ]
-    series = {**lane.measured.series, "step_duration": steps}
+    busy = [Sample(turn * SECOND, "", machine) for turn in range(10)]
+    series = {**lane.measured.series, "step_duration": steps, "cpu_machine": busy}
     lane.measured = replace(lane.measured, series=series)
     return lane.write().seal().folder
 
@@ -96,6 +103,18 @@ def test_what_two_runs_of_the_same_thing_differ_is_given_as_noise(lanes: dict[st
     assert done.code == 0, done.err
     assert figure_of(done.document)["change"] == "NO_CHANGE"
     assert figure_of(done.document)["noise"] > 1.3
+
+
+def test_what_others_disturbed_is_left_out_and_said(
+    homes: Homes, lanes: dict[str, Path], tmp_path: Path
+) -> None:
+    disturbed = evidence_of(homes, tmp_path / "disturbed", slower=1.2, machine=2_000_000)
+
+    done = call("lane", "compare", lanes["first"], disturbed)
+
+    assert done.code == 0, done.err
+    assert "others kept the machine busy for " in done.out
+    assert f"no data on {ADMIT}: 0 pairs of 40 and 0 values; 12 are needed" in done.out
 
 
 def test_what_may_be_worse_is_given_as_tolerance(lanes: dict[str, Path]) -> None:
