@@ -5,7 +5,8 @@ It needs only create-only writes and reads, deletes nothing, and never compares 
 1. Claim: create ``<epoch>.claim`` with a nonce. After an error, read it back: my nonce means mine,
    absent means try again, another's means that another closer holds it.
 2. Renew: create ``<epoch>.beat.<n>``, with no number left out, and see that the epoch is not sealed.
-3. Expire: a contender that saw no new beat for the TTL on its own monotonic clock may take over.
+3. Expire: a contender that saw no new beat for the TTL on its own monotonic clock may take over, and
+   one that knows the owner to be dead.
 4. Take over: create ``<epoch>.seal`` as VOID. That bars the epoch's owner for ever. If a seal stands
    there that is not VOID, the run is closed and that seal is adopted. Then claim the next epoch.
 7. Seal: create ``<epoch>.seal`` with the signed statement. It is the one linearisation point.
@@ -15,7 +16,8 @@ of all of them is `closing`.)
 
 An epoch's seal is created once, and the next epoch is claimed only after the one before was seen to be
 VOID: so of all seals of a run at most one is not VOID, under any interleaving of closers, crashes,
-pauses and lost responses. The TTL decides only how soon a dead closer is replaced, never what is safe.
+pauses and lost responses. Time, and what is known of owners, decide only how soon a dead closer is
+replaced, never what is safe.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from platform_assets.canonical import canonical_bytes
 from platform_assets.flow.steps import UNCLEAR, Unclear, Wait, look, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from platform_assets.flow.steps import Steps
 
 MAX_EPOCH = 9999
@@ -79,11 +83,15 @@ class Closer:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a contender waits: for the owner's next beat, between looks, and in all."""
+    """How long a contender waits: for the owner's next beat, between looks, and in all.
+
+    ``is_gone`` tells of an owner and its nonce whether it is known to be dead, and not waited for.
+    """
 
     ttl_seconds: float
     poll_seconds: float
     give_up_seconds: float
+    is_gone: Callable[[str, str], bool] = lambda _owner, _nonce: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +243,8 @@ def field(record: bytes, name: str) -> str:
 def _expire(
     closure: ClosureOf, epoch: int, standing: bytes, patience: Patience
 ) -> Steps[AlreadyClosed | Lost | Unknown | None]:
-    """Watch another's claim; None when its owner showed no life for the TTL or its epoch is VOID."""
+    """Watch another's claim; None when its owner is dead, or shows no life, or its epoch is VOID."""
+    owner, nonce = field(standing, "owner"), field(standing, "nonce")
     began: float = yield Wait(0)
     last_sign, now, beats = began, began, 0
     while True:
@@ -248,10 +257,10 @@ def _expire(
             # Not being able to look is no sign of death: the waiting begins anew.
             beats = beats if isinstance(seen, Unclear) else seen
             last_sign = now = yield Wait(0)
-        if now - last_sign >= patience.ttl_seconds:
+        if now - last_sign >= patience.ttl_seconds or patience.is_gone(owner, nonce):
             return None
         if now - began >= patience.give_up_seconds:
-            return Lost(epoch, field(standing, "owner"))
+            return Lost(epoch, owner)
         now = yield Wait(patience.poll_seconds)
 
 

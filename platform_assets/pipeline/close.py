@@ -9,14 +9,13 @@ The steps are those of `platform_assets.flow.closure`, in the order of `platform
 8. Append to the log of closures, and record beside a run that this one corrects that it is superseded;
    whoever looks next does it if this one cannot.
 
-A closure that is refused or fails gives its claim up, so that the next attempt need not wait.
+A closure that is refused or fails gives its claim up, so that the next attempt need not wait. It need
+not either for one that died on this machine.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import rfc3339
@@ -38,6 +37,7 @@ from platform_assets.flow.requirements import evaluate, unmet
 from platform_assets.flow.signing import sign_statement
 from platform_assets.flow.steps import perform
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.closers import attempting, is_gone, owner
 from platform_assets.pipeline.closure_log import enter, is_logged, log_of_evidence
 from platform_assets.pipeline.consulted import require_consulted_closed
 from platform_assets.pipeline.evidence import (
@@ -83,13 +83,16 @@ def close(platform: Platform, run: RunId) -> dict[str, Any]:
         return _closed(platform, run, standing, already=True)
     require_consulted_closed(platform, run)
     closure = closure_of(platform, run)
+    closer = _closer(platform)
     steps = closing(
         closure,
-        _closer(platform),
+        closer,
         _patience(platform),
         lambda held: _prepared(platform, run, closure, held),
     )
-    return _settled(platform, run, perform(steps, platform.store, platform.clock))  # 1 to 7
+    with attempting(closer.nonce):
+        ended = perform(steps, platform.store, platform.clock)  # 1 to 7
+    return _settled(platform, run, ended)
 
 
 def mend_log(platform: Platform, run: RunId) -> None:
@@ -211,7 +214,7 @@ def _refused(run: RunId, open_points: list[Requirement]) -> ClosureRefused:
 def _closer(platform: Platform) -> Closer:
     return Closer(
         nonce=secrets.token_hex(16),
-        owner=f"{socket.gethostname()} process {os.getpid()}",
+        owner=owner(),
         claimed_at=rfc3339(platform.clock.now()),
     )
 
@@ -219,5 +222,8 @@ def _closer(platform: Platform) -> Closer:
 def _patience(platform: Platform) -> Patience:
     ttl = platform.settings.claim_ttl_seconds
     return Patience(
-        ttl_seconds=ttl, poll_seconds=_POLL_SECONDS, give_up_seconds=ttl * _TTLS_TO_WAIT
+        ttl_seconds=ttl,
+        poll_seconds=_POLL_SECONDS,
+        give_up_seconds=ttl * _TTLS_TO_WAIT,
+        is_gone=is_gone,
     )
