@@ -125,9 +125,9 @@ def attempt(
                 env=environment,
                 start_new_session=True,
             )
-        started(process.pid)
         watch = _Watch(process, None if group else memory, seconds)
         try:
+            started(process.pid)
             code = watch.until_ended()
         finally:
             _kill(process)

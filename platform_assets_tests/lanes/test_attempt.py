@@ -64,6 +64,14 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+def comes_to_its_end(pid: int) -> bool:
+    """Tell whether an orphan is gone soon; whoever inherits it has to take note of its end."""
+    deadline = time.monotonic() + 10
+    while not is_gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return is_gone(pid)
+
+
 def test_what_comes_to_its_end_tells_what_it_answered(tmp_path: Path) -> None:
     ended, _ = tried(tmp_path, answering({"runs": [1]}, 0))
 
@@ -169,10 +177,42 @@ def test_what_does_not_end_when_it_is_asked_is_killed_with_all_that_it_started(
 
     assert (ended.how, ended.exit_code) == (How.TIMED_OUT, 137)
     assert is_gone(pid)
-    deadline = time.monotonic() + 10
-    while not is_gone(int(child.read_text())) and time.monotonic() < deadline:
-        time.sleep(0.05)  # whoever inherits it has to take note of its end
-    assert is_gone(int(child.read_text()))
+    assert comes_to_its_end(int(child.read_text()))
+
+
+def test_what_it_started_does_not_outlive_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    program = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(child)!r}, 'w').write(str(child.pid))"
+    )
+
+    ended, _ = tried(tmp_path, program)
+
+    assert ended.how is How.CLOSED
+    assert comes_to_its_end(int(child.read_text()))
+
+
+def test_an_attempt_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def interrupt(pid: int) -> None:
+        pids.append(pid)
+        raise KeyboardInterrupt
+
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        attempt(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            logs=tmp_path / "logs",
+            environment=dict(os.environ),
+            memory=None,
+            seconds=60,
+            started=interrupt,
+        )
+
+    assert is_gone(pids[0])
 
 
 def test_a_window_that_is_closed_at_the_last_moment_is_closed(tmp_path: Path) -> None:
