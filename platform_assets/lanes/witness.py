@@ -4,11 +4,15 @@ The thread that sends notes moments and does nothing else. Another one takes wha
 a second and turns it into histograms and progress, for all events together. Every duration counts from
 the moment at which the event was to be sent, not from the one at which it was: where an event had to
 wait before it could leave, that wait is part of what it met.
+
+A process that can write its figures no more ends at once: nobody could say what it sent.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from array import array
 from time import monotonic_ns
 from typing import TYPE_CHECKING
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from platform_assets.lanes.progress import ProgressFile
     from platform_assets.lanes.schedule import Schedule
 
+#: How a process ends of which nothing could be seen any more.
+BLIND = 1
 _TICK_SECONDS = 0.1
 #: Metric -> the file of its histograms.
 FILES = {"slip": "slip.ndjson", "acknowledgement": "acknowledgement.ndjson"}
@@ -149,8 +155,12 @@ class Witness:
             self.first_sent_us = int(moments[0])
 
     def _run(self) -> None:
-        while not self._stopped.wait(_TICK_SECONDS):
-            self.look()
+        try:
+            while not self._stopped.wait(_TICK_SECONDS):
+                self.look()
+        except BaseException:  # noqa: BLE001 - whatever it is, there are no figures after it
+            traceback.print_exc()
+            os._exit(BLIND)
 
     def _clock_of(self, moments: Numbers) -> Numbers:
         return (moments - self._clock.start_ns) // 1000
