@@ -18,7 +18,7 @@ _PROC = Path("/proc")
 
 
 def marked(name: str, beginning: str) -> dict[int, str]:
-    """Return what follows the beginning in a variable of the environment, of each process that has it."""
+    """Return each process that has the variable with this beginning, and what follows there."""
     mark = f"\0{name}={beginning}".encode()
     found = {}
     for entry in os.scandir(_PROC):

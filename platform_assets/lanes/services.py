@@ -37,6 +37,7 @@ class Services:
 
     def __init__(self, declared: Mapping[str, Service], folder: Path, logs: Path) -> None:
         self._declared = declared
+        self.folder = folder
         self.processes: dict[str, Supervised] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for name, service in declared.items():

@@ -1,8 +1,8 @@
 """The system that a lane puts under load: a home's processes, as they run in service.
 
-Under ``follow`` that is one worker, which takes window after window of the feed. Under ``dagster`` it is
-a code server and a daemon with the feed's sensor turned on; the daemon's launcher starts a process for
-each run. All of them work on the lane's own home and know of no other.
+Under ``follow`` that is one worker, which takes window after window of the feed. Under ``dagster`` it
+is a code server and a daemon with the feed's sensor turned on; the daemon's launcher starts a process
+for each run. All of them work on the lane's own home and know of no other.
 
 Whatever belongs to the system carries a mark in its environment, which processes hand down to those
 that they start. That is how the system's processes are found also when the one that started them is
