@@ -161,17 +161,6 @@ def test_a_process_that_is_killed_leaves_no_ledger_and_is_missed(tmp_path: Path)
     assert {each.label for each in load.histograms()["slip"]} == {"generator-0", "generator-1"}
 
 
-def test_a_process_that_can_write_its_figures_no_more_ends_at_once(tmp_path: Path) -> None:
-    plan, platform = loaded_home(tmp_path, phases=LONG)
-    with sending(plan, platform, tmp_path) as (load, _):
-        blind = load.pids()[0]
-        resource.prlimit(blind, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
-        until(lambda: blind not in load.pids())
-        with pytest.raises(WorkerLost, match=r"generator 0: .* exit 1"):
-            load.require_sound()
-    assert [own.process for own in load.ledgers()] == [1]
-
-
 PARENT = """
 import sys, time
 from pathlib import Path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,6 +144,43 @@ def test_what_is_not_complete_in_the_end_is_written_all_the_same(sent: Sent) -> 
     sent.witness.stop()
     assert sent.seconds("slip") == {0: [0]}
     assert sent.seconds("acknowledgement") == {0: [pytest.approx(5_000, rel=0.001)]}
+
+
+BLIND_WITNESS = """
+import os, sys, time
+from pathlib import Path
+from platform_assets.lanes.load_clock import LoadClock
+from platform_assets.lanes.progress import ProgressFile
+from platform_assets.lanes.schedule import Schedule
+from platform_assets.lanes.witness import Witness
+from platform_assets_tests.lanes.workloads import workload
+
+folder = Path(sys.argv[1])
+witness = Witness(
+    Schedule(workload(phases=[{"name": "one", "seconds": 1, "rate": 1}])),
+    0,
+    clock=LoadClock(time.monotonic_ns()),
+    folder=folder,
+    progress=ProgressFile.create(folder / "progress", first=0, processes=2),
+)
+full = os.open("/dev/full", os.O_WRONLY)
+os.dup2(full, witness._slip._file.fileno())
+witness.start()
+witness.notes.sent("orders", 0)
+time.sleep(600)
+"""
+
+
+def test_a_process_that_can_write_its_figures_no_more_ends_at_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLIND_WITNESS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
 
 
 def test_a_line_that_was_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:
