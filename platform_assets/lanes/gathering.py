@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from platform_assets.lanes.load_clock import LoadClock
     from platform_assets.lanes.measuring import Measuring
     from platform_assets.lanes.plan import LanePlan
+    from platform_assets.lanes.recovery import Injector
     from platform_assets.lanes.stack import Stack
 
 #: So many of the events that the worker told of are kept.
@@ -43,13 +44,21 @@ class Gathering:
         measuring: what looked on.
         stack: the system under load.
         load: the generators.
+        injector: what let faults strike, where the plan has some.
     """
 
     def __init__(
-        self, plan: LanePlan, clock: LoadClock, measuring: Measuring, stack: Stack, load: Load
+        self,
+        plan: LanePlan,
+        clock: LoadClock,
+        measuring: Measuring,
+        *,
+        stack: Stack,
+        load: Load,
+        injector: Injector | None,
     ) -> None:
         self._plan, self._clock, self._stack, self._load = plan, clock, stack, load
-        self._measuring = measuring
+        self._measuring, self._injector = measuring, injector
 
     def until_now(self) -> Measurements:
         """Return what was sampled until now, of a lane that will have no verdict."""
@@ -79,6 +88,7 @@ class Gathering:
             runs=self._runs(),
             histograms=histograms,
             ledgers=ledgers,
+            faults=tuple(self._injector.struck) if self._injector else (),
             notes=self._notes(worker, truth, series),
         )
 
@@ -146,6 +156,8 @@ class Gathering:
     ) -> Iterator[str]:
         if not worker.told:
             yield "steps: the worker tells of them only where it follows the feed by itself"
+        if self._injector is not None:
+            yield from self._injector.not_injected
         if not series["store_size"]:
             yield "store_size: the store is a bucket"
         phases = Schedule(self._plan.workload).phases()

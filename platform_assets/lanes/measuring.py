@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from platform_assets.lanes.ledger import Mask
     from platform_assets.lanes.load import Load
     from platform_assets.lanes.load_clock import LoadClock
+    from platform_assets.lanes.measured import Sample
     from platform_assets.lanes.plan import LanePlan
     from platform_assets.lanes.stack import Stack
     from platform_assets.pipeline import Platform
@@ -123,6 +124,14 @@ class Measuring:
             and not self.closures.open()
             and self.observer.looked >= last
         )
+
+    def newest_lag(self) -> Sample | None:
+        """Return how long the oldest acknowledged event waited at the newest settled moment."""
+        return self.waiting.lag[-1] if self.waiting.lag else None
+
+    def closed_runs(self) -> Sequence[SeenClosure]:
+        """Return the closed runs, in the order in which they were seen to be closed."""
+        return self.closures.closed
 
     def status(self) -> Status:
         """Return how the lane stands."""
