@@ -17,6 +17,7 @@ from dagster_duckdb import DuckDBResource
 import platform_assets
 from platform_assets.declarations.loading import load_feeds
 from platform_assets.orchestration.component import feed_definitions
+from platform_assets.orchestration.lanes import lane_definitions
 from platform_assets.orchestration.names import names_of
 from platform_assets.orchestration.resources import PlatformResource
 from platform_assets.pipeline import Platform
@@ -41,7 +42,9 @@ def definitions_for(home: Path) -> dg.Definitions:
     }
     declared = home_feeds(home) if (home / SETTINGS_FILE).is_file() else example_feeds()
     return dg.Definitions.merge(
-        declared, dg.Definitions(resources=resources, executor=dg.in_process_executor)
+        declared,
+        lane_definitions(),
+        dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )
 
 

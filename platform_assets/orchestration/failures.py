@@ -25,8 +25,12 @@ _FIELDS = ("thing", "expected", "found", "remedy")
 
 
 @contextmanager
-def refusals_fail_the_step(secrets: frozenset[str]) -> Iterator[None]:
+def refusals_fail_the_step(secrets: frozenset[str], *, retried: bool = True) -> Iterator[None]:
     """Turn an error of the platform into the failure, or the retry, of the Dagster step around it.
+
+    Args:
+        secrets: values that Dagster must not get to see.
+        retried: whether a step that met an outage is tried again.
 
     Raises:
         dagster.Failure: the body raised a `PlatformError`.
@@ -37,8 +41,9 @@ def refusals_fail_the_step(secrets: frozenset[str]) -> Iterator[None]:
     except PlatformError as error:
         # Dagster keeps the message of a cause as well, and of its cause, as they are
         cause = None if secrets else error
-        failure = _failure(error, secrets)
-        if not is_outage(type(error)):
+        again = retried and is_outage(type(error))
+        failure = _failure(error, secrets, again=again)
+        if not again:
             raise failure from cause
         failure.__cause__ = cause
         raise dg.RetryRequested(OUTAGE_RETRIES, OUTAGE_WAIT_SECONDS) from failure
@@ -95,10 +100,10 @@ def was_interrupted(failure: StepFailureData | None) -> bool:
     return failure is not None and failure.error_source is ErrorSource.INTERRUPT
 
 
-def _failure(error: PlatformError, secrets: frozenset[str]) -> dg.Failure:
+def _failure(error: PlatformError, secrets: frozenset[str], *, again: bool) -> dg.Failure:
     fields = {"code": error.code, **{name: getattr(error, name) for name in _FIELDS}}
     return dg.Failure(
         description=without_secrets(f"{error.code}: {error}", secrets),
         metadata={key: without_secrets(text, secrets) for key, text in fields.items()},
-        allow_retries=is_outage(type(error)),
+        allow_retries=again,
     )

@@ -41,7 +41,7 @@ def anchors_metadata(anchors: Record) -> Metadata:
         "pinned_at": dg.MetadataValue.text(anchors["pinned_at"]),
         "configuration": dg.MetadataValue.text(anchors["config_digest"]),
         "predecessor": dg.MetadataValue.text(anchors["predecessor"] or "none"),
-        "ranges": _table(("stream", "partition", "start", "end", "origin"), ranges),
+        "ranges": table(("stream", "partition", "start", "end", "origin"), ranges),
     }
 
 
@@ -84,7 +84,7 @@ def landing_metadata(receipt: Record) -> Metadata:
             )
         ),
         "anchors": dg.MetadataValue.text(receipt["anchors_digest"]),
-        "partitions": _table(("partition", "start", "end", "delivered", "gaps"), rows),
+        "partitions": table(("partition", "start", "end", "delivered", "gaps"), rows),
     }
 
 
@@ -102,11 +102,11 @@ def admission_metadata(receipt: Record) -> Metadata:
         "quarantined_share": dg.MetadataValue.float(
             receipt["quarantined"] / receipt["delivered"] if receipt["delivered"] else 0.0
         ),
-        "quarantine_reasons": _table(("reason", "records"), reasons),
-        "events": _table(
+        "quarantine_reasons": table(("reason", "records"), reasons),
+        "events": table(
             ("event", "admitted"), [(name, e["rows"]) for name, e in receipt["events"].items()]
         ),
-        "partitions": _table(
+        "partitions": table(
             ("partition", *counts),
             [(p["partition"], *(p[name] for name in counts)) for p in receipt["partitions"]],
         ),
@@ -123,7 +123,7 @@ def _settlement(receipt: Record) -> Metadata:
     rows = [(given["number"], given["run_id"]) for given in settled["consulted"]]
     return {
         "settled_as": dg.MetadataValue.int(settled["number"]),
-        "settled_after": _table(("number", "run"), rows),
+        "settled_after": table(("number", "run"), rows),
     }
 
 
@@ -147,8 +147,8 @@ def product_metadata(manifest: Record) -> Metadata:
         "content_digest": dg.MetadataValue.text(manifest["content_digest"]),
         "sorted_by": dg.MetadataValue.text(", ".join(manifest["sort"])),
         "engine": dg.MetadataValue.text(_engine(manifest)),
-        "parts": _table(("part", "rows", "bytes", "sha256"), parts),
-        "inputs": _table(("kind", "name", "digest"), inputs),
+        "parts": table(("part", "rows", "bytes", "sha256"), parts),
+        "inputs": table(("kind", "name", "digest"), inputs),
     }
 
 
@@ -167,8 +167,8 @@ def day_metadata(made: Record) -> Metadata:
         "runs": dg.MetadataValue.int(len(made["runs"])),
         "content_digest": dg.MetadataValue.text(made["content_digest"]),
         "made_anew": dg.MetadataValue.bool(made["changed"]),
-        "inputs": _table(("run", "rows"), [(run["run_id"], run["rows"]) for run in made["runs"]]),
-        "left_out": _table(("run", "why"), left_out),
+        "inputs": table(("run", "rows"), [(run["run_id"], run["rows"]) for run in made["runs"]]),
+        "left_out": table(("run", "why"), left_out),
     }
 
 
@@ -199,7 +199,7 @@ def certificate_metadata(certificate: Record) -> Metadata:
         "checks_declared": dg.MetadataValue.int(len(certificate["checks"])),
         "manifest": dg.MetadataValue.text(certificate["manifest_digest"]),
         "policy": dg.MetadataValue.text(certificate["policy_digest"]),
-        "checks": _table(("check", "outcome", "observed", "expected", "detail"), rows),
+        "checks": table(("check", "outcome", "observed", "expected", "detail"), rows),
     }
 
 
@@ -241,8 +241,8 @@ def replay_metadata(replay: Replay) -> Metadata:
         "rows": dg.MetadataValue.int(replay.rows),
         "divergence": dg.MetadataValue.text(divergence),
         "bundle": dg.MetadataValue.text(replay.bundle_digest),
-        "other_engines": _table(("engine", "recorded", "now"), engines),
-        "compared": _table(("step", "of", "parts", "rows", "result"), rows),
+        "other_engines": table(("engine", "recorded", "now"), engines),
+        "compared": table(("step", "of", "parts", "rows", "result"), rows),
     }
 
 
@@ -251,10 +251,10 @@ def catalogue_metadata(database: str, views: Sequence[str], omitted: Mapping[str
     found: Metadata = {
         "database": dg.MetadataValue.path(database),
         "view_count": dg.MetadataValue.int(len(views)),
-        "views": _table(("view",), [(view,) for view in sorted(views)]),
+        "views": table(("view",), [(view,) for view in sorted(views)]),
     }
     if omitted:
-        found["left_out"] = _table(("product", "why"), omitted.items())
+        found["left_out"] = table(("product", "why"), omitted.items())
     return found
 
 
@@ -275,7 +275,8 @@ def _gaps(gaps: Sequence[Record]) -> str:
     return ", ".join(f"[{gap['start']}, {gap['end']}) {gap['kind']}" for gap in gaps) or "none"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
+    """Show rows below a header; of no rows, that there is none."""
     body = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     if not body:
         return dg.MetadataValue.md("none")

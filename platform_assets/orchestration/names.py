@@ -19,6 +19,15 @@ RESERVED_ASSETS = ("anchors", "lag", "evidence", "catalogue")
 #: The check that mirrors the certificate's verdict; no declared check can have its name.
 CERTIFICATE_CHECK = "certificate"
 
+#: The group of the lanes, and what their keys begin with; no feed can have that name.
+LANES_GROUP = "lanes"
+
+#: The check that mirrors the verdict of a whole lane.
+LANE_VERDICT_CHECK = "lane_verdict"
+
+#: The tag by which a home's queue keeps lanes one after the other: two at once measure each other.
+LANE_TAG = "platform_assets/lane"
+
 #: The tag by which the runs of a feed are found.
 FEED_TAG = "platform_assets/feed"
 
@@ -115,8 +124,10 @@ def names_of(feed: FeedDeclaration, others: tuple[FeedDeclaration, ...] = ()) ->
     """Return the names of a feed that shares a code location with others.
 
     Raises:
-        DeclarationInvalid: an output or a check has a name that the platform uses itself.
+        DeclarationInvalid: the feed, an output or a check has a name that the platform uses itself.
     """
+    if feed.feed == LANES_GROUP:
+        raise _reserved(f"feed {feed.feed}", (LANES_GROUP,))
     steps = [f"{stream}_{step}" for stream in feed.streams for step in ("landing", "admission")]
     days = [f"{name}_daily" for name, product in feed.products.items() if product.compaction]
     reserved = (*RESERVED_ASSETS, *steps, *days)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from platform_assets.lanes.feed import SAMPLE_FILE, feed_folder
 from platform_assets.lanes.plan import LanePlan
 from platform_assets_tests.lanes.workloads import workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def target(**changed: Any) -> dict[str, Any]:
@@ -42,3 +48,15 @@ def burst(*, of: dict[str, Any] | None = None, **changed: Any) -> LanePlan:
             "budgets": {"drain_seconds": 120, "disk": "2GiB"},
         }
     )
+
+
+def write_plan(path: Path, thresholds: dict[str, Any], *, seconds: int, **of: Any) -> Path:
+    """Write a plan of a burst with one profile, ``tiny``: a hundred events a second, so long."""
+    document = burst(
+        of={"phases": [{"name": "calm", "seconds": seconds, "rate": 100}]}, **of
+    ).record()
+    document |= {"thresholds": thresholds, "profiles": {"tiny": {}}}
+    del document["profile"]
+    document["workload"]["sample"] = str(feed_folder() / SAMPLE_FILE)
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path

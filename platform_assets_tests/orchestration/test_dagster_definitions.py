@@ -30,11 +30,10 @@ OUTPUTS = (*PRODUCTS, *CONSUMERS)
 def test_every_step_of_a_feed_is_an_asset_partitioned_by_its_runs(home: Path) -> None:
     graph = definitions_for(home).resolve_asset_graph()
     steps = ["anchors", "events_landing", "events_admission", *OUTPUTS, "evidence", "catalogue"]
-    assert {"/".join(key.path) for key in graph.materializable_asset_keys} == {
-        f"shop/{step}" for step in steps
-    }
+    made = {key for key in graph.materializable_asset_keys if key.path[0] != "lanes"}
+    assert {"/".join(key.path) for key in made} == {f"shop/{step}" for step in steps}
     assert graph.external_asset_keys == {dg.AssetKey(["shop", "lag"])}
-    for key in graph.materializable_asset_keys:
+    for key in made:
         assert graph.get(key).partitions_def == dg.DynamicPartitionsDefinition(name="shop_runs")
 
 
@@ -59,8 +58,9 @@ def test_every_declared_check_and_the_certificate_block_and_are_partitioned(home
         "certificate",
     }
     assert {output for output, name in checks if name == "certificate"} == set(OUTPUTS)
-    for key in graph.asset_check_keys:
-        check = graph.get(key)
+    for check in (
+        graph.get(key) for key in graph.asset_check_keys if key.asset_key.path[0] == "shop"
+    ):
         assert check.blocking
         assert check.partitions_def == dg.DynamicPartitionsDefinition(name="shop_runs")
 
@@ -80,7 +80,10 @@ def test_jobs_exist_and_everything_that_starts_by_itself_is_off(home: Path) -> N
     assert sensors == dict.fromkeys(
         ["shop_offsets", "shop_ready_to_close"], dg.DefaultSensorStatus.STOPPED
     )
-    assert schedules == {"shop_hourly": dg.DefaultScheduleStatus.STOPPED}
+    assert schedules == dict.fromkeys(
+        ["shop_hourly", "lane_burst_nightly", "lane_soak_weekly", "lane_recovery_weekly"],
+        dg.DefaultScheduleStatus.STOPPED,
+    )
 
 
 def test_a_feed_that_declares_it_has_a_sensor_that_announces_and_is_off(home: Path) -> None:
@@ -112,11 +115,13 @@ def test_two_feeds_with_a_product_of_one_name_have_certify_jobs_of_two_names(hom
             "- check: unique\n          columns: [id]",
             "- check: schema\n          name: certificate",
         ),
+        ("feed: shop", "feed: lanes"),
     ],
     ids=[
         "a product named like the evidence",
         "a product named like a landing",
         "a check named like the certificate",
+        "a feed named like the lanes",
     ],
 )
 def test_a_name_that_the_platform_uses_itself_is_refused(home: Path, old: str, new: str) -> None:
@@ -128,12 +133,13 @@ def test_a_name_that_the_platform_uses_itself_is_refused(home: Path, old: str, n
 def test_without_a_home_the_shipped_examples_are_shown(tmp_path: Path) -> None:
     graph = definitions_for(tmp_path / "none").resolve_asset_graph()
     feeds = {key.path[0] for key in graph.get_all_asset_keys()}
-    assert {"earthquakes", "payments"} <= feeds
+    assert {"earthquakes", "payments", "lanes"} <= feeds
 
 
-def test_a_home_without_feeds_shows_nothing_and_is_no_error(home: Path) -> None:
+def test_a_home_without_feeds_shows_lanes_alone_and_is_no_error(home: Path) -> None:
     shutil.rmtree(home / "defs/shop")
-    assert not definitions_for(home).resolve_asset_graph().get_all_asset_keys()
+    graph = definitions_for(home).resolve_asset_graph()
+    assert {key.path[0] for key in graph.get_all_asset_keys()} == {"lanes"}
 
 
 def test_the_home_in_use_is_the_one_named_else_the_folder_else_the_default(
