@@ -1,4 +1,4 @@
-"""The sources that the documents show are valid, and what the README says of the payments is so."""
+"""The sources and plans that documents show are valid, and what the README says of payments is so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import uuid
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 import yaml
 from pydantic import TypeAdapter
@@ -18,8 +19,16 @@ from platform_assets.declarations import (
     KinesisSource,
     SourceDeclaration,
 )
+from platform_assets.lanes.plan import Threshold
+from platform_assets.orchestration.definitions import definitions_for
 from platform_assets_tests.cli.calls import call
-from platform_assets_tests.docs.written_commands import DOCUMENTS, README, section, written_in
+from platform_assets_tests.docs.written_commands import (
+    DOCUMENTS,
+    README,
+    REPOSITORY,
+    section,
+    written_in,
+)
 from platform_assets_tests.servers.kinesis import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
@@ -39,7 +48,9 @@ PARTS = [
     if isinstance(declared := yaml.safe_load(block), dict) and "attributes" not in declared
 ]
 SHOWN = [(name, part["source"]) for name, part in PARTS if list(part) == ["source"]]
-REST = [(name, part) for name, part in PARTS if list(part) != ["source"]]
+#: What a document shows of lanes: parts of plans, and what a launchpad takes.
+OF_LANES = [part for _, part in PARTS if set(part) <= {"thresholds", "ops"}]
+REST = [(name, part) for name, part in PARTS if part not in OF_LANES and list(part) != ["source"]]
 
 
 def test_the_documents_show_sources_of_both_kinds() -> None:
@@ -69,6 +80,21 @@ def test_a_part_of_a_feed_that_a_document_shows_is_a_valid_one(
         for kind in ("streams", "products")
     }
     assert FeedDeclaration.model_validate({**whole, **part, **joined})
+
+
+def test_what_a_document_shows_of_a_plan_is_valid() -> None:
+    shown = [limit for part in OF_LANES for limit in part.get("thresholds", {}).values()]
+    assert len(shown) > 1
+    for limit in shown:
+        Threshold.model_validate(limit)
+
+
+def test_what_a_document_shows_of_a_launchpad_is_valid() -> None:
+    shown = [part for part in OF_LANES if "ops" in part]
+    assert shown
+    job = definitions_for(REPOSITORY / "no home").resolve_job_def("lane_burst")
+    for config in shown:
+        assert dg.validate_run_config(job, config)
 
 
 def readme_followed(folder: Path, source: dict[str, Any] | None) -> str:
