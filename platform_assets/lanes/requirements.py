@@ -137,7 +137,7 @@ def _untrue(recorded: Recorded) -> Iterator[str]:
     for metric in _TRUTHS:
         samples = recorded.measured.series.get(metric, ())
         expected = recorded.measured.expected.get(metric, 1)
-        if len(samples) < max(1, expected):
+        if len(samples) < expected:
             yield f"{metric}: {len(samples)} of {expected} samples"
         for sample in samples:
             if sample.value:

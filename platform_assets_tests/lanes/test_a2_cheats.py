@@ -134,12 +134,12 @@ def test_a_file_of_histograms_that_is_removed_gives_no_data(lane: SmallLane) -> 
     assert verdicts(sealed_and_verified(lane))["latency"] == "NO_DATA"
 
 
-@pytest.mark.parametrize("metric", ["step_duration", "step_memory", "spilled", "memory_floor"])
+@pytest.mark.parametrize("metric", ["step_duration", "step_memory", "spilled"])
 def test_what_is_told_of_each_run_is_told_of_every_closed_run(
     metric: str, lane: SmallLane, tmp_path: Path
 ) -> None:
     plan = plan_of_shop({"it": threshold(metric, "max", at_most=100)})
-    for left, verdict in ((2, "PASS"), (0, "NO_DATA")):
+    for left, verdict in ((2, "PASS"), (1, "NO_DATA")):
         each = small_lane(lane.homes, tmp_path / str(left), plan)
         each.measured = with_series(each.measured, metric, each.measured.series[metric][:left])
         assert each.write().judge().verdict == verdict

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_assets.canonical import digest_bytes
+from platform_assets.canonical import digest_bytes, rfc3339
 from platform_assets.flow.signing import CLOSURE, EVIDENCE, Statement, Subject, sign_statement
+from platform_assets.lanes.derived import expected
 from platform_assets.lanes.evidence_files import MadeRun, StruckFault, key_path, write_runs
 from platform_assets.lanes.ledger import Stretch
 from platform_assets.lanes.measured import Sample
@@ -21,6 +22,7 @@ from platform_assets_tests.lanes.measurements import (
     with_series,
 )
 from platform_assets_tests.lanes.small_lane import (
+    PINNED_AT,
     SmallLane,
     all_findings,
     ledger_of,
@@ -159,16 +161,24 @@ def test_the_closure_of_one_run_is_not_that_of_another(exchanged: str, lane: Sma
 def test_evidence_that_was_put_in_place_of_the_sealed_one_counts_for_nothing(
     lane: SmallLane,
 ) -> None:
-    """The lane's own key signs another bundle of the run; its seal names the first one."""
-    lane.write()
-    path = lane.folder / "runs" / "shop-00000001" / "bundle.json"
-    predicate = payload(path.read_bytes())["predicate"]
-    predicate["totals"]["delivered"] += 1
-    forged = sign_statement(
-        lane.homes.lane.signer,
-        Statement(EVIDENCE, (Subject("manifest", "sha256:" + "0" * 64),), predicate),
-    )
-    path.write_bytes(forged)
+    """The lane's own key signs another bundle of the run, which is listed; the seal names the first."""
+    path = lane.write().folder / "runs" / "shop-00000001" / "bundle.json"
+    said = payload(path.read_bytes())["predicate"] | {"closed_at": rfc3339(PINNED_AT)}
+    manifest = Subject("manifest", "sha256:" + "0" * 64)
+    signed = sign_statement(lane.homes.lane.signer, Statement(EVIDENCE, (manifest,), said))
+    path.write_bytes(signed)
+    lane.runs[0] = replace(lane.runs[0], bundle_digest=digest_bytes(signed))
+    (lane.folder / "runs.json").unlink()
+    write_runs(lane.folder, lane.runs)
+    assert "EveryRunClosed" in unmet(lane.judge())
+
+
+def test_one_closed_run_is_not_two(lane: SmallLane) -> None:
+    """The closure of the first run stands in the place of the second one's, and is listed so."""
+    lane.runs[1] = replace(lane.runs[1], bundle_digest=lane.runs[0].bundle_digest)
+    runs = lane.write().folder / "runs"
+    for name in _CLOSURE:
+        shutil.copy(runs / "shop-00000001" / name, runs / "shop-00000002" / name)
     assert "EveryRunClosed" in unmet(lane.judge())
 
 
@@ -371,6 +381,26 @@ def test_the_drain_of_a_spike_follows_from_the_lag(lane: SmallLane) -> None:
     holed = small_lane(lane.homes, lane.folder.parent / "holed", plan)
     holed.measured = with_series(holed.measured, "lag", _gauge(holed)[8:])
     assert holed.write().judge().verdict == "NO_DATA", "a lag that is not known was not low"
+
+
+def test_of_two_spikes_both_have_to_be_drained(lane: SmallLane) -> None:
+    rates = {"spike": (2, 8), "return": (7, 1), "again": (1, 10), "after": (7, 1)}
+    workload = lane.plan.record()["workload"]
+    workload["phases"] = [
+        {"name": name, "seconds": seconds, "rate": rate} for name, (seconds, rate) in rates.items()
+    ]
+    plan = plan_of_shop({"it": threshold("drain", "max", at_most=10 * SECOND)}, workload=workload)
+    for high_from, found in ((99, "PASS"), (9, "NO_DATA")):
+        each = small_lane(lane.homes, lane.folder.parent / f"twice-{high_from}", plan)
+        lag = [s._replace(value=9 * SECOND * (s.at >= high_from * SECOND)) for s in _gauge(each)]
+        each.measured = with_series(each.measured, "lag", lag)
+        assert sealed_and_verified(each.write()).verdict == found
+
+
+def test_least_memory_is_known_between_all_closures(lane: SmallLane) -> None:
+    recorded = lane.write().judge().recorded
+    closed = [(run, recorded.bundles[run.run_id]) for run in recorded.runs]
+    assert expected(lane.plan, recorded.ledgers, closed * 3)["memory_floor"] == 5
 
 
 def _gauge(lane: SmallLane) -> list[Sample]:
