@@ -85,7 +85,7 @@ def report_view(
         keys=tuple(_keys(recorded.pin, keys)),
         environment=tuple(_environment(environment)),
         notes=tuple(notes_of(files)),
-        commands=_commands(pin["lane_run"]),
+        commands=lane_commands(pin["lane_run"]),
         package=pin["code"]["package"],
     )
 
@@ -178,11 +178,12 @@ def _pin(pin: Pin) -> PinView:
     )
 
 
-def _commands(lane_run: str) -> tuple[str, ...]:
+def lane_commands(lane_run: str) -> tuple[str, ...]:
+    """Return how a lane's evidence is verified, with comments, as lines of a shell."""
     return (
         "# where the lane ran",
-        f"platform-assets lane verify {lane_run}",
-        f"platform-assets lane export {lane_run} --out {lane_run}.tar",
+        f"platform-assets verify {lane_run}",
+        f"platform-assets export {lane_run} --out {lane_run}.tar",
         "# anywhere, with a public key that you were given by other means",
-        f"platform-assets lane verify {lane_run}.tar --key KEY.pem",
+        f"platform-assets verify {lane_run}.tar --key KEY.pem",
     )

@@ -12,6 +12,7 @@ import yaml
 
 from platform_assets.cli.main import app
 from platform_assets.declarations import FeedDeclaration
+from platform_assets.lanes.reporting import lane_commands
 from platform_assets_tests.docs.written_commands import (
     DOCUMENTS,
     README,
@@ -118,6 +119,14 @@ def test_a_commands_own_example_can_be_called(name: str) -> None:
     example = COMMANDS[name].epilog.removeprefix("Example: platform-assets ")
     assert f"{example} ".startswith(f"{name} ")
     assert mistakes_in(Written("its help", tuple(example.split()))) == []
+
+
+def test_the_commands_that_the_report_of_a_lane_names_exist() -> None:
+    words = [line.split() for line in lane_commands("lane-burst-00000001") if line[0] != "#"]
+    assert words
+    assert [mistakes_in(Written("a report", tuple(call[1:]))) for call in words] == [[]] * len(
+        words
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))

@@ -168,9 +168,9 @@ def report(load: Load, **given: Any) -> LaneReport:
         "notes": (),
         "commands": (
             "# where the platform runs",
-            f"platform-assets lane verify lane-{load.lane}-00000003",
+            f"platform-assets verify lane-{load.lane}-00000003",
             "# anywhere, with a public key that you were given by other means",
-            f"platform-assets lane verify lane-{load.lane}-00000003.tar --key KEY.pem",
+            f"platform-assets verify lane-{load.lane}-00000003.tar --key KEY.pem",
         ),
         "package": "platform-assets 0.1.0",
     }
