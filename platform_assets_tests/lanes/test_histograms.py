@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.lanes.histograms import (
@@ -40,12 +40,14 @@ def _at_once(values: list[int]) -> HdrHistogram:
     return histogram
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_values_recorded_at_once_are_the_library_s_own_histogram(values: list[int]) -> None:
     assert _at_once(values).equals(_one_by_one(values))
     assert encode(_at_once(values)) == encode(_one_by_one(values))
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_merging_loses_nothing(first: list[int], second: list[int]) -> None:
     whole = merged(map(_at_once, (first, second)))
@@ -53,6 +55,7 @@ def test_merging_loses_nothing(first: list[int], second: list[int]) -> None:
     assert sum(count for _, count in counted(whole)) == len(first) + len(second)
 
 
+@settings(deadline=None)
 @given(VALUES.filter(bool))
 def test_what_was_encoded_is_sound_and_decodes_to_the_same(values: list[int]) -> None:
     text = encode(_at_once(values))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.lanes.histograms import new_histogram, record_values
@@ -40,6 +40,7 @@ def interval(begin: int, end: int, label: str = "0") -> Interval:
     return Interval.of(begin, end, label, histogram)
 
 
+@settings(deadline=None)
 @given(series=SERIES)
 def test_samples_are_read_as_they_were_written_whatever_their_order(
     series: dict[str, list[Sample]], tmp_path_factory: pytest.TempPathFactory
