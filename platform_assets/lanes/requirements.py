@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.canonical import parse_rfc3339, rfc3339
+from platform_assets.canonical import canonical_bytes, parse_rfc3339, rfc3339
 from platform_assets.flow.policy import policy_digest
 from platform_assets.flow.requirements import Requirement
 from platform_assets.identifiers import RunId
@@ -70,11 +70,16 @@ def _pinned_first(recorded: Recorded, judging: Judging) -> _Found:
 def _judged_by_pinned_code(recorded: Recorded, judging: Judging) -> _Found:
     pin = recorded.pin.record
     problems = [
-        f"void: {key} is {found}, the pin names {pin[key]}"
+        f"void: {key} is {_in_words(found)}, the pin names {_in_words(pin[key])}"
         for key, found in (("code", dict(judging.code)), ("judge", judging.judge))
         if found != pin[key]
     ]
     return problems, f"judged by {judging.judge}"
+
+
+def _in_words(value: Any) -> str:
+    """Write a record value in the one order that it has, wherever it was read from."""
+    return value if isinstance(value, str) else canonical_bytes(value).decode()
 
 
 def _ledgers_complete(recorded: Recorded, _: Judging) -> _Found:

@@ -199,4 +199,5 @@ def test_a_lane_that_is_void_is_not_compared(
     done = call("lane", "compare", lanes["first"], void)
 
     assert done.code == 1
+    assert "LanesDiffer: lane-burst-00000001" in done.err
     assert "void: code is" in done.err
