@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from platform_assets.orchestration import home_instance
+from platform_assets.orchestration.names import LANE_TAG
 from platform_assets_tests.browser.conftest import CHROMIUM, PATIENCE
 from platform_assets_tests.browser.dagster_server import dagster_dev
 from platform_assets_tests.lanes.plans import write_plan
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-JOB = "locations/platform_assets/jobs/lane_burst/playground"
+JOB = "locations/platform_assets/jobs/lane_burst"
 ASSET = "assets/lanes/burst?view=overview"
 CHECKS = "assets/lanes/burst?view=checks&checkDetail"
 SMOKE = "ops: {lanes__burst: {config: {profile: smoke}}}"
@@ -53,17 +54,20 @@ def test_a_lane_is_launched_from_its_launchpad_and_its_figures_are_plotted(
         page.get_by_role("button", name="Scaffold missing config").wait_for()  # it is not begun
 
         page.goto(f"{address}/{JOB}")
-        page.get_by_text("profile: standard").wait_for()
-        page.locator(".CodeMirror").first.click()
+        page.get_by_role("button", name="Materialize").first.click()
+        page.get_by_text("profile: standard").click()
         page.keyboard.press("Control+a")
         page.keyboard.insert_text(SMOKE)
         page.screenshot(path=screenshots / "9-launchpad.png")
-        page.get_by_role("button", name="Launch Run").click()
+        page.get_by_role("button", name="Materialize").last.click()
         wait_for_lane(home)
         with home_instance(home) as instance:
             shown = metadata(instance)
         assert shown["profile"] == "smoke"
 
+        page.goto(f"{address}/assets/lanes/recovery?view=checks")
+        page.get_by_text("kill_everything").first.wait_for()
+        page.screenshot(path=screenshots / "14-recovery.png")
         page.goto(f"{address}/{CHECKS}=lane_verdict")
         page.get_by_text("lane-burst-00000002").first.wait_for()
         page.get_by_text(shown["verdict"], exact=True).first.wait_for()
@@ -93,6 +97,7 @@ def wait_for_lane(home: Path) -> None:
             launched = [run for run in instance.get_runs() if "dagster/from_ui" in run.tags]
             if launched and launched[0].is_finished:
                 assert launched[0].status is dg.DagsterRunStatus.SUCCESS
+                assert launched[0].tags[LANE_TAG] == "burst"  # by which the queue knows lanes
                 return
             time.sleep(1)
     raise AssertionError("the lane that the browser launched did not end")
