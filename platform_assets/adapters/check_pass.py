@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pyarrow.parquet as pq
 
-from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.full_disks import DiskFull, disk_problem
 from platform_assets.adapters.part_format import ROW_GROUP_ROWS
 from platform_assets.adapters.parts import read_parts
 from platform_assets.adapters.spilling import SpillLimit, spill_problem
@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 #: Rows that keep a worker busy for longer than it takes to start.
 ROWS_OF_A_WORKER = 8 * ROW_GROUP_ROWS
-_NO_FINDINGS = (WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit)
+_NO_FINDINGS = (WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def attempted(act: Callable[[], _T]) -> _T | Crash:
 
     Raises:
         KeyboardInterrupt: somebody wants to stop.
-        WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit: there is not enough to work with,
-            whatever the rows are.
+        WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull: there is not enough to work
+            with, whatever the rows are.
     """
     try:
         return act()
@@ -91,8 +91,9 @@ def attempted(act: Callable[[], _T]) -> _T | Crash:
     except CheckCrashed as crash:
         return Crash(str(crash))
     except BaseException as error:  # an engine's panic is no Exception
-        exhausted = disk_problem(error) or spill_problem(error)
-        if exhausted:
+        if full := disk_problem(error):
+            raise DiskFull(full) from error
+        if exhausted := spill_problem(error):
             raise SpillLimit(exhausted) from error
         return Crash(f"{type(error).__name__}: {error}")
 

@@ -22,10 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.full_disks import DiskFull, disk_problem
 from platform_assets.adapters.hash_buckets import CELLS, HashFile, buckets, repeated
 from platform_assets.adapters.judged_parts import EXACTLY, POSITION
-from platform_assets.adapters.spilling import SpillLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +93,7 @@ def settle(files: Sequence[SuspectFile], folder: Path, memory: int) -> Settled:
         memory: how many bytes may be used.
 
     Raises:
-        SpillLimit: there is no room.
+        DiskFull: there is no room.
     """
     files = sorted(files, key=lambda file: file.number)
     limit = max(1, memory // _BYTES_OF_SUSPECT)
@@ -165,7 +164,7 @@ def _spill(rows: pl.DataFrame, path: Path, settled: Settled) -> None:
         problem = disk_problem(error)
         if not problem:
             raise
-        raise SpillLimit(problem) from error
+        raise DiskFull(problem) from error
     sources = rows["source"].to_numpy()  # ascending: pieces are in the order of the sources
     borders = [0, *(np.flatnonzero(np.diff(sources)) + 1).tolist(), len(sources)]
     for begin, end in pairwise(borders):

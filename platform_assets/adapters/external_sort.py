@@ -22,11 +22,10 @@ import pyarrow as pa
 
 from platform_assets.adapters.arrow_layout import Constants, relabelled
 from platform_assets.adapters.duckdb_rows import ENCODING, Given, give_encoded_rows, give_rows
-from platform_assets.adapters.full_disks import disk_problem
 from platform_assets.adapters.part_footers import Footers
 from platform_assets.adapters.part_format import arrow_schema
 from platform_assets.adapters.parts import has_positions, tie_breakers
-from platform_assets.adapters.spilling import spill_exhausted, spill_problem
+from platform_assets.adapters.spilling import no_room
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import MemoryExceeded
 
@@ -76,7 +75,7 @@ def sorted_batches(
 
     Raises:
         KeyError: a key names no column.
-        SpillExhausted: the spill folder takes no more.
+        SpillExhausted, DependencyUnreachable: the spill folder takes no more.
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     schema = arrow_schema(columns)
@@ -107,7 +106,7 @@ def different_rows(
 
     Raises:
         KeyError: the key names no column.
-        SpillExhausted: the spill folder takes no more.
+        SpillExhausted, DependencyUnreachable: the spill folder takes no more.
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
     with _connection(room) as connection:
@@ -166,9 +165,8 @@ def _explained(room: Room) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        problem = disk_problem(error) or spill_problem(error)
-        if problem:
-            raise spill_exhausted(room.spill.parent, problem) from error
+        if refusal := no_room(room.spill.parent, room.spill_limit, error):
+            raise refusal from error
         if "Out of Memory" not in str(error):
             raise
         raise MemoryExceeded(

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.full_disks import DiskFull, disk_problem
 from platform_assets.adapters.hash_buckets import HashFile, key_hashes, spill_hashes
 from platform_assets.adapters.parts import write_frame
-from platform_assets.adapters.spilling import SpillLimit
 from platform_assets.contracts.columns import POSITION_COLUMNS
 from platform_assets.contracts.judge import EventRule, StreamJudge
 from platform_assets.contracts.registry import Contract
@@ -196,7 +195,7 @@ def spilled(
     """Spill the hashes of some keys, or of those that count.
 
     Raises:
-        SpillLimit: there is no room for them.
+        DiskFull: there is no room for them.
     """
     try:
         return spill_hashes(key_hashes(keys), path, source, counting)
@@ -204,4 +203,4 @@ def spilled(
         problem = disk_problem(error)
         if not problem:
             raise
-        raise SpillLimit(problem) from error
+        raise DiskFull(problem) from error

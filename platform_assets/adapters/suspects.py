@@ -20,11 +20,10 @@ import polars as pl
 import polars_hash as plh
 
 from platform_assets.adapters.column_types import resolve
-from platform_assets.adapters.full_disks import disk_problem
+from platform_assets.adapters.full_disks import DiskFull, disk_problem
 from platform_assets.adapters.hash_buckets import HashFile, Ordinals, cells_of, key_hashes
 from platform_assets.adapters.judged_parts import EXACTLY, POSITION, JudgedStream, spilled
 from platform_assets.adapters.row_encoding import encode_rows
-from platform_assets.adapters.spilling import SpillLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +95,7 @@ def hash_earlier(stream: JudgedStream, part: EarlierPart) -> HashFile:
     """Spill the hashes of the ids that an earlier run admitted: the task of a worker.
 
     Raises:
-        SpillLimit: there is no room for them.
+        DiskFull: there is no room for them.
     """
     path = stream.ids[part.event]
     names = [path.split(".")[0], *(_PLACE if part.excluded else ())]
@@ -119,7 +118,7 @@ def read_suspects(stream: JudgedStream, task: SuspectTask) -> SuspectFile:
     """Read the suspects of a source and spill what settles them: the task of a worker.
 
     Raises:
-        SpillLimit: there is no room for them.
+        DiskFull: there is no room for them.
     """
     rows = pl.concat(
         frame
@@ -136,7 +135,7 @@ def read_suspects(stream: JudgedStream, task: SuspectTask) -> SuspectFile:
         problem = disk_problem(error)
         if not problem:
             raise
-        raise SpillLimit(problem) from error
+        raise DiskFull(problem) from error
     return SuspectFile(task.number, path, rows.height, cells)
 
 

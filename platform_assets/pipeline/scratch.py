@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.full_disks import disk_problem
-from platform_assets.adapters.spilling import spill_exhausted, spill_problem
+from platform_assets.adapters.spilling import no_room
 from platform_assets.adapters.watch import require, spilling
 from platform_assets.errors import DependencyUnreachable, PlatformError, SettingsInvalid
 
@@ -58,7 +58,8 @@ def spill_folder(budget: Budget) -> Iterator[Path]:
     """Give an empty folder for what does not fit in memory; it is gone afterwards.
 
     Raises:
-        SpillExhausted: the disk is full, or the step spilled as much as it may.
+        DependencyUnreachable: the disk takes no more, whoever wrote to it.
+        SpillExhausted: the step spilled as much as it may.
     """
     try:
         with _own_folder(budget.spill_dir) as folder, spilling(folder):
@@ -66,10 +67,9 @@ def spill_folder(budget: Budget) -> Iterator[Path]:
     except PlatformError:
         raise
     except Exception as error:
-        problem = disk_problem(error) or spill_problem(error)
-        if not problem:
-            raise
-        raise spill_exhausted(budget.spill_dir, problem) from error
+        if refusal := no_room(budget.spill_dir, budget.spill_limit, error):
+            raise refusal from error
+        raise
 
 
 @contextmanager

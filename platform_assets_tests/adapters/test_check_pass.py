@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from platform_assets.adapters import hash_buckets
 from platform_assets.adapters.check_keys import Room
 from platform_assets.adapters.check_pass import Crash, observe_all, row_groups
+from platform_assets.adapters.full_disks import DiskFull
 from platform_assets.adapters.polars_checks import CheckContext, run_checks
-from platform_assets.adapters.spilling import SpillLimit
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column, Scalar, Struct
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import WorkerLost
@@ -252,11 +252,11 @@ def test_a_plan_that_crashes_crashes_for_itself(product: Product, workers: int) 
 
 def test_what_is_no_finding_about_the_product_is_none(product: Product) -> None:
     groups = row_groups(product.context(ROWS, part_rows=3).paths)
-    with pytest.raises(SpillLimit, match="no space left"):
+    with pytest.raises(DiskFull, match="no space left"):
         observe_all(
             plans(("fills_the_disk",)), partial(plans, ("fills_the_disk",)), COLUMNS, groups, 1
         )
-    for workers, name, error in ((2, "fills_the_disk", SpillLimit), (2, "dies", WorkerLost)):
+    for workers, name, error in ((2, "fills_the_disk", DiskFull), (2, "dies", WorkerLost)):
         with pytest.raises(error):
             observe_all(plans((name,)), partial(plans, (name,)), COLUMNS, groups, workers)
 

@@ -11,9 +11,9 @@ import pytest
 
 from platform_assets.adapters import dedupe, hash_buckets, suspects
 from platform_assets.adapters.dedupe import read_settled, settle, suspected
+from platform_assets.adapters.full_disks import DiskFull
 from platform_assets.adapters.hash_buckets import cells_of, key_hashes, spill_hashes
 from platform_assets.adapters.judged_parts import spilled
-from platform_assets.adapters.spilling import SpillLimit
 from platform_assets.adapters.suspects import SuspectFile, SuspectRows
 
 if TYPE_CHECKING:
@@ -117,6 +117,6 @@ def test_a_full_spill_disk_is_said_to_be_one(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("platform_assets.adapters.judged_parts.spill_hashes", full)
-    with pytest.raises(SpillLimit, match="no space left"):
+    with pytest.raises(DiskFull, match="no space left"):
         spilled(pl.DataFrame({"id": ["a"]}), tmp_path / "hashes", 0)
     assert len(cells_of(np.empty(0, np.uint64))[0]) - 1 == hash_buckets.CELLS

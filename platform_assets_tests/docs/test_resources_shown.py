@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import TYPE_CHECKING
 
 import yaml
 
 from platform_assets.adapters.budget import BASE_BYTES, Budget
-from platform_assets.adapters.spilling import spill_exhausted
+from platform_assets.adapters.spilling import no_room
 from platform_assets.adapters.watch import MARGIN, StepName, noted, watched
 from platform_assets.errors import MemoryExceeded, SpillExhausted, WorkerLost
 from platform_assets.settings import Settings
@@ -50,7 +51,8 @@ def test_the_limits_that_it_says_are_those_that_hold() -> None:
 
 def test_the_refusals_that_it_shows_are_worded_so(tmp_path: Path) -> None:
     flat = " ".join(TEXT.split())
-    refused = spill_exhausted(tmp_path, "no space left on the disk")
+    refused = no_room(tmp_path, None, OSError(errno.ENOSPC, ""))
+    assert refused is not None
     said = f"{refused.code}: {refused.thing}: expected {refused.expected}, found {refused.found}."
     assert said.replace(str(tmp_path), "/mnt/fast") in flat
     for kind, code in ((MemoryExceeded, 1), (SpillExhausted, 1), (WorkerLost, 3)):

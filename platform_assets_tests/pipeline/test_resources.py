@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.errors import SettingsInvalid, SpillExhausted
+from platform_assets.errors import DependencyUnreachable, SettingsInvalid
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, admit, build, caught_up, land, noted, pin
 from platform_assets.pipeline.run import Silence
@@ -72,17 +72,17 @@ def test_steps_spill_where_the_settings_say_and_leave_nothing_there(
     assert list(spilled_to(home).iterdir()) == []
 
 
-def test_a_spill_disk_that_is_full_refuses_the_step_and_relief_lets_it_go_on(
+def test_a_spill_disk_that_is_full_is_an_outage_and_relief_lets_the_step_go_on(
     tmp_path: Path, disk: SmallDisk
 ) -> None:
     home = home_with(tmp_path, f"spill_dir: {disk.folder / 'spill'}\n")
     platform = Platform.open(home)
     (disk.folder / "spill").mkdir()
     disk.fill(free_pages=2)
-    with pytest.raises(SpillExhausted, match="no space left on the disk") as caught:  # noqa: SIM117
+    with pytest.raises(DependencyUnreachable, match="no space left on the disk") as caught:  # noqa: SIM117
         with platform.spill() as folder:
             (folder / "run-1").write_bytes(b"x" * 100_000)
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 3
     assert str(disk.folder / "spill") in caught.value.thing
     assert "`spill_dir`" in caught.value.remedy
     assert list((disk.folder / "spill").iterdir()) == []
