@@ -22,16 +22,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from platform_assets.lanes.attempt import How, attempt
 from platform_assets.lanes.disk_sizes import DiskSizes
 from platform_assets.lanes.measured import Sample
 from platform_assets.lanes.schedule import SECOND
+from platform_assets.lanes.spill_limits import SpillLimits
 from platform_assets.lanes.window_sending import WindowSender
 from platform_assets.lanes.windows import Tried, Window, largest_certified
 from platform_assets.pipeline import is_closed, product_state, runs
-from platform_assets.settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -78,11 +76,12 @@ class Probe:
             raise RuntimeError(f"lane {plan.lane} has no windows to be doubled")
         self.windows: list[Window] = []
         self.series: defaultdict[str, list[Sample]] = defaultdict(list)
-        self.sender = WindowSender(plan, prefix, platform, clock)
+        self.sender = WindowSender(plan, prefix, platform, work / "sending", clock)
         self._doubling, self._feed = plan.doubling, plan.target.feed
         self._disk, self._drain_seconds = int(plan.budgets.disk), plan.budgets.drain_seconds
         self._platform, self._clock, self._work = platform, clock, work
         self._logs = work / "logs" / "windows"
+        self._spill_limits = SpillLimits(platform.home, int(plan.doubling.spill_limit))
         self._told = told
         self._pid: int | None = None
         self._taken = 0
@@ -135,7 +134,7 @@ class Probe:
     def _attempt(self, trying: _Trying, *, limited: bool) -> Ended:
         """Take the open run, or the next one; without limits, until nothing is left to take."""
         self._told(f"takes {trying.events:,} events with{'' if limited else 'out'} limits")
-        self._set_spill_limit(int(self._doubling.spill_limit) if limited else None)
+        self._spill_limits.use(limited=limited)
         logs = self._logs / f"{trying.events}-{len(trying.attempts) + 1}"
         logs.mkdir(parents=True)
         whole = [] if limited else ["--until-caught-up"]
@@ -213,13 +212,6 @@ class Probe:
                     raise RuntimeError(f"{name} of {run} is readable, and nothing certifies it")
                 found[name] = "" if state["readable"] else str(state["refusal"]["error"])
         return found
-
-    def _set_spill_limit(self, limit: int | None) -> None:
-        path = self._platform.home / SETTINGS_FILE
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings.pop("spill_limit", None)
-        given = {} if limit is None else {"spill_limit": limit}
-        path.write_text(yaml.safe_dump(settings | given), encoding="utf-8")
 
     def _without_paths(self, text: str) -> str:
         """Return a text that names no folder of this machine."""

@@ -7,6 +7,7 @@ could not be sent as a whole ends the sending for good, and what came after it w
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from platform_assets.pipeline.produce import produce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from platform_assets.lanes.ledger import ProcessLedger
     from platform_assets.lanes.load_clock import LoadClock
@@ -34,6 +36,7 @@ class WindowSender:
         plan: the pinned plan.
         prefix: what the ids of the events begin with.
         platform: the lane's home, opened.
+        scratch: a folder of its own: nothing of the home under load, which may be full.
         clock: the lane's clock, which has begun.
 
     Attributes:
@@ -45,12 +48,16 @@ class WindowSender:
         ConfigurationError: the sample records do not fit the contract.
     """
 
-    def __init__(self, plan: LanePlan, prefix: str, platform: Platform, clock: LoadClock) -> None:
+    def __init__(
+        self, plan: LanePlan, prefix: str, platform: Platform, scratch: Path, clock: LoadClock
+    ) -> None:
         self.sent = self.acknowledged = self.bytes = 0
         self.first_sent_us: int | None = None
         self.last_sent_us: int | None = None
         self._workload, self._feed = plan.workload, plan.target.feed
-        self._platform, self._clock = platform, clock
+        elsewhere = {"scratch": str(scratch), "spill_dir": None}
+        settings = platform.settings.model_copy(update=elsewhere)
+        self._platform, self._clock = replace(platform, settings=settings), clock
         events = platform.feed(self._feed).streams[self._workload.stream].events
         self._rendering = Rendering(self._workload, prefix, events, platform.contracts)
         self._accounts = Accounts(prefix, self._rendering.schedule, process=0)
