@@ -119,7 +119,14 @@ class _Lane:
         streams = lane.feed(plan.target.feed).streams
         create_streams(lane, plan.target.feed, dict.fromkeys(streams, plan.workload.partitions))
         if plan.doubling is not None:  # 5
-            probing = Probing(pin, lane, self._folder, stack.services, self._tell)
+            probing = Probing(
+                pin,
+                lane,
+                self._folder,
+                services=stack.services,
+                ground=ground,
+                told=self._tell,
+            )
             return probing.begun_at, probing.run()
         under_load = UnderLoad(
             pin, lane, self._folder, stack=stack, ground=ground, ending=ending, told=self._tell

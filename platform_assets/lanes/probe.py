@@ -7,8 +7,9 @@ For each window:
    spill, of time. How that ends is evidence, whatever it is.
 3. Where it was closed within the limits, the next window is tried. Where not, the gate is asked for
    every output of the run, as it stands: what was not certified before the end may not be readable.
-4. Then the window is taken once more, without limits but the time of the drain. What a limit ended is
-   to be continued: it has to be closed now, or it is said why it is not.
+4. Then the window is taken once more, without limits but the time of the drain; a volume of the lane's
+   own is as large as its plan's disk now. What a limit ended is to be continued: it has to be closed,
+   or it is said why it is not.
 
 A window for which the plan's disk has no room, by what the one before it took, is not begun. The
 largest window that was closed within the limits is what the probe states.
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from platform_assets.identifiers import RunId
     from platform_assets.lanes.attempt import Ended
+    from platform_assets.lanes.faults.volume import Volume
     from platform_assets.lanes.ledger import ProcessLedger
     from platform_assets.lanes.load_clock import LoadClock
     from platform_assets.lanes.plan import LanePlan
@@ -53,6 +55,7 @@ class Probe:
         clock: the lane's clock, which has begun.
         work: the lane's folder for its home and logs; what it takes is what the windows took.
         told: is called with what is under way, in words.
+        volume: the file system on which the home stands, where it is the lane's own.
 
     Attributes:
         windows: those that were tried.
@@ -71,6 +74,7 @@ class Probe:
         clock: LoadClock,
         work: Path,
         told: Callable[[str], None],
+        volume: Volume | None = None,
     ) -> None:
         if plan.doubling is None:
             raise RuntimeError(f"lane {plan.lane} has no windows to be doubled")
@@ -82,7 +86,7 @@ class Probe:
         self._platform, self._clock, self._work = platform, clock, work
         self._logs = work / "logs" / "windows"
         self._spill_limits = SpillLimits(platform.home, int(plan.doubling.spill_limit))
-        self._told = told
+        self._told, self._volume = told, volume
         self._pid: int | None = None
         self._taken = 0
 
@@ -116,6 +120,8 @@ class Probe:
         certified = not trying.ended
         if not certified:
             trying.outputs = self._outputs(self._runs_of(trying))  # 3
+            if self._volume is not None:
+                self._volume.resize(self._disk)
             self._attempt(trying, limited=False)  # 4
         elif events == self._doubling.windows[-1]:
             trying.ended = "it was the largest window that the plan allows"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from platform_assets.lanes.closures import SeenClosure
+    from platform_assets.lanes.faults.ground import Ground
     from platform_assets.lanes.lane_folders import LaneFolder
     from platform_assets.lanes.pin import Pin
     from platform_assets.lanes.services import Services
@@ -49,7 +50,11 @@ class Probing:
         lane: the lane's home, opened.
         folder: the folder of the lane run; ``windows.json`` is written to its evidence.
         services: what stands beside it, started.
+        ground: has the volume, where the plan declares one.
         told: is called with what is under way, and when that is.
+
+    Raises:
+        FaultNotInjected: the volume that the plan declares cannot be had here.
     """
 
     def __init__(
@@ -57,7 +62,9 @@ class Probing:
         pin: Pin,
         lane: Platform,
         folder: LaneFolder,
+        *,
         services: Services,
+        ground: Ground,
         told: Callable[[str, int], None],
     ) -> None:
         plan = pin.plan
@@ -71,6 +78,7 @@ class Probing:
             clock=self._clock,
             work=folder.work,
             told=lambda doing: told(doing, self._clock.now()),
+            volume=ground.volume() if plan.target.volume is not None else None,
         )
         self._auditor = Auditor(lane, plan, pin.prefix)
         self._closures = Closures(

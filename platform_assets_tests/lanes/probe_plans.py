@@ -9,8 +9,11 @@ from platform_assets_tests.lanes.plans import target
 from platform_assets_tests.lanes.workloads import workload
 
 
-def probe(first: int = 1_000, at_most: int = 4_000, **limits: Any) -> LanePlan:
-    """Return the plan of a probe; ``limits`` are those of its windows."""
+def probe(
+    first: int = 1_000, at_most: int = 4_000, volume: str | None = None, **limits: Any
+) -> LanePlan:
+    """Return the plan of a probe; ``limits`` are those of its windows, ``volume`` that of its disk."""
+    disk = {"volume": {"size": volume}} if volume else {}
     windows = [first << turn for turn in range(20) if first << turn <= at_most]
     sent = [{"name": "windows", "seconds": 1, "rate": sum(windows)}]
     return LanePlan.model_validate(
@@ -19,7 +22,7 @@ def probe(first: int = 1_000, at_most: int = 4_000, **limits: Any) -> LanePlan:
             "profile": "tiny",
             "description": "A few small windows.",
             "workload": workload(processes=1, phases=sent).model_dump(mode="json"),
-            "target": target(max_records=at_most),
+            "target": target(max_records=at_most, **disk),
             "steady": {"lag_seconds": 600},
             "thresholds": {
                 "largest": {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from platform_assets.adapters.bundle_files import DirectoryBundle
+from platform_assets.errors import FaultNotInjected
 from platform_assets.examples.home import create_home
 from platform_assets.lanes.conduct import conduct
 from platform_assets.lanes.recorded import read_measured
@@ -55,3 +58,20 @@ def test_a_probe_without_any_window_that_passes_fails_its_threshold(tmp_path: Pa
     (judged,) = result.judged.judgement.thresholds
     assert (str(judged.verdict), judged.value) == ("FAIL", 0)
     assert all(requirement.satisfied for requirement in result.judged.requirements)
+
+
+def test_a_probe_whose_volume_is_full_is_relieved_and_loses_nothing(tmp_path: Path) -> None:
+    in_use = empty_home(tmp_path)
+    plan = probe(first=4_000, at_most=64_000, volume="12MiB")
+
+    try:
+        result = conduct(in_use, plan)
+    except FaultNotInjected as error:
+        pytest.skip(error.found)
+
+    windows = read_windows(DirectoryBundle(result.folder.evidence).read(WINDOWS_FILE))
+    assert windows[0].certified
+    assert not windows[-1].certified
+    assert "no space left" in str(windows[-1]).lower()
+    assert windows[-1].closed, windows[-1]
+    assert result.passed, result.as_json()

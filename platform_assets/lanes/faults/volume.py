@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LIBC = ctypes.CDLL(None, use_errno=True)
 #: Gone from the tree at once, and in truth when nobody uses it any more.
 _DETACH = 2
+_REMOUNT = 32
 
 
 class Volume:
@@ -43,6 +44,13 @@ class Volume:
                 remedy="Run the lane as root, in a container with the capability SYS_ADMIN, or leave "
                 "`full_disk` out.",
             )
+
+    def resize(self, size: int) -> None:
+        """Give it another size; what stands on it stays."""
+        options = f"size={size}".encode()
+        if _LIBC.mount(b"lane", os.fsencode(self.folder), b"tmpfs", _REMOUNT, options):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(self.folder))
 
     def unmount(self) -> None:
         """Unmount it; what stood on it is gone."""
