@@ -45,16 +45,16 @@ WRITTEN = [call for document in DOCUMENTS for call in written_in(document)]
 OF_THE_PROGRAM = {"--install-completion", "--show-completion", "--help"}
 
 
-def options_of(name: str | None) -> dict[str, bool]:
-    """Return every option of a command, or of the program, with whether it takes a value."""
+def options_of(name: str | None) -> dict[str, int]:
+    """Return every option of a command, or of the program, with how many values it takes."""
     command = COMMANDS[name] if name else PROGRAM
     options = {
-        option: not getattr(parameter, "is_flag", False)
+        option: 0 if getattr(parameter, "is_flag", False) else parameter.nargs
         for parameter in command.params
         for option in parameter.opts
         if option.startswith("-")
     }
-    return {**options, "--help": False}
+    return {**options, "--help": 0}
 
 
 def calls_in(words: tuple[str, ...]) -> set[str]:
@@ -74,7 +74,7 @@ def mistakes_in(call: Written) -> list[str]:
             known = options_of(name)
             if option not in known:
                 wrong.append(f"{name or 'the program'} has no option {option}")
-            elif known[option] and not value:
+            for _ in range(known.get(option, 0) - bool(value)):
                 next(words, None)
         elif name is None:
             name = f"{word} {next(words, '')}" if word in GROUPS else word
