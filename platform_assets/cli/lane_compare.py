@@ -204,6 +204,7 @@ def _show(console: Console, answer: dict[str, Any], figures: Sequence[Compared])
 
 
 def _grid(figures: Sequence[Compared]) -> Table:
+    from platform_assets.lanes.compare import Change  # noqa: PLC0415
     from platform_assets.lanes.metrics import METRICS  # noqa: PLC0415
     from platform_assets.reports.lane_figures import figure as written  # noqa: PLC0415
 
@@ -214,17 +215,19 @@ def _grid(figures: Sequence[Compared]) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+    told = (figure for figure in figures if figure.found is not None)
     for each in sorted(
-        (figure for figure in figures if figure.found is not None),
+        # what was nothing in both runs, and is still, need not be read
+        (figure for figure in told if any(figure.medians) or figure.change is not Change.NO_CHANGE),
         key=lambda figure: (_ORDER.index(figure.change), figure.subject),
     ):
         dimension = METRICS[each.subject.metric].dimension
-        told = each.as_json()
+        factors = each.as_json()
         grid.add_row(
             str(each.subject),
             *(written(value, dimension) for value in each.medians),
-            f"{told['ratio']:.2f}",
-            f"{told['low']:.2f} to {told['high']:.2f}",
+            f"{factors['ratio']:.2f}",
+            f"{factors['low']:.2f} to {factors['high']:.2f}",
             f"±{math.expm1(each.noise):.0%}",
             Text(each.change.replace("_", " ").lower(), _COLOURS.get(each.change, "")),
         )
