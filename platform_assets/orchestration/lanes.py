@@ -164,7 +164,7 @@ def _run_config(lane: str, config: LaneConfig) -> dg.RunConfig:
 
 @contextmanager
 def _ended_with_the_run() -> Iterator[None]:
-    """Let a lane that was interrupted end as Dagster ends a run: cancelled, not failed."""
+    """Let the interruption of a lane end the Dagster run, in which others may be still to begin."""
     try:
         yield
     except LaneInterrupted as error:

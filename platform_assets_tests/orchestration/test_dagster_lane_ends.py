@@ -1,8 +1,12 @@
-"""A Dagster run of a lane that is terminated: its processes end with it, and the next one may begin."""
+"""Runs of lanes in Dagster that are ended: their processes end too, and no other lane begins by it."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,12 +14,14 @@ import dagster as dg
 import psutil
 
 from platform_assets.adapters.process_tree import with_descendants
-from platform_assets.orchestration import home_instance
+from platform_assets.lanes.lane_folders import lane_folders
+from platform_assets.orchestration import definitions_for, home_instance
 from platform_assets.orchestration.run_locks import lock_path, worker_of
 from platform_assets_tests.lanes.plans import write_plan
 from platform_assets_tests.orchestration.dagster_daemon import DagsterDaemon, dagster
 from platform_assets_tests.orchestration.dagster_lanes import BURST, config
-from platform_assets_tests.orchestration.test_dagster_daemons import wait_until
+from platform_assets_tests.orchestration.dagster_steps import QUIET
+from platform_assets_tests.orchestration.test_dagster_daemons import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,3 +90,36 @@ def test_a_terminated_run_ends_every_process_of_its_lane_and_the_next_lane_waite
         wait_until("its end", lambda: run(1).is_finished, log)
         assert run(1).status is dg.DagsterRunStatus.CANCELED
         assert instance.get_latest_materialization_event(BURST) is None
+
+
+def test_of_several_lanes_in_one_run_none_begins_once_it_is_interrupted(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    write_plan(home / "plan.yaml", THRESHOLDS, seconds=3600)
+    closed = home / "lanes" / RUN / "evidence" / "runs"
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not closed.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    told = {
+        **config(profile="tiny", plan="plan.yaml")["ops"],
+        **config("soak", profile="smoke")["ops"],
+    }
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    result = (
+        definitions_for(home)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            instance=instance,
+            asset_selection=[BURST, dg.AssetKey(["lanes", "soak"])],
+            run_config={**QUIET, "ops": told},
+            raise_on_error=False,
+        )
+    )
+    interrupting.join()
+    assert not result.success
+    assert [folder.told()["state"] for folder in lane_folders(home)] == ["interrupted"]
