@@ -141,6 +141,8 @@ def test_a_number_that_another_process_has_now_is_no_sign_of_life() -> None:
         owner().replace("pid:[", "pid:[9"),
         owner().replace("(", "(f"),
     ],
+    # An id that named this process would differ between the workers of pytest-xdist.
+    ids=["another host", "no process", "nothing", "another namespace", "another boot"],
 )
 def test_of_closers_elsewhere_nothing_is_known(elsewhere: str) -> None:
     assert not is_gone(elsewhere, "a" * 32)
