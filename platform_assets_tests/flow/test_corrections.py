@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_assets.canonical import digest, rfc3339
+from platform_assets.canonical import digest, parse_rfc3339, rfc3339
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import ChainBroken, RecordInvalid
 from platform_assets.flow.anchors import StreamSeen, anchors_record, verify_chain, verify_link
@@ -108,7 +108,9 @@ def test_i01_the_position_is_carried_with_native_names_parents_ends_and_what_was
     assert parts["a"]["ended"] is True
     assert known_of(correction, "events") == known_of(second, "events")
     assert position_seen_at(correction) == second["pinned_at"]
-    assert oldest_arrival([], correction) == oldest_arrival([], second)
+    seen = parse_rfc3339(second["pinned_at"])
+    later = seen + timedelta(seconds=1)
+    assert oldest_arrival([], correction, now=later) == seen
 
 
 def test_i01_the_next_window_is_that_which_had_come_without_the_correction(

@@ -33,8 +33,9 @@ def test_a_probe_that_a_limit_ended_states_the_largest_window_and_its_evidence_v
     in_use = empty_home(tmp_path)
     told: list[LaneProgress] = []
 
-    # 16,000 events spill about 300 kB, 2,000 a third of it
-    plan = probe(first=2_000, at_most=16_000, spill_limit=200_000)
+    # A thousand events spill some 30 kB. What is spilled is looked at twice a second: the last
+    # window spills so much, and for so long, that it is seen.
+    plan = probe(first=5_000, at_most=160_000, spill_limit=200_000)
     result = conduct(in_use, plan, told=told.append)
 
     files = DirectoryBundle(result.folder.evidence)

@@ -46,11 +46,16 @@ def come_last(platform: Platform, run: RunId, open_store: OpenStore, noted: Path
             data = store.read(path)
             seals[epoch] = "VOID" if b'"record":"void"' in data else digest_bytes(data)
         elif kind == "claim":
-            claims[epoch] = int(json.loads(store.read(path))["owner"].rpartition(" ")[2])
+            claims[epoch] = _pid_of(json.loads(store.read(path))["owner"])
     log = [path for path in store.list("log") if path.count("/") == 1 and "origin" not in path]
     report = verify_run(opened, run)
     problems = [] if report.ok else [str(finding) for finding in report.findings]
     events.note("stands", seals=seals, claims=claims, log=log, verified=report.ok, said=problems)
+
+
+def _pid_of(owner: str) -> int:
+    """Return the number of the process that a claim names."""
+    return int(owner.partition(" process ")[2].partition(" ")[0])
 
 
 def _close(platform: Platform, run: RunId, events: Events) -> None:
