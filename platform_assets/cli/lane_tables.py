@@ -102,6 +102,11 @@ def result(console: Console, found: LaneResult) -> None:
         if not requirement.satisfied:
             line = Text.assemble((requirement.name, "red"), f": {requirement.detail}")
             console.print(line, soft_wrap=True)
+    if found.left_out:
+        kinds = ", ".join(found.left_out)
+        console.print(
+            f"left out, for the target has nothing that they strike: {kinds}", soft_wrap=True
+        )
     verdict = Text.assemble(str(found.folder.run), " ", coloured(found.judged.verdict))
     console.print(verdict, soft_wrap=True)
     console.print(Text(f"evidence: {found.folder.evidence}"), soft_wrap=True)

@@ -22,9 +22,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from platform_assets.canonical import rfc3339
-from platform_assets.errors import DeclarationInvalid
-from platform_assets.lanes.faults.choice import unfit
 from platform_assets.lanes.faults.ground import Ground
+from platform_assets.lanes.fitting import fitted
 from platform_assets.lanes.home import make_lane_home
 from platform_assets.lanes.lane_folders import State, only_lane
 from platform_assets.lanes.lane_result import LaneProgress, LaneResult, state_kept
@@ -64,18 +63,18 @@ def conduct(
         told: is called with how the lane goes, several times a second.
 
     Raises:
-        DeclarationInvalid: faults of the plan do not fit its target.
+        DeclarationInvalid: faults of the plan do not fit its target, and are not to be left out.
         LaneUnderWay: another lane runs in this home.
         LaneInterrupted: by the keyboard.
         LaneEnded: it took more than its plan allows.
         PlatformError: it could not be begun, or not be brought to its end.
     """
-    _require_fit(plan)
+    plan = fitted(plan)
     with only_lane(in_use.home, plan.lane) as folder, state_kept(folder, plan):  # 1
         judged = _Lane(in_use, plan, folder, told).conduct()
     if not keep:
         folder.clear()
-    return LaneResult(folder, judged)
+    return LaneResult(folder, plan, judged)
 
 
 class _Lane:
@@ -136,14 +135,3 @@ class _Lane:
     def _tell(self, doing: str, at: int = 0, status: Status | None = None) -> None:
         until = self._plan.workload.seconds * SECOND
         self._told(LaneProgress(str(self._folder.run), doing, at, until, status))
-
-
-def _require_fit(plan: LanePlan) -> None:
-    problems = unfit(plan)
-    if problems:
-        raise DeclarationInvalid(
-            f"plan of lane {plan.lane}, profile {plan.profile}",
-            expected="faults that can strike its target",
-            found=problems,
-            remedy="Give a target that has them (--target FILE), or another profile.",
-        )

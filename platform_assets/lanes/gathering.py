@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.lanes.drains import drains, spikes_ended
 from platform_assets.lanes.evidence_files import MadeRun
+from platform_assets.lanes.fitting import lacking
 from platform_assets.lanes.measured import SAMPLE_MICROSECONDS, Sample
 from platform_assets.lanes.schedule import Schedule
 from platform_assets.lanes.worker_events import WorkerEvents, read_worker_events
@@ -156,6 +157,9 @@ class Gathering:
     ) -> Iterator[str]:
         if not worker.told:
             yield "steps: the worker tells of them only where it follows the feed by itself"
+        if self._plan.schedule is not None:
+            for kind in self._plan.schedule.left_out:
+                yield f"{kind}: left out, for it needs {lacking(kind, self._plan.target)}"
         if self._injector is not None:
             yield from self._injector.not_injected
         if not series["store_size"]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from platform_assets.lanes.judging import JudgedLane
     from platform_assets.lanes.lane_folders import LaneFolder
     from platform_assets.lanes.measuring import Status
-    from platform_assets.lanes.plan import LanePlan
+    from platform_assets.lanes.plan import FaultKind, LanePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,13 @@ class LaneResult:
     """A judged lane, and where its evidence is."""
 
     folder: LaneFolder
+    plan: LanePlan
     judged: JudgedLane
+
+    @property
+    def left_out(self) -> tuple[FaultKind, ...]:
+        """Kinds of faults that could not strike the target."""
+        return self.plan.schedule.left_out if self.plan.schedule is not None else ()
 
     @property
     def passed(self) -> bool:
@@ -51,6 +57,7 @@ class LaneResult:
             "verdict": str(self.judged.verdict),
             "thresholds": [each.as_json() for each in self.judged.judgement.thresholds],
             "requirements": [each.as_json() for each in self.judged.requirements],
+            "left_out": list(self.left_out),
             "evidence": str(self.folder.evidence),
             "report": str(self.folder.report),
         }

@@ -266,12 +266,15 @@ class FaultSchedule(Declaration):
 
     The next one strikes when the system is steady again and ``pause_seconds`` have passed; one that is
     not over after its limit fails its threshold, and the next one strikes at ``give_up_seconds``.
+    Faults that do not fit the target are a mistake, or are left out; ``left_out`` names those kinds.
     """
 
     phase: Name
     pause_seconds: Count
     give_up_seconds: Positive
     faults: Annotated[tuple[Fault, ...], Field(min_length=1)]
+    unfit: Literal["refuse", "leave_out"] = "refuse"
+    left_out: tuple[FaultKind, ...] = ()
 
     @property
     def total(self) -> int:

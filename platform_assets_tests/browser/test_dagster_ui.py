@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RUN = "shop-00000001"
 PARTITION = f"assets/shop/refunds?view=partitions&partition={RUN}"
+LINEAGE = "assets/shop/refunds?view=lineage"
 CERTIFICATE = "assets/shop/refunds?view=checks&checkDetail=certificate"
 TOO_STRICT = ("max: 100000\n        - check: referential", "max: 50\n        - check: referential")
 
@@ -73,7 +74,7 @@ def test_one_product_of_one_run_is_materialised_and_certified_from_its_partition
         page.get_by_text("content_digest").first.wait_for()
         page.screenshot(path=screenshots / "3-materialised.png")
 
-        page.goto(f"{address}/asset-groups/")
+        page.goto(f"{address}/{LINEAGE}")
         page.get_by_text("refund_rate").first.wait_for()
         page.wait_for_timeout(3_000)  # the graph is laid out in a worker and then drawn
         page.screenshot(path=screenshots / "4-lineage.png")

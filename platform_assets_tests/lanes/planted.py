@@ -6,9 +6,9 @@ or time.
 
 from __future__ import annotations
 
+import os
 import time
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from platform_assets.lanes.feed.turnover import turnover as sound
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NEVER_FREED: list[bytes] = []
-_NEVER_CLOSED: list[IO[bytes]] = []
+_NEVER_CLOSED: list[int] = []
 _TURNS: list[None] = []
 
 
@@ -34,9 +34,8 @@ def turnover(
     """
     _TURNS.append(None)
     _NEVER_FREED.append(b"x" * int(parameters.get("leaked_bytes", 0)))
-    _NEVER_CLOSED.extend(
-        Path(__file__).open("rb") for _ in range(int(parameters.get("leaked_descriptors", 0)))
-    )
+    leaked = range(int(parameters.get("leaked_descriptors", 0)))
+    _NEVER_CLOSED.extend(os.open(__file__, os.O_RDONLY) for _ in leaked)
     slow = int(parameters.get("slow_ms", 0)) + len(_TURNS) * int(parameters.get("slower_ms", 0))
     time.sleep(slow / 1000)
     return sound(inputs, {})

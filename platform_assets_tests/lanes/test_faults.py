@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_assets.errors import FaultNotInjected
-from platform_assets.lanes.faults.choice import unfit
+from platform_assets.errors import DeclarationInvalid, FaultNotInjected
 from platform_assets.lanes.faults.clock import ClockStep
 from platform_assets.lanes.faults.credentials import ExpiredCredentials
 from platform_assets.lanes.faults.disk import FullDisk
@@ -25,7 +24,8 @@ from platform_assets.lanes.faults.ground import Ground
 from platform_assets.lanes.faults.services import EndService, PauseService
 from platform_assets.lanes.faults.volume import Volume
 from platform_assets.lanes.faults.wall_clock import WallClock
-from platform_assets.lanes.plan import Readiness, Rotation, Service
+from platform_assets.lanes.fitting import fitted
+from platform_assets.lanes.plan import LanePlan, Readiness, Rotation, Service
 from platform_assets.lanes.services import Services, accepts
 from platform_assets_tests.lanes.recoveries import recovery
 from platform_assets_tests.servers.processes import free_ports
@@ -253,21 +253,59 @@ LACKING: dict[str, str] = {
 
 
 @pytest.mark.parametrize("kind", LACKING)
-def test_a_fault_that_does_not_fit_its_target_is_told(kind: str) -> None:
-    [told] = unfit(recovery(kind, seconds=1))
-    assert kind in told
+def test_a_fault_that_does_not_fit_its_target_is_refused(kind: str) -> None:
+    with pytest.raises(DeclarationInvalid) as refused:
+        fitted(recovery("kill_worker", kind, seconds=1))
+    told = str(refused.value.found)
+    assert told.startswith(f"{kind} needs ")
     assert LACKING[kind] in told
+    assert "kill_worker" not in told
+
+
+@pytest.mark.parametrize("kind", LACKING)
+def test_a_fault_that_does_not_fit_is_left_out_with_its_threshold_where_the_plan_says_so(
+    kind: str,
+) -> None:
+    plan = fitted(leaving_out("kill_worker", kind))
+    assert plan.schedule is not None
+    assert [fault.kind for fault in plan.schedule.faults] == ["kill_worker"]
+    assert plan.schedule.left_out == (kind,)
+    assert plan.thresholds.keys() == {"kill_worker", "nothing_lost"}
+    assert fitted(plan) == plan
+    assert plan.digest != fitted(leaving_out("kill_worker")).digest
+
+
+def test_a_plan_of_which_no_fault_is_left_is_refused() -> None:
+    with pytest.raises(DeclarationInvalid, match="kill_broker needs a service `broker`"):
+        fitted(leaving_out("kill_broker"))
 
 
 @pytest.mark.parametrize("kind", ["pause_worker", "clock_back"])
-def test_a_fault_that_has_to_last_and_does_not_is_told(kind: str) -> None:
-    assert unfit(recovery(kind, seconds=1)) == []
-    [told] = unfit(recovery(kind))
-    assert "`seconds`" in told
+def test_a_fault_that_has_to_last_and_does_not_is_refused(kind: str) -> None:
+    assert fitted(recovery(kind, seconds=1)) == recovery(kind, seconds=1)
+    with pytest.raises(DeclarationInvalid, match="`seconds`"):
+        fitted(recovery(kind))
 
 
-def test_faults_that_fit_their_target_are_let_through() -> None:
-    assert unfit(recovery("kill_worker")) == []
-    assert unfit(recovery("kill_daemon", runner="dagster")) == []
-    assert unfit(recovery("kill_broker", services=BROKER)) == []
-    assert unfit(recovery("full_disk", seconds=1, volume={"size": "1MiB"})) == []
+@pytest.mark.parametrize(
+    "plan",
+    [
+        recovery("kill_worker"),
+        recovery("kill_daemon", runner="dagster"),
+        recovery("kill_broker", services=BROKER),
+        recovery("full_disk", seconds=1, volume={"size": "1MiB"}),
+    ],
+    ids=["worker", "daemon", "broker", "disk"],
+)
+def test_faults_that_fit_their_target_are_let_through(plan: LanePlan) -> None:
+    assert fitted(plan) == plan
+
+
+def leaving_out(*kinds: str) -> LanePlan:
+    """Return a plan that leaves out what does not fit, with a threshold for each kind."""
+    document = recovery(*kinds, seconds=1).record()
+    document["schedule"]["unfit"] = "leave_out"
+    for kind in kinds:
+        limit = {"statistic": "max", "at_most": 1, "unit": "s"}
+        document["thresholds"][kind] = {"metric": "recovery", "label": kind, **limit}
+    return LanePlan.model_validate(document)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_assets_tests.cli.calls import call
+from platform_assets_tests.cli.calls import Called, call
 from platform_assets_tests.lanes.planted_homes import planted_home, write_soak
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MEBIBYTE = 2**20
+MEBIBYTE = 2**20
+#: With these words a lane says that its generator did not keep its schedule.
+NOT_AS_PLANNED = "the load was not as planned: sent"
 
 
 def slope(metric: str, at_most: int, unit: str) -> dict[str, Any]:
@@ -39,7 +41,7 @@ TRENDS = {
 @pytest.mark.parametrize(
     ("planted", "trend"),
     [
-        ({"leaked_bytes": _MEBIBYTE}, "memory"),
+        ({"leaked_bytes": MEBIBYTE}, "memory"),
         ({"leaked_descriptors": 1}, "descriptors"),
         ({"slower_ms": 50}, "latency"),
     ],
@@ -59,13 +61,22 @@ def test_without_anything_planted_neither_memory_nor_descriptors_grow(tmp_path: 
 def failing(folder: Path, **planted: int) -> set[str]:
     """Take a soak of a minute in a home with this planted, and return which trends failed."""
     home = planted_home(folder / "home", **planted)
-    plan = write_soak(folder / "plan.yaml", TRENDS, seconds=60, warmup=15)
-    done = call("lane", "soak", "--profile", "tiny", "--plan", plan, "--home", home, "--json")
+    done = judged(home, write_soak(folder / "plan.yaml", TRENDS, seconds=60, warmup=15))
     assert all(each["satisfied"] for each in done.document["requirements"]), done.out
-    judged = {each["name"]: each["verdict"] for each in done.document["thresholds"]}
-    assert judged.keys() == TRENDS.keys()
-    assert "NO_DATA" not in judged.values(), done.out
-    found = {name for name, verdict in judged.items() if verdict == "FAIL"}
+    verdicts = {each["name"]: each["verdict"] for each in done.document["thresholds"]}
+    assert verdicts.keys() == TRENDS.keys()
+    assert "NO_DATA" not in verdicts.values(), done.out
+    found = {name for name, verdict in verdicts.items() if verdict == "FAIL"}
     assert (done.code, done.document["verdict"]) == ((1, "FAIL") if found else (0, "PASS"))
-    assert call("verify", "lane-soak-00000001", "--home", home).code == 0
+    assert call("verify", done.document["lane_run"], "--home", home).code == 0
     return found
+
+
+def judged(home: Path, plan: Path) -> Called:
+    """Take the soak, again where the machine was too busy to send events when they were due."""
+    for _ in range(3):
+        done = call("lane", "soak", "--profile", "tiny", "--plan", plan, "--home", home, "--json")
+        reasons = [each["reason"] for each in done.document["thresholds"]]
+        if not any(reason.startswith(NOT_AS_PLANNED) for reason in reasons):
+            break
+    return done

@@ -1,4 +1,4 @@
-"""Which fault there is for each kind, and which kinds do not fit a target."""
+"""Which fault there is for each kind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from platform_assets.lanes.faults.processes import (
     pause_worker,
 )
 from platform_assets.lanes.faults.services import EndService, PauseService
+from platform_assets.lanes.fitting import BROKER, STORE
 from platform_assets.lanes.stack import CODE_SERVER, DAEMON
 
 if TYPE_CHECKING:
@@ -23,20 +24,8 @@ if TYPE_CHECKING:
 
     from platform_assets.lanes.faults.fault import Injected
     from platform_assets.lanes.faults.ground import Ground
-    from platform_assets.lanes.plan import FaultKind, LanePlan, Target
+    from platform_assets.lanes.plan import FaultKind
     from platform_assets.lanes.stack import Stack
-
-BROKER = "broker"
-STORE = "store"
-
-_OF_DAGSTER = frozenset({"kill_daemon", "pause_daemon", "kill_code_server"})
-#: Kinds that are nothing where they do not last.
-_LASTING = frozenset(
-    {
-        *("pause_worker", "pause_daemon", "pause_broker", "pause_store"),
-        *("full_disk", "expired_credentials", "clock_forward", "clock_back"),
-    }
-)
 
 
 def injected(kind: FaultKind, stack: Stack, ground: Ground) -> Injected:
@@ -64,33 +53,6 @@ def injected(kind: FaultKind, stack: Stack, ground: Ground) -> Injected:
         "clock_back": lambda: ClockStep(ground.clock(), -STEP_SECONDS),
     }
     return kinds[kind]()
-
-
-def unfit(plan: LanePlan) -> list[str]:
-    """Return why faults of a plan cannot strike its target, one line each."""
-    if plan.schedule is None:
-        return []
-    found = []
-    for fault in plan.schedule.faults:
-        lacking = _lacking(fault.kind, plan.target)
-        if lacking:
-            found.append(f"{fault.kind} needs {lacking}")
-        if fault.kind in _LASTING and not fault.seconds:
-            found.append(f"{fault.kind} needs `seconds`: it is nothing where it does not last")
-    return found
-
-
-def _lacking(kind: FaultKind, target: Target) -> str:
-    if kind in _OF_DAGSTER and target.runner != "dagster":
-        return "`target.runner: dagster`"
-    for service in (BROKER, STORE):
-        if kind.endswith(f"_{service}") and service not in target.services:
-            return f"a service `{service}` of the target"
-    if kind == "full_disk" and target.volume is None:
-        return "`target.volume`"
-    if kind == "expired_credentials" and target.rotation is None:
-        return "`target.rotation`"
-    return ""
 
 
 def _expired_credentials(stack: Stack) -> Injected:
