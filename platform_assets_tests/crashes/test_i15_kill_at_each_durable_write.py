@@ -36,8 +36,8 @@ pytestmark = pytest.mark.crash
 JOB = "platform_assets_tests.crashes.job"
 #: Closers differ by their nonce, so claims, seals and what is signed over them differ as well.
 _PER_CLOSER = ("closure", "evidence")
-KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "4"))
-S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "30"))
+KILLS_AFTER = int(os.environ.get("PLATFORM_TESTS_KILLS", "8"))
+S3_KILLS = int(os.environ.get("PLATFORM_TESTS_S3_KILLS", "60"))
 
 
 @pytest.fixture(scope="session")

@@ -31,11 +31,13 @@ def planted_home(folder: Path, **parameters: int) -> Path:
     return folder
 
 
-def write_soak(path: Path, thresholds: dict[str, Any], *, seconds: int, warmup: int) -> Path:
+def write_soak(
+    path: Path, thresholds: dict[str, Any], *, seconds: int, warmup: int, rate: int = 300
+) -> Path:
     """Write a plan of a soak with one profile, ``tiny``, in which a window is closed each second."""
     phases = [
-        {"name": "warmup", "seconds": warmup, "rate": 300},
-        {"name": "steady", "seconds": seconds, "rate": 300},
+        {"name": "warmup", "seconds": warmup, "rate": rate},
+        {"name": "steady", "seconds": seconds, "rate": rate},
     ]
     source = {"kind": "file_log", "path": "data/lane"}
     document = burst(of={"phases": phases}, max_age_seconds=1, source=source).record()
