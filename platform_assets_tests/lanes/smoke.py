@@ -8,17 +8,19 @@ come to PASS, and its evidence has to verify; the verdicts are printed, and what
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platform_assets.examples.home import create_home
 from platform_assets.lanes.plan import LANES
 from platform_assets_tests.cli.calls import call, start
 from platform_assets_tests.servers.kafka_jars import java, kafka_jars
 from platform_assets_tests.servers.processes import NoServer
+
+if TYPE_CHECKING:
+    import subprocess
 
 _KAFKA = Path(__file__).with_name("targets") / "kafka.yaml"
 
