@@ -32,11 +32,11 @@ from platform_assets.adapters.worker import ORPHANED
 from platform_assets.errors import PlatformError, SourceChanged
 from platform_assets.lanes.accounts import Accounts
 from platform_assets.lanes.load_clock import LoadClock
-from platform_assets.lanes.plan import Workload
 from platform_assets.lanes.progress import ProgressFile, Stage
 from platform_assets.lanes.rendering import Rendering
 from platform_assets.lanes.schedule import SECOND
 from platform_assets.lanes.witness import Witness
+from platform_assets.lanes.workload import Workload
 from platform_assets.pipeline import Platform
 from platform_assets.pipeline.produce import produce
 

@@ -70,6 +70,7 @@ JUDGING = (
     "trend",
     "verdict",
     "windows",
+    "workload",
 )
 _LIBRARIES = (
     "confluent-kafka",

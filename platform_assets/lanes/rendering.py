@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from platform_assets.contracts.registry import ContractRegistry
     from platform_assets.declarations.feed import EventDeclaration
     from platform_assets.lanes.draws import Numbers
-    from platform_assets.lanes.plan import Workload
     from platform_assets.lanes.samples import SampleRecord
     from platform_assets.lanes.schedule import Events
+    from platform_assets.lanes.workload import Workload
 
 #: The text that records are filled up with has this many places to begin at.
 _FILL_PLACES = 65_536

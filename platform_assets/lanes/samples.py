@@ -18,7 +18,6 @@ from platform_assets.contracts.derivation import derive
 from platform_assets.contracts.events import EventRule, value_at
 from platform_assets.contracts.judge import StreamJudge
 from platform_assets.errors import ConfigurationError
-from platform_assets.lanes.plan import millionths
 from platform_assets.lanes.schedule import REASONS, Kind
 from platform_assets.lanes.templates import (
     Fields,
@@ -28,13 +27,14 @@ from platform_assets.lanes.templates import (
     with_another_type,
     without_a_property,
 )
+from platform_assets.lanes.workload import millionths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from platform_assets.contracts.registry import ContractRegistry
     from platform_assets.declarations.feed import EventDeclaration
-    from platform_assets.lanes.plan import Workload
+    from platform_assets.lanes.workload import Workload
 
 _GOOD = (Kind.GOOD, Kind.DUPLICATE, Kind.LATE)
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from platform_assets.contracts.reasons import ReasonCode
 from platform_assets.lanes.draws import Sequence, Zipf
-from platform_assets.lanes.plan import millionths
+from platform_assets.lanes.workload import millionths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from platform_assets.lanes.draws import Numbers
-    from platform_assets.lanes.plan import Workload
+    from platform_assets.lanes.workload import Workload
 
 SECOND = 1_000_000
 _MILLION = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from platform_assets.lanes.feed import SAMPLE_FILE, feed_folder
-from platform_assets.lanes.plan import Workload
+from platform_assets.lanes.workload import Workload
 
 PREFIX = "0123456789ab"
 
