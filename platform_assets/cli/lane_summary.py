@@ -31,7 +31,7 @@ UpdateOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this command."""
-    example = "Example: platform-assets lane summary docs/evidence/lanes/*.tar --update README.md"
+    example = "Example: platform-assets lane summary *.tar --update README.md"
     app.command(name="summary", epilog=example)(summary)
 
 

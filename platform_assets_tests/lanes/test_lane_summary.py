@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +22,8 @@ from platform_assets_tests.cli.calls import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
 SOAK = SummarisedLane(
     lane_run="lane-soak-00000002",
     lane="soak",
@@ -122,18 +121,3 @@ def test_a_file_that_is_not_there_is_a_mistake_of_the_call(sealed: Path, tmp_pat
     done = call("lane", "summary", sealed, "--update", tmp_path / "none.md")
 
     assert (done.code, "a text file" in done.err) == (2, True)
-
-
-def test_the_readme_says_what_the_committed_evidence_says() -> None:
-    committed = sorted((REPOSITORY / "docs" / "evidence" / "lanes").glob("*.tar"))
-    block = block_of((REPOSITORY / "README.md").read_text())
-    if not committed:
-        assert block in {None, markdown([])}
-        return
-
-    done = call("lane", "summary", *committed, "--markdown")
-
-    assert done.code == 0, done.err
-    assert block == done.out.rstrip("\n"), (
-        "README.md is behind: platform-assets lane summary docs/evidence/lanes/*.tar --update README.md"
-    )
