@@ -52,9 +52,8 @@ def fitted(plan: LanePlan) -> LanePlan:
         )
     kept = schedule.model_copy(update={"faults": fit, "left_out": left_out})
     asked = {name: each for name, each in plan.thresholds.items() if each.label not in left_out}
-    return LanePlan.model_validate(
-        {**plan.model_dump(), "schedule": kept.model_dump(), "thresholds": asked}
-    )
+    changed = plan.model_copy(update={"schedule": kept, "thresholds": asked})
+    return LanePlan.model_validate(changed.record())
 
 
 def lacking(kind: FaultKind, target: Target) -> str:

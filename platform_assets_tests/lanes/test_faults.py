@@ -294,8 +294,9 @@ def test_a_fault_that_has_to_last_and_does_not_is_refused(kind: str) -> None:
         recovery("kill_daemon", runner="dagster"),
         recovery("kill_broker", services=BROKER),
         recovery("full_disk", seconds=1, volume={"size": "1MiB"}),
+        recovery("kill_worker", source={"kind": "kafka", "bootstrap": ["127.0.0.1:9092"]}),
     ],
-    ids=["worker", "daemon", "broker", "disk"],
+    ids=["worker", "daemon", "broker", "disk", "kafka"],
 )
 def test_faults_that_fit_their_target_are_let_through(plan: LanePlan) -> None:
     assert fitted(plan) == plan
