@@ -13,7 +13,7 @@ from platform_assets.errors import DeclarationInvalid
 from platform_assets.lanes.plan import LanePlan
 
 if TYPE_CHECKING:
-    from platform_assets.lanes.plan import Fault, FaultKind, Target
+    from platform_assets.lanes.plan import FaultKind, Target
 
 BROKER = "broker"
 STORE = "store"
@@ -37,17 +37,22 @@ def fitted(plan: LanePlan) -> LanePlan:
     schedule = plan.schedule
     if schedule is None:
         return plan
-    fit = tuple(fault for fault in schedule.faults if not lacking(fault.kind, plan.target))
-    out = sorted({fault.kind for fault in schedule.faults} - {fault.kind for fault in fit})
+    needs = {fault.kind: lacking(fault.kind, plan.target) for fault in schedule.faults}
+    fit = tuple(fault for fault in schedule.faults if not needs[fault.kind])
+    out = sorted(kind for kind, need in needs.items() if need)
     left_out = tuple(sorted({*schedule.left_out, *out}))
-    problems = list(map(_mistaken, schedule.faults))
+    problems = [
+        f"{fault.kind} needs `seconds`: it is nothing where it does not last"
+        for fault in schedule.faults
+        if fault.kind in _LASTING and not fault.seconds
+    ]
     if schedule.unfit == "refuse" or not fit:
-        problems += [f"{kind} needs {lacking(kind, plan.target)}" for kind in out]
-    if any(problems):
+        problems += [f"{kind} needs {needs[kind]}" for kind in out]
+    if problems:
         raise DeclarationInvalid(
             f"plan of lane {plan.lane}, profile {plan.profile}",
             expected="faults that can strike its target",
-            found=list(filter(None, problems)),
+            found=problems,
             remedy="Give a target that has them (--target FILE), or another profile.",
         )
     kept = schedule.model_copy(update={"faults": fit, "left_out": left_out})
@@ -67,10 +72,4 @@ def lacking(kind: FaultKind, target: Target) -> str:
         return "`target.volume`"
     if kind == "expired_credentials" and target.rotation is None:
         return "`target.rotation`"
-    return ""
-
-
-def _mistaken(fault: Fault) -> str:
-    if fault.kind in _LASTING and not fault.seconds:
-        return f"{fault.kind} needs `seconds`: it is nothing where it does not last"
     return ""
