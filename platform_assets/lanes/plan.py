@@ -176,6 +176,14 @@ class FaultSchedule(Declaration):
     unfit: Literal["refuse", "leave_out"] = "refuse"
     left_out: tuple[FaultKind, ...] = ()
 
+    @model_validator(mode="after")
+    def _names_each_kind_once(self) -> Self:
+        kinds = [fault.kind for fault in self.faults]
+        twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice; how often it strikes is `times`")
+        return self
+
     @property
     def total(self) -> int:
         """How many faults strike."""

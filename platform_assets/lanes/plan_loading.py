@@ -5,7 +5,7 @@ of another ``kind``, whose other keys would mean nothing. The result is validate
 mistake is reported with the file and the line where it stands. There is no profile by default.
 
 ``workload.sample`` names a file beside the document. Its text takes the name's place, so that a plan
-holds all that decides what is sent.
+holds all that decides what is sent. Limits of faults become thresholds (see `fault_limits`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from platform_assets.declarations.mistakes import found_among, suggestion
 from platform_assets.declarations.yaml_positions import PositionedYaml
 from platform_assets.errors import DeclarationInvalid, UnknownThing
+from platform_assets.lanes.fault_limits import fault_limits
 from platform_assets.lanes.plan import LANES, LanePlan, Target
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def resolve(lane: str, profile: str, *, plan: Path | None, target: Path | None) 
         value = merged(value, {"target": particular.value})
         layers.append(_Layer(particular, (), ("target",), Target))
     try:
-        return LanePlan.model_validate(value)
+        return _with_fault_limits(LanePlan.model_validate(value), document)
     except ValidationError as error:
         raise _invalid(error.errors(), layers) from error
 
@@ -136,6 +137,19 @@ def _with_its_sample(document: PositionedYaml, workload: Any) -> Any:
             found=f"{path}: {getattr(error, 'strerror', None) or error}",
             remedy="Name a file that is there.",
         ) from error
+
+
+def _with_fault_limits(plan: LanePlan, document: PositionedYaml) -> LanePlan:
+    record = plan.record()
+    limits = fault_limits(record.get("schedule", {}).get("faults", ()))
+    for name in sorted(limits.keys() & plan.thresholds.keys()):
+        raise DeclarationInvalid(
+            document.where(("thresholds", name)),
+            expected=f"the limit of {name} once, as recover_within_seconds of the fault",
+            found=f"a threshold {name} besides",
+            remedy="Remove this threshold, or give it another name if it asks for something else.",
+        )
+    return LanePlan.model_validate({**record, "thresholds": {**record["thresholds"], **limits}})
 
 
 def _invalid(details: Sequence[ErrorDetails], layers: Sequence[_Layer]) -> DeclarationInvalid:

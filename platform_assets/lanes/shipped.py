@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from platform_assets.lanes.fault_limits import fault_limits
 from platform_assets.lanes.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def _lane(path: Path) -> ShippedLane:
     for layer in (document, *document["profiles"].values()):
         for name, changed in layer.get("thresholds", {}).items():
             thresholds[name] = {**thresholds.get(name, {}), **changed}
+        thresholds |= fault_limits(layer.get("schedule", {}).get("faults", ()))
     about = {name: _about(threshold) for name, threshold in thresholds.items()}
     return ShippedLane(document["description"], about)
 

@@ -106,11 +106,16 @@ def test_mappings_are_merged_lists_and_other_kinds_replaced() -> None:
     assert merged(base, {"s": {"kind": "one", "q": 2}})["s"] == {"kind": "one", "p": 1, "q": 2}
 
 
-FAULTS = """
+FAULT = "{kind: kill_worker, times: 1, recover_within_seconds: 9}"
+FAULTS = f"""
   phase: spike
   pause_seconds: 1
   give_up_seconds: 9
-  faults: [{kind: kill_worker, times: 1, recover_within_seconds: 9}]"""
+  faults: [{FAULT}]"""
+RECOVERY = (
+    ("lane: burst", "lane: recovery"),
+    ("steady: {", f"schedule: {FAULTS}\nsteady: {{"),
+)
 
 #: What is changed, the line at which it is shown, and what is said.
 MISTAKES = {
@@ -138,6 +143,11 @@ MISTAKES = {
         ("steady: {", f"schedule: {FAULTS}\nsteady: {{"),
         1,
         "a recovery lane has a `schedule`",
+    ),
+    "a kind of fault twice": (
+        ("steady: {", f"schedule: {FAULTS.replace('[', f'[{FAULT}, ')}\nsteady: {{"),
+        26,
+        "kill_worker stands twice",
     ),
 }
 
@@ -169,6 +179,29 @@ def test_a_profile_that_is_none_is_refused_with_those_that_there_are(
         resolve("burst", profile, plan=write(), target=None)
     assert caught.value.expected == "a profile of slow"
     assert ("did you mean slow?" in caught.value.found) == (profile == "slo")
+
+
+def test_the_limit_of_each_fault_is_a_threshold_of_its_name(write: Any) -> None:
+    plan = resolve("recovery", "slow", plan=write(*RECOVERY), target=None)
+    assert plan.thresholds.keys() == {"lag", "drain", "kill_worker"}
+    limit = plan.thresholds["kill_worker"]
+    assert (limit.metric, limit.label, limit.statistic) == ("recovery", "kill_worker", "max")
+    assert (limit.limit, limit.at_least) == (9_000_000, None)
+
+
+def test_a_threshold_beside_the_limit_of_a_fault_is_refused(write: Any) -> None:
+    path = write(*RECOVERY, ("  drain: {", "  kill_worker: {"))
+    with pytest.raises(DeclarationInvalid, match="a threshold kill_worker besides") as caught:
+        resolve("recovery", "slow", plan=path, target=None)
+    assert caught.value.thing == f"{path}:34"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_fault_of_the_shipped_recovery_has_its_limit(profile: str) -> None:
+    plan = resolve("recovery", profile, plan=None, target=None)
+    assert plan.schedule is not None
+    for fault in plan.schedule.faults:
+        assert plan.thresholds[fault.kind].limit == fault.recover_within_seconds * 1_000_000
 
 
 def test_a_document_without_profiles_is_refused(write: Any, tmp_path: Path) -> None:

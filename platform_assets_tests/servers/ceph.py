@@ -144,7 +144,8 @@ class CephGateway:
             user = ("user", "create", "--uid", "tests", "--display-name", "tests")
             keys = ("--access-key", self.access_key, "--secret-key", self.secret_key)
             self._run("radosgw-admin", *user, *keys)
-            frontend = f"beast endpoint=127.0.0.1:{self.port}"
+            # without it Nagle and delayed acknowledgements add 40 ms to every answer
+            frontend = f"beast endpoint=127.0.0.1:{self.port} tcp_nodelay=1"
             self._gateway = self._serve("radosgw", "-n", "client.rgw", "--rgw_frontends", frontend)
             self._wait()
         except BaseException:
