@@ -94,6 +94,12 @@ def is_outage(kind: type[PlatformError]) -> bool:
     return issubclass(kind, (DependencyUnreachable, UnknownOutcome))
 
 
+def raise_outage(error: PlatformError) -> None:
+    """Raise an error that is no finding about what was looked at: nothing could be seen of it."""
+    if is_outage(type(error)):
+        raise error
+
+
 class SpillExhausted(Refusal):
     """A step needs more room for what does not fit in memory; nothing of it was published."""
 

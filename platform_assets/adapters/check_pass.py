@@ -7,7 +7,8 @@ order of the rows. So memory is bounded by a row group for each worker, and by t
 
 A plan that crashes on a row group, or while notes are merged, crashes for itself: the others go on.
 Where a row group cannot be read with the columns of all plans, each plan reads its own. What cannot
-be a finding about the product passes through: an interrupt, a lost worker, exhausted spill space.
+be a finding about the product passes through: an interrupt, an outage, a lost worker, exhausted
+spill space.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from platform_assets.adapters.part_format import ROW_GROUP_ROWS
 from platform_assets.adapters.parts import read_parts
 from platform_assets.adapters.spilling import SpillLimit, spill_problem
 from platform_assets.adapters.workers import workers
-from platform_assets.errors import MemoryExceeded, SpillExhausted, WorkerLost
+from platform_assets.errors import (
+    DependencyUnreachable,
+    MemoryExceeded,
+    SpillExhausted,
+    UnknownOutcome,
+)
 from platform_assets.flow.checks import CheckCrashed
 
 if TYPE_CHECKING:
@@ -39,7 +45,8 @@ _T = TypeVar("_T")
 
 #: Rows that keep a worker busy for longer than it takes to start.
 ROWS_OF_A_WORKER = 8 * ROW_GROUP_ROWS
-_NO_FINDINGS = (WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull)
+_OUTAGES = (DependencyUnreachable, UnknownOutcome)
+_NO_FINDINGS = (*_OUTAGES, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +88,9 @@ def attempted(act: Callable[[], _T]) -> _T | Crash:
 
     Raises:
         KeyboardInterrupt: somebody wants to stop.
-        WorkerLost, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull: there is not enough to work
-            with, whatever the rows are.
+        DependencyUnreachable, UnknownOutcome: nothing could be seen of the rows; a lost worker too.
+        MemoryExceeded, SpillExhausted, SpillLimit, DiskFull: there is not enough to work with, whatever
+            the rows are.
     """
     try:
         return act()

@@ -14,6 +14,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from platform_assets.errors import PlatformError, raise_outage
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
@@ -71,7 +73,11 @@ class CheckCrashed(Exception):
 
 
 def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
-    """Make the observation and turn it into a result; whatever goes wrong is an ERROR."""
+    """Make the observation and turn it into a result; whatever goes wrong is an ERROR.
+
+    Raises:
+        DependencyUnreachable, UnknownOutcome: nothing could be seen of what the check looks at.
+    """
     try:
         seen = observe()
         problem = _unusable(seen)
@@ -80,6 +86,8 @@ def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
     except CheckCrashed as crash:
         problem = str(crash)
     except BaseException as error:  # noqa: BLE001 - a check that exits or panics has not passed
+        if isinstance(error, PlatformError):
+            raise_outage(error)
         problem = f"{type(error).__name__}: {error}"
     if problem or not isinstance(seen, CheckObservation):
         return CheckResult(

@@ -15,6 +15,7 @@ from platform_assets.errors import (
     LogInconsistent,
     PlatformError,
     RecordMissing,
+    raise_outage,
 )
 from platform_assets.flow.checkpoint import (
     LogKey,
@@ -200,5 +201,6 @@ def _key_of_entry(platform: Platform, index: int) -> list[LogKey]:
     try:
         sealed = sealed_run(platform, RunId.parse(entry.run_id))
         return [] if sealed is None else [LogKey.parse(sealed.bundle["log"]["key"])]
-    except PlatformError:
+    except PlatformError as error:
+        raise_outage(error)
         return []

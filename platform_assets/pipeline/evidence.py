@@ -12,6 +12,7 @@ from platform_assets.errors import (
     GenerationPending,
     LandingInconsistent,
     PlatformError,
+    raise_outage,
 )
 from platform_assets.flow.attestations import attestations, key_path
 from platform_assets.flow.places import Place
@@ -65,10 +66,15 @@ def run_records(platform: Platform, run: RunId, held: Held) -> RunRecords:
 
 
 def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list[Requirement]:
-    """Return the requirements that the stored parts contradict: what is listed has to be there."""
+    """Return the requirements that the stored parts contradict: what is listed has to be there.
+
+    Raises:
+        DependencyUnreachable: the store did not answer, and nothing is known of its parts.
+    """
     found: dict[str, list[str]] = {}
 
     def note(requirement: str, error: PlatformError) -> None:
+        raise_outage(error)
         found.setdefault(requirement, []).append(f"{error.thing}: {error.code}: {error.found}")
 
     for product in records.outputs():

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import ObjectMissing, PlatformError
+from platform_assets.errors import ObjectMissing, PlatformError, raise_outage
 from platform_assets.flow.checkpoint import LogKey, open_checkpoint
 from platform_assets.flow.closure_log import log_problems
 from platform_assets.flow.log_entries import CHECKPOINTS_FOLDER, LOG_FOLDER, log_path, read_entry
@@ -102,6 +102,7 @@ def _closed_runs(platform: Platform, whole: WholeLog) -> Iterable[tuple[str, Sea
                 continue
             key = LogKey.parse(sealed.bundle["log"]["key"])
         except PlatformError as error:
+            raise_outage(error)
             whole.problems.append(f"{error.thing}: expected {error.expected}, found {error.found}")
             continue
         if key not in whole.keys:
@@ -132,6 +133,7 @@ def _judge_checkpoints(platform: Platform, whole: WholeLog, stored: Sequence[str
         try:
             checkpoint = open_checkpoint(platform.store.read(path), whole.keys, path)
         except PlatformError as error:
+            raise_outage(error)
             whole.problems.append(f"{path}: expected {error.expected}, found {error.found}")
             continue
         if (checkpoint.origin, checkpoint.size) != (whole.log.origin, size):
@@ -150,7 +152,8 @@ def _judge_runs(platform: Platform, whole: WholeLog, closed: dict[str, SealedRun
             entry = read_entry(data, index)
             run = RunId.parse(entry.run_id)
             sealed = closed.get(entry.run_id) or sealed_run(platform, run)
-        except PlatformError:
+        except PlatformError as error:
+            raise_outage(error)
             continue  # reported as an entry, or as a seal
         yield entry.run_id
         if sealed is None:

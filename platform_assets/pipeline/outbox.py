@@ -16,6 +16,7 @@ from platform_assets.errors import (
     GateRefusal,
     PlatformError,
     ProductRemoved,
+    raise_outage,
 )
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
 from platform_assets.flow.gate import decide
@@ -70,6 +71,7 @@ def _look(platform: Platform, run: RunId, outbox: Outbox) -> None:
     try:
         sealed = sealed_run(platform, run)
     except PlatformError as error:
+        raise_outage(error)
         outbox.withheld[str(run)] = f"{error.code}: {error.found}"
         return
     products = sealed.bundle["products"] if sealed else platform.feed(run.feed).outputs()

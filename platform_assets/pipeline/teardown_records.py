@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import parse_canonical
-from platform_assets.errors import PlatformError, ProductRemoved, RecordNotCanonical
+from platform_assets.errors import PlatformError, ProductRemoved, RecordNotCanonical, raise_outage
 from platform_assets.flow.signing import unverified_predicate
 from platform_assets.flow.teardown_proof import opened_teardown, packed
 from platform_assets.identifiers import RunId
@@ -55,6 +55,7 @@ def removed_of(platform: Platform, run: RunId) -> dict[str, Any] | None:
     try:
         record = standing_teardown(platform, run)
     except PlatformError as error:
+        raise_outage(error)
         return {"state": error.code, "files": 0, "bytes": 0, "kinds": [], "at": None}
     if record is None:
         return None

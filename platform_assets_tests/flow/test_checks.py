@@ -6,6 +6,12 @@ from typing import Any
 import pytest
 
 from platform_assets.canonical import canonical_bytes
+from platform_assets.errors import (
+    DependencyUnreachable,
+    PlatformError,
+    StoreDenied,
+    UnknownOutcome,
+)
 from platform_assets.flow.checks import (
     CheckObservation,
     CheckResult,
@@ -74,6 +80,15 @@ def test_i06_a_check_that_crashes_is_an_error_and_never_a_pass(raised: BaseExcep
     judged = judge("n", "python", observe)
     assert judged.outcome is Outcome.ERROR
     assert type(raised).__name__ in judged.detail
+
+
+@pytest.mark.parametrize("kind", [DependencyUnreachable, StoreDenied, UnknownOutcome])
+def test_an_outage_is_no_finding_of_a_check(kind: type[PlatformError]) -> None:
+    def observe() -> CheckObservation:
+        raise kind("a store", expected="an answer", found="none", remedy="Wait.")
+
+    with pytest.raises(kind):
+        judge("n", "referential", observe)
 
 
 def test_the_user_can_still_interrupt_a_check() -> None:

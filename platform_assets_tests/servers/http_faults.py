@@ -156,6 +156,7 @@ class _Answer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server_of_faults: HttpFaults
 
     def handle_one_request(self) -> None:
