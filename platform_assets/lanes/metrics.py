@@ -97,7 +97,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "each", "count", "quarantined more or less than the ledger's invalid events"
         ),
         "failed_runs": Metric("each", "count", "runs with a check that failed, or not closed"),
-        "errors": Metric("each", "count", "outages and refusals that the worker met"),
+        "errors": Metric(
+            "each", "count", "outages and refusals that the worker met; of a probe, failed attempts"
+        ),
         # what lanes are for
         "drain": Metric("each", "time", "from the end of a spike until all is steady again"),
         "recovery": Metric("each", "time", "from a fault until all is steady again, by its kind"),

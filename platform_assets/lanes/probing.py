@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.object_address import is_address
+from platform_assets.lanes.attempt import How
 from platform_assets.lanes.auditing import Auditing
 from platform_assets.lanes.auditor import Auditor
 from platform_assets.lanes.closures import Closures
@@ -126,11 +127,13 @@ class Probing:
             "unexpected": (truth.never_sent, "by the ledgers"),
             "quarantine_error": (truth.quarantine_error, "quarantined"),
             "failed_runs": (len(self._closures.open()) + len(self._auditing.refused), ""),
-            "errors": (0, ""),
+            "errors": (0, ""),  # and one for each attempt that failed
         }
         for metric, (value, label) in told.items():
             series[metric].append(Sample(over, label, value))
         series["quarantine_error"].append(Sample(over, "duplicates", truth.duplicate_error))
+        tried = (attempt for window in self._probe.windows for attempt in window.attempts)
+        series["errors"] += [Sample(over, each.how, 1) for each in tried if each.how != How.CLOSED]
         return Measurements(
             series=series, runs=self._runs(), ledgers=[ledger], notes=self._notes(truth.examples)
         )

@@ -43,8 +43,10 @@ def test_a_probe_that_a_limit_ended_states_the_largest_window_and_its_evidence_v
     assert [window.certified for window in windows] == [True] * (len(windows) - 1) + [False]
     assert windows[-1].attempts[0].how == "spill_exhausted"
     assert all(window.closed for window in windows)
-    (largest,) = read_measured(files).series["largest_window"]
+    series = read_measured(files).series
+    (largest,) = series["largest_window"]
     assert largest.value == windows[-2].events
+    assert [(e.label, e.value) for e in series["errors"]] == [("", 0), ("spill_exhausted", 1)]
     assert result.passed, result.as_json()
     verified = verify_lane(files, in_use.trust, self_asserted=False)
     assert (verified.findings, verified.facts["verdict"]) == ((), "PASS")
