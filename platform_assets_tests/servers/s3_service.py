@@ -37,10 +37,14 @@ PROFILE = "lanes"
 _USER = "lanes"
 _SECONDS = 90
 _STORE_BYTES = 64 << 30  # of a file with holes
-#: A gateway that was killed is waited for when a key changes, until it is taken for dead.
-_ON_DISK = (
-    "osd_objectstore = bluestore\nbluestore_block_size = {bytes}\nosd_client_watch_timeout = 5"
-)
+#: A gateway that was killed is waited for when a key changes, until it is taken for dead. The grace is
+#: six times its default: a single OSD whose read lease (0.8 of it) runs out while it is paused may
+#: answer no read any more, until it is started again.
+_ON_DISK = """\
+osd_objectstore = bluestore
+bluestore_block_size = {bytes}
+osd_client_watch_timeout = 5
+osd_heartbeat_grace = 120"""
 
 
 def main() -> None:
