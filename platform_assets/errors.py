@@ -89,15 +89,13 @@ class DependencyUnreachable(PlatformError):
     exit_code = 3
 
 
+#: They are no findings about what was looked at: nothing could be seen of it.
+OUTAGES = (DependencyUnreachable, UnknownOutcome)
+
+
 def is_outage(kind: type[PlatformError]) -> bool:
     """Tell whether trying again can change the answer, without anybody doing anything."""
-    return issubclass(kind, (DependencyUnreachable, UnknownOutcome))
-
-
-def raise_outage(error: PlatformError) -> None:
-    """Raise an error that is no finding about what was looked at: nothing could be seen of it."""
-    if is_outage(type(error)):
-        raise error
+    return issubclass(kind, OUTAGES)
 
 
 class SpillExhausted(Refusal):

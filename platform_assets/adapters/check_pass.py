@@ -24,12 +24,7 @@ from platform_assets.adapters.part_format import ROW_GROUP_ROWS
 from platform_assets.adapters.parts import read_parts
 from platform_assets.adapters.spilling import SpillLimit, spill_problem
 from platform_assets.adapters.workers import workers
-from platform_assets.errors import (
-    DependencyUnreachable,
-    MemoryExceeded,
-    SpillExhausted,
-    UnknownOutcome,
-)
+from platform_assets.errors import OUTAGES, MemoryExceeded, SpillExhausted
 from platform_assets.flow.checks import CheckCrashed
 
 if TYPE_CHECKING:
@@ -45,8 +40,7 @@ _T = TypeVar("_T")
 
 #: Rows that keep a worker busy for longer than it takes to start.
 ROWS_OF_A_WORKER = 8 * ROW_GROUP_ROWS
-_OUTAGES = (DependencyUnreachable, UnknownOutcome)
-_NO_FINDINGS = (*_OUTAGES, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull)
+_NO_FINDINGS = (*OUTAGES, MemoryExceeded, SpillExhausted, SpillLimit, DiskFull)
 
 
 @dataclass(frozen=True, slots=True)

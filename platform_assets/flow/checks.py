@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import PlatformError, raise_outage
+from platform_assets.errors import OUTAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,13 +81,11 @@ def judge(name: str, check: str, observe: Callable[[], object]) -> CheckResult:
     try:
         seen = observe()
         problem = _unusable(seen)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, *OUTAGES):
         raise
     except CheckCrashed as crash:
         problem = str(crash)
     except BaseException as error:  # noqa: BLE001 - a check that exits or panics has not passed
-        if isinstance(error, PlatformError):
-            raise_outage(error)
         problem = f"{type(error).__name__}: {error}"
     if problem or not isinstance(seen, CheckObservation):
         return CheckResult(

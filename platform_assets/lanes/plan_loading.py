@@ -140,8 +140,10 @@ def _with_its_sample(document: PositionedYaml, workload: Any) -> Any:
 
 
 def _with_fault_limits(plan: LanePlan, document: PositionedYaml) -> LanePlan:
+    if plan.schedule is None:
+        return plan
     record = plan.record()
-    limits = fault_limits(record.get("schedule", {}).get("faults", ()))
+    limits = fault_limits(record["schedule"]["faults"])
     for name in sorted(limits.keys() & plan.thresholds.keys()):
         raise DeclarationInvalid(
             document.where(("thresholds", name)),

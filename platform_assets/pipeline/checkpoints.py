@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from platform_assets.adapters.archive import open_bundle
 from platform_assets.errors import (
+    OUTAGES,
     BundleUnreadable,
     LogInconsistent,
     PlatformError,
     RecordMissing,
-    raise_outage,
 )
 from platform_assets.flow.checkpoint import (
     LogKey,
@@ -201,6 +201,7 @@ def _key_of_entry(platform: Platform, index: int) -> list[LogKey]:
     try:
         sealed = sealed_run(platform, RunId.parse(entry.run_id))
         return [] if sealed is None else [LogKey.parse(sealed.bundle["log"]["key"])]
-    except PlatformError as error:
-        raise_outage(error)
+    except OUTAGES:
+        raise
+    except PlatformError:
         return []

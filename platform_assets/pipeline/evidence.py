@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.errors import (
+    OUTAGES,
     AdmissionInconsistent,
     ClosureRefused,
     GateRefusal,
     GenerationPending,
     LandingInconsistent,
     PlatformError,
-    raise_outage,
 )
 from platform_assets.flow.attestations import attestations, key_path
 from platform_assets.flow.places import Place
@@ -74,7 +74,8 @@ def stored_problems(platform: Platform, run: RunId, records: RunRecords) -> list
     found: dict[str, list[str]] = {}
 
     def note(requirement: str, error: PlatformError) -> None:
-        raise_outage(error)
+        if isinstance(error, OUTAGES):
+            raise error
         found.setdefault(requirement, []).append(f"{error.thing}: {error.code}: {error.found}")
 
     for product in records.outputs():

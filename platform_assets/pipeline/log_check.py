@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import ObjectMissing, PlatformError, raise_outage
+from platform_assets.errors import OUTAGES, ObjectMissing, PlatformError
 from platform_assets.flow.checkpoint import LogKey, open_checkpoint
 from platform_assets.flow.closure_log import log_problems
 from platform_assets.flow.log_entries import CHECKPOINTS_FOLDER, LOG_FOLDER, log_path, read_entry
@@ -101,8 +101,9 @@ def _closed_runs(platform: Platform, whole: WholeLog) -> Iterable[tuple[str, Sea
             if sealed is None:
                 continue
             key = LogKey.parse(sealed.bundle["log"]["key"])
+        except OUTAGES:
+            raise
         except PlatformError as error:
-            raise_outage(error)
             whole.problems.append(f"{error.thing}: expected {error.expected}, found {error.found}")
             continue
         if key not in whole.keys:
@@ -132,8 +133,9 @@ def _judge_checkpoints(platform: Platform, whole: WholeLog, stored: Sequence[str
         size = int(match[1])
         try:
             checkpoint = open_checkpoint(platform.store.read(path), whole.keys, path)
+        except OUTAGES:
+            raise
         except PlatformError as error:
-            raise_outage(error)
             whole.problems.append(f"{path}: expected {error.expected}, found {error.found}")
             continue
         if (checkpoint.origin, checkpoint.size) != (whole.log.origin, size):
@@ -152,8 +154,9 @@ def _judge_runs(platform: Platform, whole: WholeLog, closed: dict[str, SealedRun
             entry = read_entry(data, index)
             run = RunId.parse(entry.run_id)
             sealed = closed.get(entry.run_id) or sealed_run(platform, run)
-        except PlatformError as error:
-            raise_outage(error)
+        except OUTAGES:
+            raise
+        except PlatformError:
             continue  # reported as an entry, or as a seal
         yield entry.run_id
         if sealed is None:

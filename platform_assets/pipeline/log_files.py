@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_assets.errors import ObjectMissing, PlatformError, raise_outage
+from platform_assets.errors import OUTAGES, ObjectMissing, PlatformError
 from platform_assets.flow.checkpoint import LogKey, write_inclusion
 from platform_assets.flow.closure_log import Damaged
 from platform_assets.flow.evidence import LOG_ENTRY_FILE, LOG_PROOF_FILE
@@ -54,8 +54,9 @@ def log_files(platform: Platform, run: RunId, sealed: SealedRun) -> LogFiles:
         entry = read_entry(data, read_entry(copied).index)
     except ObjectMissing:
         return LogFiles({}, [(path, "absent: the log was cut, or an entry was removed from it")])
+    except OUTAGES:
+        raise
     except PlatformError as error:
-        raise_outage(error)
         return LogFiles({}, [(path, f"expected {error.expected}, found {error.found}")])
     problems = [] if data == copied else [(copy, f"is not the entry that stands at {path}")]
     files = {LOG_ENTRY_FILE: data}
@@ -90,8 +91,9 @@ def present_log_keys(platform: Platform) -> list[LogKey]:
 def _mended(platform: Platform, run: RunId, sealed: SealedRun) -> str:
     try:
         entered = enter(platform, run, sealed)
+    except OUTAGES:
+        raise
     except PlatformError as error:
-        raise_outage(error)
         return f"the run is not in the log: expected {error.expected}, found {error.found}"
     if isinstance(entered, Damaged):
         return f"the run is not in the log: {entered.problem}"
@@ -108,8 +110,9 @@ def _checkpoint(platform: Platform, entry: Entry, sealed: SealedRun) -> bytes | 
     """
     try:
         keys = [LogKey.parse(sealed.bundle["log"]["key"]), *present_log_keys(platform)]
+    except OUTAGES:
+        raise
     except PlatformError as error:
-        raise_outage(error)
         return "bundle.json", f"expected {error.expected}, found {error.found}"
     for key in keys:
         try:

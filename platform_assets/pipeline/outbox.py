@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from platform_assets.errors import (
     CertificateRevoked,
     GateRefusal,
-    PlatformError,
     ProductRemoved,
-    raise_outage,
+    Refusal,
 )
 from platform_assets.flow.announcements import Announcement, product_ready, run_closed
 from platform_assets.flow.gate import decide
@@ -70,8 +69,7 @@ def _look(platform: Platform, run: RunId, outbox: Outbox) -> None:
     """Put what is left of a run into the outbox."""
     try:
         sealed = sealed_run(platform, run)
-    except PlatformError as error:
-        raise_outage(error)
+    except Refusal as error:
         outbox.withheld[str(run)] = f"{error.code}: {error.found}"
         return
     products = sealed.bundle["products"] if sealed else platform.feed(run.feed).outputs()

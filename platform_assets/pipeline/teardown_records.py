@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import parse_canonical
-from platform_assets.errors import PlatformError, ProductRemoved, RecordNotCanonical, raise_outage
+from platform_assets.errors import OUTAGES, PlatformError, ProductRemoved, RecordNotCanonical
 from platform_assets.flow.signing import unverified_predicate
 from platform_assets.flow.teardown_proof import opened_teardown, packed
 from platform_assets.identifiers import RunId
@@ -54,8 +54,9 @@ def removed_of(platform: Platform, run: RunId) -> dict[str, Any] | None:
     """Return in a few words what was deleted of a run, for people and for tools."""
     try:
         record = standing_teardown(platform, run)
+    except OUTAGES:
+        raise
     except PlatformError as error:
-        raise_outage(error)
         return {"state": error.code, "files": 0, "bytes": 0, "kinds": [], "at": None}
     if record is None:
         return None

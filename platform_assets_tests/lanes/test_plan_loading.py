@@ -112,9 +112,10 @@ FAULTS = f"""
   pause_seconds: 1
   give_up_seconds: 9
   faults: [{FAULT}]"""
+SCHEDULED = ("steady: {", f"schedule: {FAULTS}\nsteady: {{")
 RECOVERY = (
     ("lane: burst", "lane: recovery"),
-    ("steady: {", f"schedule: {FAULTS}\nsteady: {{"),
+    SCHEDULED,
 )
 
 #: What is changed, the line at which it is shown, and what is said.
@@ -139,11 +140,7 @@ MISTAKES = {
     "a key of the profile": (("max_records: 50", "records: 50"), 33, "max_records"),
     "no such sample": (("records.ndjson", "nothing.ndjson"), 6, "No such file"),
     "a plan of another lane": (("lane: burst", "lane: soak"), 1, "soak"),
-    "faults in a burst": (
-        ("steady: {", f"schedule: {FAULTS}\nsteady: {{"),
-        1,
-        "a recovery lane has a `schedule`",
-    ),
+    "faults in a burst": (SCHEDULED, 1, "a recovery lane has a `schedule`"),
     "a kind of fault twice": (
         ("steady: {", f"schedule: {FAULTS.replace('[', f'[{FAULT}, ')}\nsteady: {{"),
         26,

@@ -61,7 +61,7 @@ class FromRead:
         return DENIED
 
 
-def swept(faults: HttpFaults, step: int, act: Callable[[], object]) -> int:
+def swept(faults: HttpFaults, step: int, act: Callable[[], None]) -> int:
     """Do something again and again, each time with more reads that pass, until none is denied.
 
     Whatever is denied has to end it as an outage. Returns how many times it did.
@@ -69,7 +69,7 @@ def swept(faults: HttpFaults, step: int, act: Callable[[], object]) -> int:
     outages = 0
     for number in range(0, _MANY, step):
         rule = faults.rule = FromRead(number)
-        failed = failure_of(lambda: act() and None)
+        failed = failure_of(act)
         faults.rule = lambda _: USUAL
         if not rule.denied:
             assert failed is None
