@@ -6,13 +6,18 @@ server; where `.ci/run` made sure that it can be had (``PLATFORM_TESTS_REQUIRE``
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = [
     "platform_assets_tests.servers.azure",
@@ -31,6 +36,18 @@ SERVERS = {
     "s3": "s3",
     "spark": "spark",
 }
+
+
+@pytest.fixture
+def nothing_collected() -> Iterator[None]:
+    """Keep what other tests left from being collected while a test interrupts its own process.
+
+    Python drops what is raised within a finaliser, and with it the interruption that came there.
+    """
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def pytest_configure() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import psutil
+import pytest
 
 from platform_assets.adapters.process_tree import with_descendants
 from platform_assets.lanes.lane_folders import lane_folders
@@ -92,6 +93,7 @@ def test_a_terminated_run_ends_every_process_of_its_lane_and_the_next_lane_waite
         assert instance.get_latest_materialization_event(BURST) is None
 
 
+@pytest.mark.usefixtures("nothing_collected")
 def test_of_several_lanes_in_one_run_none_begins_once_it_is_interrupted(
     home: Path, instance: dg.DagsterInstance
 ) -> None:

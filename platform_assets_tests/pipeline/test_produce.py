@@ -326,6 +326,7 @@ def test_the_log_is_open_to_other_producers_but_for_the_partitions_that_are_name
     assert standing(home / "live", "orders") == {"0": [b"beside"], "1": [b"mine", b"mine too"]}
 
 
+@pytest.mark.usefixtures("nothing_collected")
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_a_schedule_is_interrupted_by_what_the_main_thread_is_told(
     home: Path, signalled: signal.Signals
@@ -363,6 +364,7 @@ class Interrupting:
         os.kill(os.getpid(), self._signalled)
 
 
+@pytest.mark.usefixtures("nothing_collected")
 def test_an_interruption_ends_the_supply_and_accounts_for_what_was_taken(home: Path) -> None:
     """The process gets the keyboard's signal while it sends slowly."""
     lines = [b"%d" % n for n in range(100_000)]
