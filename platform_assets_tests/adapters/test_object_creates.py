@@ -36,7 +36,6 @@ from platform_assets_tests.servers.http_faults import (
 from platform_assets_tests.servers.s3 import s3_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from platform_assets.adapters.object_store import ObjectStore
@@ -46,13 +45,6 @@ PATH = "runs/x/closure/0001.seal"
 SLOW_DOWN = Fate(effect=False, answer=s3_error(503, "SlowDown"))
 CONFLICT = Fate(effect=False, answer=s3_error(409, "ConditionalRequestConflict"))
 NOT_THERE = Fate(effect=False, answer=(404, b""))
-
-
-@pytest.fixture
-def faults(s3_server: S3Server, s3_credentials: None) -> Iterator[HttpFaults]:
-    del s3_credentials
-    with HttpFaults(s3_server.endpoint) as faults:
-        yield faults
 
 
 @pytest.fixture

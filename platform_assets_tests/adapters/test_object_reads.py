@@ -18,7 +18,7 @@ from platform_assets_tests.servers.http_faults import USUAL, Fate, HttpFaults, s
 from platform_assets_tests.servers.s3 import s3_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from platform_assets.adapters.object_store import ObjectStore
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 PATH = "runs/x/part.parquet"
 DATA = b"rows of a part " * 100_000
 FLIPPED = DATA[:500] + b"!" + DATA[501:]
-
-
-@pytest.fixture
-def faults(s3_server: S3Server, s3_credentials: None) -> Iterator[HttpFaults]:
-    del s3_credentials
-    with HttpFaults(s3_server.endpoint) as faults:
-        yield faults
 
 
 @pytest.fixture

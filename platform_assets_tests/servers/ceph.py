@@ -87,6 +87,13 @@ def settings(folder: Path, *, fsid: str, ports: tuple[int, int], store: str) -> 
     return _SETTINGS.format(fsid=fsid, mon=mon, mon_v1=mon_v1, folder=folder, store=store)
 
 
+def gateway(port: int) -> tuple[str, ...]:
+    """Return the call of a gateway that answers at a port of this machine."""
+    # without the setting Nagle and delayed acknowledgements add 40 ms to every answer
+    frontend = f"beast endpoint=127.0.0.1:{port} tcp_nodelay=1"
+    return ("radosgw", "-n", "client.rgw", "--rgw_frontends", frontend)
+
+
 class CephGateway:
     """A gateway to be started; as a context manager it is started and stopped."""
 
@@ -144,9 +151,7 @@ class CephGateway:
             user = ("user", "create", "--uid", "tests", "--display-name", "tests")
             keys = ("--access-key", self.access_key, "--secret-key", self.secret_key)
             self._run("radosgw-admin", *user, *keys)
-            # without it Nagle and delayed acknowledgements add 40 ms to every answer
-            frontend = f"beast endpoint=127.0.0.1:{self.port} tcp_nodelay=1"
-            self._gateway = self._serve("radosgw", "-n", "client.rgw", "--rgw_frontends", frontend)
+            self._gateway = self._serve(*gateway(self.port))
             self._wait()
         except BaseException:
             self.stop()

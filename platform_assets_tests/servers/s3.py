@@ -18,6 +18,7 @@ import pytest
 from botocore.config import Config
 
 from platform_assets_tests.servers.ceph import CephGateway
+from platform_assets_tests.servers.http_faults import HttpFaults
 from platform_assets_tests.servers.processes import NoServer
 
 if TYPE_CHECKING:
@@ -110,6 +111,14 @@ def s3_credentials(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+
+@pytest.fixture
+def faults(s3_server: S3Server, s3_credentials: None) -> Iterator[HttpFaults]:
+    """Return what stands before the session's server and spoils answers, as a test tells it."""
+    del s3_credentials
+    with HttpFaults(s3_server.endpoint) as faults:
+        yield faults
 
 
 @contextmanager

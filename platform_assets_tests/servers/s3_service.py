@@ -29,7 +29,7 @@ from typing import NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from platform_assets.lanes.supervised import leashed
-from platform_assets_tests.servers.ceph import settings
+from platform_assets_tests.servers.ceph import gateway, settings
 from platform_assets_tests.servers.processes import program
 from platform_assets_tests.servers.s3 import s3_client
 
@@ -125,9 +125,7 @@ class _Server:
             user = ("user", "create", f"--uid={_USER}", f"--display-name={_USER}")
             self._run("radosgw-admin", *user)
             self.renew()
-        # without it Nagle and delayed acknowledgements add 40 ms to every answer
-        frontend = f"beast endpoint=127.0.0.1:{port} tcp_nodelay=1"
-        self._spawn("radosgw", "-n", "client.rgw", "--rgw_frontends", frontend)
+        self._spawn(*gateway(port))
 
     def _format(self, ports: tuple[int, int]) -> None:
         for name in ("mon", "osd", "run"):

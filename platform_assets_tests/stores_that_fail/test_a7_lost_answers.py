@@ -27,7 +27,6 @@ from platform_assets_tests.shop import make_shop
 from platform_assets_tests.stores_that_fail.homes import STRIDE, failure_of, run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from platform_assets_tests.servers.s3 import S3Server
@@ -44,12 +43,6 @@ FATES = {
     "denied": Fate(effect=False, answer=s3_error(403, "AccessDenied")),
     "over quota": Fate(effect=False, answer=s3_error(403, "QuotaExceeded")),
 }
-
-
-@pytest.fixture
-def faults(s3_server: S3Server) -> Iterator[HttpFaults]:
-    with HttpFaults(s3_server.endpoint) as faults:
-        yield faults
 
 
 def from_write(number: int, fate: Fate) -> tuple[list[str], object]:

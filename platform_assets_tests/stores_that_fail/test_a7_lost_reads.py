@@ -25,7 +25,7 @@ from platform_assets_tests.shop import make_shop
 from platform_assets_tests.stores_that_fail.homes import STRIDE, failure_of, run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from platform_assets_tests.servers.s3 import S3Server
@@ -36,12 +36,6 @@ RUN = RunId("shop", 1)
 DENIED = Fate(effect=False, answer=s3_error(403, "RequestTimeTooSkewed"))
 #: More reads than a run of the small shop has; a sweep ends where nothing failed any more.
 _MANY = 2000
-
-
-@pytest.fixture
-def faults(s3_server: S3Server) -> Iterator[HttpFaults]:
-    with HttpFaults(s3_server.endpoint) as faults:
-        yield faults
 
 
 class FromRead:

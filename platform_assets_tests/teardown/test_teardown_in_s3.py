@@ -22,7 +22,6 @@ from platform_assets_tests.shop import make_shop
 from platform_assets_tests.teardown.torn import FIRST, keep, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from platform_assets_tests.servers.s3 import S3Server
@@ -35,12 +34,6 @@ pytestmark = pytest.mark.usefixtures("s3_credentials")
 @pytest.fixture
 def home(tmp_path: Path, s3_server: S3Server, s3_bucket: str) -> Path:
     return closed_in(tmp_path / "home", s3_server, s3_bucket)
-
-
-@pytest.fixture
-def faults(s3_server: S3Server) -> Iterator[HttpFaults]:
-    with HttpFaults(s3_server.endpoint) as faults:
-        yield faults
 
 
 def closed_in(home: Path, server: S3Server, bucket: str) -> Path:
