@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.adapters.local_store import LocalStore
 from platform_assets.errors import PlatformError
 from platform_assets.pipeline import Platform, caught_up, runs, verify_run
+from platform_assets.pipeline.log_check import examine
+from platform_assets.pipeline.outbox import outbox_of
 from platform_assets.pipeline.run import Silence
 from platform_assets_tests.crashes.job import StandingClock
 from platform_assets_tests.shop import make_shop
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from platform_assets.identifiers import RunId
     from platform_assets.ports.store import Store
 
 #: Every n-th point of a sweep is tried; 1 tries all, as acceptance does.
@@ -77,6 +80,23 @@ def failure_of(act: Callable[[], None]) -> PlatformError | None:
         assert failed.exit_code in (1, 3), failed
         assert all((failed.remedy, failed.expected, failed.found)), failed
     return failed
+
+
+def require_sound(platform: Platform, run: RunId) -> None:
+    """Require that whoever looks at the closed run finds it as it is."""
+    result = verify_run(platform, run)
+    assert result.ok, [f"{found.where}: {found.problem}" for found in result.findings]
+    assert not examine(platform).problems
+    assert not outbox_of(platform, run.feed).withheld
+
+
+def require_run_once(home: Path) -> None:
+    """Require that the feed has a single run, which is sound, and that no check failed on its way."""
+    platform = Platform.open(home)
+    [run] = runs(platform, "shop")
+    require_sound(platform, run)
+    certificates = [path for path in platform.store.list("runs") if "/certificates/" in path]
+    assert all(b'"FAIL"' not in platform.store.read(path) for path in certificates)
 
 
 def require_whole(store: Path) -> None:
