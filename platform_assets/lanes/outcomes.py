@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.canonical import parse_canonical
@@ -82,21 +83,25 @@ def faults_of(recorded: Recorded) -> Iterator[FaultView]:
         )
 
 
-def probe_of(plan: LanePlan, files: BundleFiles) -> ProbeView | None:
+def probe_of(plan: LanePlan, files: BundleFiles, lane_run: str) -> ProbeView | None:
     """Return the windows of a probe; of another lane there are none."""
     if plan.doubling is None:
         return None
     windows = read_windows(files.read(WINDOWS_FILE)) if WINDOWS_FILE in files.paths() else []
     return ProbeView(
-        windows=tuple(_window(window) for window in windows),
+        windows=tuple(_window(window, lane_run) for window in windows),
         time_limit=plan.doubling.window_seconds * SECOND,
         memory_limit=int(plan.doubling.memory_limit),
         spill_limit=int(plan.doubling.spill_limit),
     )
 
 
-def notes_of(files: BundleFiles) -> Iterator[tuple[str, str]]:
+def notes_of(files: BundleFiles, lane_run: str) -> Iterator[tuple[str, str]]:
     """Yield what the notes of a lane say, a line for each thing, as name and text."""
+    yield from ((name, _from_its_folder(text, lane_run)) for name, text in _notes_of(files))
+
+
+def _notes_of(files: BundleFiles) -> Iterator[tuple[str, str]]:
     if NOTES_FILE not in files.paths():
         return
     for key, value in parse_canonical(files.read(NOTES_FILE), NOTES_FILE).items():
@@ -107,6 +112,11 @@ def notes_of(files: BundleFiles) -> Iterator[tuple[str, str]]:
             yield from ((f"{name}: {part}", _told(each)) for part, each in value.items() if each)
         elif value:
             yield name, _told(value)
+
+
+def _from_its_folder(text: str, lane_run: str) -> str:
+    """Tell a path from the lane's folder on: where that stood concerns no reader of a report."""
+    return re.sub(rf"(?<!\S)/\S*/(?={re.escape(lane_run)}/)", "", text)
 
 
 def _told(value: Any) -> str:
@@ -120,7 +130,7 @@ def _told(value: Any) -> str:
     return moment + ", ".join(f"{key} {_told(each)}" for key, each in facts.items())
 
 
-def _window(window: Window) -> WindowView:
+def _window(window: Window, lane_run: str) -> WindowView:
     first = window.attempts[0] if window.attempts else None
     parts = [_ending(tried) for tried in window.attempts]
     if window.ended:
@@ -129,7 +139,7 @@ def _window(window: Window) -> WindowView:
         events=window.events,
         run_id=window.run_id or "none",
         certified=window.certified,
-        ending="; ".join(parts),
+        ending=_from_its_folder("; ".join(parts), lane_run),
         duration=first.duration_us if first is not None else None,
         memory=first.held_bytes if first is not None else None,
         spilled=first.spilled_bytes if first is not None else None,

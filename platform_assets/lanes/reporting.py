@@ -80,11 +80,11 @@ def report_view(
         ),
         runs=tuple(runs_of(recorded)),
         faults=tuple(faults_of(recorded)),
-        probe=probe_of(plan, files),
+        probe=probe_of(plan, files, pin["lane_run"]),
         pin=_pin(recorded.pin),
         keys=tuple(_keys(recorded.pin, keys)),
         environment=tuple(_environment(environment)),
-        notes=tuple(notes_of(files)),
+        notes=tuple(notes_of(files, pin["lane_run"])),
         commands=lane_commands(pin["lane_run"]),
         package=pin["code"]["package"],
     )

@@ -158,7 +158,7 @@ def test_notes_are_told_line_by_line(lane: SmallLane) -> None:
         "runs_refused": {"shop-00000002": "its certificate is missing"},
     }
     (lane.folder / NOTES_FILE).write_bytes(canonical_bytes(notes))
-    assert sorted(notes_of(lane.files)) == [
+    assert sorted(notes_of(lane.files, "lane-burst-00000001")) == [
         ("ends", "1:01: how signal 9, name worker, pid 7"),
         ("not measured", "store_size: the store is a bucket"),
         ("observer: late", "2"),
@@ -166,8 +166,21 @@ def test_notes_are_told_line_by_line(lane: SmallLane) -> None:
     ]
 
 
+def test_a_path_in_the_notes_is_told_from_the_folder_of_the_lane_on(lane: SmallLane) -> None:
+    said = (
+        "scratch space /srv/homes/a/lanes/lane-burst-00000001/work/scratch is full",
+        "lane-burst-00000001-ab12/runs in s3://lanes/lane-burst-00000001-ab12 at http://host:9/",
+        "/srv/lane-burst-00000002/work",
+    )
+    (lane.folder / NOTES_FILE).write_bytes(canonical_bytes({"not_measured": list(said)}))
+    assert [text for _, text in notes_of(lane.files, "lane-burst-00000001")] == [
+        "scratch space lane-burst-00000001/work/scratch is full",
+        *said[1:],
+    ]
+
+
 def test_a_lane_without_notes_has_none(lane: SmallLane) -> None:
-    assert list(notes_of(lane.files)) == []
+    assert list(notes_of(lane.files, "lane-burst-00000001")) == []
 
 
 def tried(**changed: object) -> Tried:
@@ -189,7 +202,8 @@ def tried(**changed: object) -> Tried:
 def test_each_window_of_a_probe_tells_how_it_ended(lane: SmallLane) -> None:
     killed = tried(how="killed", exit_code=137, by="the kernel", spilled_bytes=None)
     after = tried(limited=False, duration_us=9 * SECOND)
-    refused = tried(how="spill_exhausted", exit_code=1, by="itself", error="SpillExhausted: 9 GiB")
+    full = "SpillExhausted: 9 GiB in /srv/lanes/lane-probe-00000001/work/spill"
+    refused = tried(how="spill_exhausted", exit_code=1, by="itself", error=full)
     write_windows(
         lane.folder,
         [
@@ -198,12 +212,12 @@ def test_each_window_of_a_probe_tells_how_it_ended(lane: SmallLane) -> None:
             Window(4_000, 9, None, False, False, (refused,), {}, ""),
         ],
     )
-    found = probe_of(probe(), lane.files)
+    found = probe_of(probe(), lane.files, "lane-probe-00000001")
     assert found is not None
     assert [window.ending for window in found.windows] == [
         "closed",
         "killed by the kernel, exit 137; then without limits: closed; memory",
-        "spill exhausted by itself, exit 1 (SpillExhausted: 9 GiB)",
+        f"spill exhausted by itself, exit 1 ({full.replace('/srv/lanes/', '')})",
     ]
     assert found.largest is found.windows[0]
     assert (found.windows[1].duration, found.windows[1].spilled) == (3 * SECOND, None)
@@ -211,4 +225,4 @@ def test_each_window_of_a_probe_tells_how_it_ended(lane: SmallLane) -> None:
 
 
 def test_a_lane_that_is_no_probe_has_no_windows(lane: SmallLane) -> None:
-    assert probe_of(lane.plan, lane.files) is None
+    assert probe_of(lane.plan, lane.files, "lane-burst-00000001") is None
