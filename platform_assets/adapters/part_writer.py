@@ -4,9 +4,9 @@ Where a row group and a part end follows from the rows and their order alone, so
 and budgets leave no trace in the bytes. A row group ends after `ROW_GROUP_ROWS` rows, before the row
 whose encoding would carry it beyond `ROW_GROUP_BYTES`, and where the part ends.
 
-Rows pass three stations, each on threads of its own: their content is encoded and hashed, they are
-gathered into row groups, the groups are compressed and written. What waits between two stations is
-bounded: a writer holds a few row groups, however long the parts are.
+Rows pass three stations, each on threads of its own: their content is encoded, hashed and profiled,
+they are gathered into row groups, the groups are compressed and written. What waits between two
+stations is bounded: a writer holds a few row groups, however long the parts are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from platform_assets.adapters.part_format import ROW_GROUP_ROWS, PartBeingWritten, arrow_schema
+from platform_assets.adapters.profiling import profile_arrays
 from platform_assets.adapters.row_encoding import digest_arrays
 from platform_assets.adapters.watch import require
 from platform_assets.flow.content_digest import ContentDigest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from platform_assets.adapters.row_encoding import Encoded
     from platform_assets.contracts.columns import Column
+    from platform_assets.flow.profile import Profile
     from platform_assets.ports.part_files import PartFile
 
 #: Encoded bytes of a row group, except that a longer row is a group of its own.
@@ -57,9 +59,10 @@ class PartWriter:
         self._schema = arrow_schema(columns)
         self._part_rows = part_rows
         self._encoders = ThreadPoolExecutor(threads)
-        self._encoded: deque[tuple[pa.RecordBatch, Future[Encoded]]] = deque()
+        self._encoded: deque[tuple[pa.RecordBatch, Future[tuple[Encoded, Profile]]]] = deque()
         self._ahead = threads + 1
         self._digest = ContentDigest.empty(columns)
+        self._profile = profile_arrays(_no_rows(self._schema), columns)
         self._group = _Group()
         self._part_left = part_rows
         self._out = _Parts(directory, self._schema)
@@ -87,7 +90,7 @@ class PartWriter:
         if batch.schema != self._schema:
             raise TypeError(f"the rows are {batch.schema}, not {self._schema}")
         if batch.num_rows:
-            encoding = self._encoders.submit(digest_arrays, batch.columns, self._columns)
+            encoding = self._encoders.submit(_looked_at, batch.columns, self._columns)
             self._encoded.append((batch, encoding))
         if len(self._encoded) > self._ahead:
             self._gather()
@@ -97,17 +100,23 @@ class PartWriter:
         """The digest of the rows that were gathered; of all of them after `finish`."""
         return self._digest
 
+    @property
+    def profile(self) -> Profile:
+        """The profile of the rows that were gathered; of all of them after `finish`."""
+        return self._profile
+
     def finish(self) -> ProductParts:
-        """Write what is left and return the parts with the digest of all rows."""
+        """Write what is left and return the parts with digest and profile of all rows."""
         while self._encoded:
             self._gather()
         self._end_group(part_ends=True)
         parts = self._out.finish()
-        return ProductParts(parts, self._digest.value, self._digest.rows)
+        return ProductParts(parts, self._digest.value, self._digest.rows, self._profile)
 
     def _gather(self) -> None:
         batch, encoding = self._encoded.popleft()
-        encoded = encoding.result()
+        encoded, profile = encoding.result()
+        self._profile = self._profile.merge(profile)
         self._digest = self._digest.merge(encoded.digest)
         sizes = np.cumsum(encoded.lengths)
         start = 0
@@ -133,6 +142,14 @@ class PartWriter:
     def _end_group(self, *, part_ends: bool) -> None:
         group, self._group = self._group, _Group()
         self._out.write(group.batches, part_ends=part_ends)
+
+
+def _looked_at(arrays: Sequence[pa.Array], columns: Sequence[Column]) -> tuple[Encoded, Profile]:
+    return digest_arrays(arrays, columns), profile_arrays(arrays, columns)
+
+
+def _no_rows(schema: pa.Schema) -> list[pa.Array]:
+    return [column.combine_chunks() for column in schema.empty_table().columns]
 
 
 class _Group:

@@ -6,6 +6,9 @@ generation: the same bytes are the same product.
 
 An encrypted generation has a key of its own, so that its stored bytes differ from those of any other.
 Whether it is the same product is told by its plaintext.
+
+A manifest names the profile of its rows by digest, if it was written by a release that makes profiles.
+The profile follows from the rows, so that it does not tell products apart.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from platform_assets.identifiers import RunId
 
 #: What may differ between two manifests of the same product.
-_BESIDE_IDENTITY = ("generation", "code", "checkpoint")
+_BESIDE_IDENTITY = ("generation", "code", "checkpoint", "profile")
 
 
 def manifest_of(
@@ -38,11 +41,14 @@ def manifest_of(
     inputs: Sequence[Mapping[str, str]],
     code: Mapping[str, Any],
     encryption: Mapping[str, str] | None = None,
+    profile: str | None = None,
 ) -> dict[str, Any]:
     """Return the manifest record of one generation."""
     encrypted = {} if encryption is None else {"encryption": dict(encryption)}
+    profiled = {} if profile is None else {"profile": profile}
     return {
         **encrypted,
+        **profiled,
         "record": "manifest",
         "version": 1,
         "run_id": str(run),

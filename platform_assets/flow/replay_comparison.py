@@ -104,8 +104,12 @@ def admission_problems(recorded: Record, rebuilt: Record) -> list[str]:
 
 
 def manifest_problems(recorded: Record, rebuilt: Record) -> list[str]:
-    """Return in what a manifest differs from the recorded one, but for its parts and inputs."""
-    return _field_problems(recorded, rebuilt, _BESIDE["manifest"])
+    """Return in what a manifest differs from the recorded one, but for its parts and inputs.
+
+    An older one names no profile.
+    """
+    unnamed = () if "profile" in recorded else ("profile",)
+    return _field_problems(recorded, rebuilt, (*_BESIDE["manifest"], *unnamed))
 
 
 def certificate_problems(recorded: Record, rebuilt: Record) -> list[str]:

@@ -73,6 +73,7 @@ def build(platform: Platform, run: RunId, product: str) -> dict[str, Any]:
                 inputs=[{"kind": "admission", "name": stream, "digest": digest(receipt)}],
                 strict=declared.strict,
                 engine=engine.identity,
+                profile=made.profile,
             ),
         )
 

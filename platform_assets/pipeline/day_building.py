@@ -94,6 +94,9 @@ class BuiltDay:
             "manifest_digest": digest(manifest),
         }
 
+    def beside(self) -> None:
+        """Return nothing: the profiles of the runs tell of the rows of a day."""
+
     def _named(self) -> dict[str, str]:
         return {"feed": self.feed, "product": self.product, "day": self.inputs.day}
 

@@ -105,6 +105,12 @@ def manifest_path(run: RunId, product: str, generation: int) -> str:
     return manifest_in(generation_folder(run, product, generation))
 
 
+def profile_path(run: RunId, product: str, profile_digest: str) -> str:
+    """Return the path of the profile that manifests of a product name by its digest."""
+    name = profile_digest.removeprefix("sha256:")
+    return f"{run_folder(run)}/profiles/{check_name(product, 'product')}/{name}.json"
+
+
 def certificate_folder(run: RunId, product: str, generation: int) -> str:
     """Return the folder of the certificates that were issued for a generation."""
     return f"{run_folder(run)}/certificates/{check_name(product, 'product')}/{generation:04d}"

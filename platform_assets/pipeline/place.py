@@ -2,13 +2,15 @@
 
 1. Where the standing generation holds the same product, converge on it: a part that is missing is put
    back. Where a part or a record of it was changed, do not.
-2. Else claim the next generation, put the parts, then the manifest, which completes it.
+2. Else claim the next generation, put the parts and the profile, then the manifest, which completes it.
 
 A claim names the digest of the manifest that it will hold. An attempt that finds its own claim without
 a manifest finishes it; one that finds another's claim takes the next number.
 
 The parts of a strict product are encrypted before they are placed, under a key that the claim holds,
-wrapped. So an attempt that meets a claim encrypts under its key to tell whether it holds the same.
+wrapped. So an attempt that meets a claim encrypts under its key to tell whether it holds the same. The
+profile of a strict product is stored in the clear, and tells how many rows and nulls there are, and of
+no value.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from platform_assets.pipeline.standing import newest_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from platform_assets.flow.profile import Profile
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.ports.part_files import PartFile
@@ -92,6 +95,9 @@ class Placeable(Protocol):
     def claim(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Return the record that claims the generation of a manifest."""
 
+    def beside(self) -> tuple[str, dict[str, Any]] | None:
+        """Return the profile that its manifest names, with its path; None where it has none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
@@ -113,6 +119,7 @@ class Built:
     inputs: Sequence[dict[str, str]]
     strict: bool
     engine: dict[str, str]
+    profile: Profile | None = None
     encryption: dict[str, str] | None = None
 
     @property
@@ -144,6 +151,7 @@ class Built:
 
     def manifest(self, generation: int, code: dict[str, Any]) -> dict[str, Any]:
         """Return the manifest that the product has as that generation."""
+        profiled = self.beside()
         return manifest_of(
             self.run,
             self.config_digest,
@@ -158,7 +166,24 @@ class Built:
             inputs=self.inputs,
             code={**code, "engine": self.engine},
             encryption=self.encryption,
+            profile=None if profiled is None else digest(profiled[1]),
         )
+
+    def beside(self) -> tuple[str, dict[str, Any]] | None:
+        """Return the profile that its manifest names, with its path; None where it has none."""
+        if self.profile is None:
+            return None
+        told = self.profile.without_values() if self.strict else self.profile
+        record = {
+            "record": "profile",
+            "version": 1,
+            "run_id": str(self.run),
+            "config_digest": self.config_digest,
+            "product": self.product,
+            "content_digest": self.content_digest,
+            **told.as_json(),
+        }
+        return layout.profile_path(self.run, self.product, digest(record)), record
 
     def claim(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Return the record that claims the generation of a manifest."""
@@ -260,5 +285,8 @@ def _complete(platform: Platform, built: Placeable, manifest: dict[str, Any]) ->
     absent = {p: part for p, part in paths.items() if not require_same(platform.store, p, part)}
     for path, part in absent.items():
         put_part(platform.store, path, part)
+    profiled = built.beside()
+    if profiled is not None and "profile" in manifest:
+        write_record(platform.store, *profiled)
     write_record(platform.store, layout.manifest_in(folder), manifest)
     return manifest

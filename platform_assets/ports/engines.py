@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.contracts.columns import Column
+    from platform_assets.flow.profile import Profile
     from platform_assets.ports.part_files import PartFile
 
 
@@ -49,6 +50,7 @@ class ProductParts:
     parts: Sequence[PartFile]
     content_digest: str
     rows: int
+    profile: Profile
 
 
 class Engine(Protocol):

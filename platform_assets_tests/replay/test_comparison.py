@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from platform_assets.flow.replay import Divergence, Replay, Verdict
-from platform_assets.flow.replay_comparison import landing_problems, only_lost
+from platform_assets.flow.replay_comparison import landing_problems, manifest_problems, only_lost
 from platform_assets.flow.replay_inputs import _in_order
 
 ROW_GONE = Divergence("land", "s", "recorded s 0:4, rebuilt s 0:5", row=4)
@@ -48,6 +48,14 @@ def test_fewer_records_are_lost_unless_something_else_is_wrong(
 def test_of_a_gap_only_its_length_counts() -> None:
     assert landing_problems(landing(10, 10), landing(10, 10, kind="compacted")) == []
     assert landing_problems(landing(10, 10), landing(10, 9)) == ["partition 1 delivered 10, now 9"]
+
+
+def test_a_profile_is_compared_where_the_older_manifest_names_one() -> None:
+    assert manifest_problems({"rows": 1}, {"rows": 1, "profile": "sha256:b"}) == []
+    assert manifest_problems({"profile": "sha256:a"}, {"profile": "sha256:b"}) == [
+        "profile sha256:a, now sha256:b"
+    ]
+    assert manifest_problems({"profile": "sha256:a"}, {}) == ["profile sha256:a, now None"]
 
 
 def test_a_replay_that_compared_nothing_has_reproduced_nothing() -> None:

@@ -133,6 +133,7 @@ def test_i05_spark_gives_the_parts_of_this_process(
     assert found.content_digest == expected.content_digest
     assert [part.rows for part in found.parts] == [700, 700, kept.height - 1400]
     assert [(p.name, p.sha256) for p in found.parts] == [(p.name, p.sha256) for p in expected.parts]
+    assert found.profile == expected.profile
 
 
 def test_i05_spark_gives_the_shared_vectors(session: SparkSession, tmp_path: Path) -> None:

@@ -178,3 +178,10 @@ def _certified(platform: Platform) -> None:
     admit(platform, RUN, "orders")
     build(platform, RUN, "orders")
     assert certify(platform, RUN, "orders")["verdict"] == "PASS"
+
+
+def test_the_profile_of_a_strict_product_tells_counts_and_no_value(built_home: Path) -> None:
+    (path,) = built_home.glob("store/runs/*/profiles/orders/*.json")
+    profile = json.loads(path.read_bytes())
+    assert profile["rows"] > 0
+    assert {name for column in profile["columns"] for name in column} == {"path", "type", "nulls"}

@@ -18,7 +18,7 @@ from platform_assets.installed import version_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VERSION = 2
+_VERSION = 3
 #: What decides the bytes of a part, beside its rows.
 _WRITERS = ("platform-assets", "polars", "polars-hash", "pyarrow")
 
@@ -83,13 +83,17 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """A part that an attempt wrote: its file, rows, bytes, SHA-256 (hex) and the sums of its digest."""
+    """A part that an attempt wrote: its file, rows, bytes, SHA-256 (hex) and the sums of its digest.
+
+    The profile of its rows is a file of its own, so that nobody has to hold those of all parts.
+    """
 
     file: str
     rows: int
     size: int
     sha256: str
     sums: tuple[int, int, int, int]
+    profile: WrittenFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class JobResult:
                 "size": part.size,
                 "sha256": part.sha256,
                 "sums": [str(each) for each in part.sums],
+                "profile": asdict(part.profile),
             }
             for part in self.parts
         ]
@@ -142,11 +147,13 @@ class JobResult:
         return cls(
             **document,
             judged=tuple(WrittenFile(**file) for file in judged),
-            parts=tuple(
-                WrittenPart(**{**part, "sums": tuple(int(each) for each in part["sums"])})
-                for part in parts
-            ),
+            parts=tuple(_part(part) for part in parts),
         )
+
+
+def _part(document: Mapping[str, Any]) -> WrittenPart:
+    sums = tuple(int(each) for each in document["sums"])
+    return WrittenPart(**{**document, "sums": sums, "profile": WrittenFile(**document["profile"])})
 
 
 def described(kind: str, fields: Mapping[str, Any]) -> str:

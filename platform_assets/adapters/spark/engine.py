@@ -11,11 +11,13 @@ the certifier computes the content digest from the parts, as of any product.
 
 from __future__ import annotations
 
+import json
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from platform_assets.adapters.spark.description import JobDescription
 from platform_assets.flow.content_digest import ContentDigest
+from platform_assets.flow.profile import Profile
 from platform_assets.ports.engines import ProductParts
 from platform_assets.ports.part_files import PartFile
 
@@ -89,12 +91,24 @@ class SparkEngine:
         if found != expected:
             raise self._job.failed(f"parts of {expected} rows", f"{found}")
         digest = ContentDigest.empty(job.columns)
+        profile: Profile | None = None
         parts = []
         for number, written in enumerate(result.parts):
             parts.append(self._part(written, into / f"part-{number:05d}.parquet"))
+            told = self._profile(written, into)
+            profile = told if profile is None else profile.merge(told)
             piece = ContentDigest(tuple(job.columns), written.rows, written.sums)
             digest = digest.merge(piece)
-        return ProductParts(parts, digest.value, rows)
+        if profile is None or profile.rows != rows:
+            raise self._job.failed(f"profiles of {rows} rows", f"{profile and profile.rows}")
+        return ProductParts(parts, digest.value, rows, profile)
+
+    def _profile(self, written: WrittenPart, into: Path) -> Profile:
+        path = into / "profile.json"
+        self._job.take(written.profile, path)
+        told = Profile.from_json(json.loads(path.read_bytes()))
+        path.unlink()
+        return told
 
     def _part(self, written: WrittenPart, path: Path) -> PartFile:
         self._job.take(written, path)

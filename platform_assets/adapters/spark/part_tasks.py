@@ -1,11 +1,13 @@
 """Parts: one task each, which reads its slices of the sorted runs and writes by the platform's writer.
 
 The rows of a part, their order and the writer are those of the embedded engine, so that its bytes are
-as well. A task writes to a name that no other attempt has; hash and digest are of the rows as written.
+as well. A task writes to a name that no other attempt has; hash, digest and
+profile are of the rows as written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +17,10 @@ from pyspark import TaskContext
 
 from platform_assets.adapters.part_format import arrow_schema
 from platform_assets.adapters.part_writer import PartWriter
-from platform_assets.adapters.spark.description import WrittenPart
-from platform_assets.adapters.spark.files import upload
+from platform_assets.adapters.spark.description import WrittenFile, WrittenPart
+from platform_assets.adapters.spark.files import upload, write_bytes
 from platform_assets.adapters.spark.runs import read_slice
+from platform_assets.canonical import canonical_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +48,10 @@ def write_part(
                 writer.add(_as_written(batch, schema))
         (part,) = writer.finish().parts
         upload(part.path, file)
-    written = WrittenPart(file, part.rows, part.size, part.sha256, writer.digest.sums)
+    profile = canonical_bytes(writer.profile.as_json())
+    told = WrittenFile(f"{file}.profile.json", len(profile), hashlib.sha256(profile).hexdigest())
+    write_bytes(told.file, profile)
+    written = WrittenPart(file, part.rows, part.size, part.sha256, writer.digest.sums, told)
     return written, context.attemptNumber()
 
 
