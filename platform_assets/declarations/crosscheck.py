@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column, ListOf, Scalar, Struct
 from platform_assets.declarations.check_types import misfit
 from platform_assets.declarations.checks import PythonCheck, ReferentialCheck
+from platform_assets.declarations.column_paths import find_column, meant
 from platform_assets.declarations.functions import function_problem
+from platform_assets.declarations.ledger_columns import ledger_problems
 from platform_assets.declarations.mistakes import all_of, problems_at, suggestion
 from platform_assets.errors import ConfigurationError, ContractInvalid, UnknownThing
 
@@ -55,6 +57,7 @@ def check_feeds(
         }
         problems |= dict(_event_problems(feed, contracts))
         problems |= dict(_output_problems(feed, columns))
+        problems |= dict(ledger_problems(feed, columns))
         problems |= dict(_function_problems(feed, home))
         if problems:
             errors[str(document.path)] = problems_at(document, problems)
@@ -102,15 +105,15 @@ def _event_problems(feed: FeedDeclaration, contracts: dict[str, Contract]) -> It
             identity = find_column(columns, event.id)
             if identity is None or identity.type not in (Scalar.STRING, Scalar.INT64):
                 text = f"{event.contract} has no string or integer property {event.id}"
-                yield (*at, "id"), text + _meant(event.id, columns)
+                yield (*at, "id"), text + meant(event.id, columns)
             if event.time and find_column(columns, event.time) is None:
                 text = f"{event.contract} has no property {event.time}"
-                yield (*at, "time"), text + _meant(event.time, columns)
+                yield (*at, "time"), text + meant(event.time, columns)
             for path, value in event.when.items():
                 column = find_column(columns, path)
                 if column is None:
                     text = f"{event.contract} has no property {path}"
-                    yield (*at, "when", path), text + _meant(path, columns)
+                    yield (*at, "when", path), text + meant(path, columns)
                 elif isinstance(column.type, Scalar) and column.type != _WHEN_TYPES[type(value)]:
                     text = f"{value!r} can never be found: {event.contract} declares {column.type}"
                     yield (*at, "when", path), text
@@ -145,6 +148,7 @@ def _function_problems(feed: FeedDeclaration, home: Path) -> Iterator[Problem]:
     named: dict[Location, str] = {
         ("consumers", name, "function"): consumer.function
         for name, consumer in feed.consumers.items()
+        if consumer.function is not None
     }
     for name, output in feed.outputs().items():
         kind = "products" if name in feed.products else "consumers"
@@ -163,23 +167,10 @@ def columns_named(check: CheckDeclaration) -> tuple[str, ...]:
     return getattr(check, "columns", None) or ((one,) if one else ())
 
 
-def find_column(columns: Sequence[Column], path: str) -> Column | None:
-    """Return the column, or the field within structs, that a dotted path names."""
-    first, _, rest = path.partition(".")
-    for column in columns:
-        if column.name == first:
-            if not rest:
-                return column
-            return (
-                find_column(column.type.fields, rest) if isinstance(column.type, Struct) else None
-            )
-    return None
-
-
 def _absent(at: Location, product: str, column: str, columns: Columns) -> Iterator[Problem]:
     known = columns.get(product)
     if known is not None and find_column(known, column) is None:
-        yield at, f"{product} has no column {column}{_meant(column, known)}"
+        yield at, f"{product} has no column {column}{meant(column, known)}"
 
 
 def _unsortable(
@@ -194,15 +185,3 @@ def _unsortable(
     if column is not None and isinstance(column.type, Struct | ListOf):
         text = f"{path} is no single value; Spark would order it otherwise. Name a field of it,"
         yield at, f"{text} or declare engine: embedded"
-
-
-def _meant(path: str, columns: Sequence[Column]) -> str:
-    names = list(_paths(columns))
-    return suggestion(path, names) or f"; it has {', '.join(column.name for column in columns)}"
-
-
-def _paths(columns: Sequence[Column], before: str = "") -> Iterator[str]:
-    for column in columns:
-        yield f"{before}{column.name}"
-        if isinstance(column.type, Struct):
-            yield from _paths(column.type.fields, f"{before}{column.name}.")

@@ -14,6 +14,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ByteSize, Field, model_validator
 
 from platform_assets.declarations.checks import CheckDeclaration
+from platform_assets.declarations.ledgers import (
+    EVERY_RUN,
+    HistoryRuns,
+    LedgerDeclaration,
+    SliceDeclaration,
+    followed,
+)
 from platform_assets.declarations.model import Declaration, Name
 from platform_assets.declarations.references import check_references
 from platform_assets.declarations.retention import RetentionDeclaration
@@ -141,21 +148,61 @@ class InputDeclaration(Declaration):
     """What a consumer reads: a product of its run and, if asked, of closed runs before it."""
 
     product: Name
-    history_runs: Annotated[int, Field(ge=0, strict=True)] = 0
+    history_runs: HistoryRuns = 0
+    this_run: Annotated[
+        bool, Field(strict=True, description="Whether the product of its own run is read as well.")
+    ] = True
 
 
-class ConsumerDeclaration(Declaration):
-    """A function over certified products whose output is a certified product of the same name."""
+class InputsAndOutput(Declaration):
+    """What a consumer reads, and the contract, identity and order of the rows that it writes."""
 
-    function: Annotated[str, Field(pattern=FUNCTION, description="module:function")]
     reads: Annotated[tuple[InputDeclaration, ...], Field(min_length=1)]
     contract: Contract
     key: Annotated[tuple[str, ...], Field(min_length=1)]
     sort: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class ConsumerDeclaration(InputsAndOutput):
+    """What is made of certified products, a certified product itself: by a function, or as a ledger.
+
+    A function returns rows of any contract. What a ledger and a slice read, and the contract, key and
+    order of what they write, follow from how they are declared.
+    """
+
+    function: Annotated[str | None, Field(pattern=FUNCTION, description="module:function")] = None
+    ledger: LedgerDeclaration | None = None
+    slice: SliceDeclaration | None = None
     part_rows: Annotated[int, Field(gt=0, strict=True)] = 1_000_000
     strict: Strict = False
     parameters: dict[str, str | int | bool] = Field(default_factory=dict)
     checks: Checks
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_what_follows(cls, given: Any) -> Any:
+        follows = followed(given) if isinstance(given, dict) else {}
+        return {**follows, **given} if follows else given
+
+    @model_validator(mode="after")
+    def _is_made_in_one_way(self) -> Self:
+        way = self.ledger or self.slice
+        if sum(given is not None for given in (self.function, self.ledger, self.slice)) != 1:
+            raise ValueError("needs one of `function`, `ledger` and `slice`, and no second one")
+        if way is None:
+            return self
+        follows = InputsAndOutput.model_validate(way.derived())
+        wrong = [name for name, value in follows if getattr(self, name) != value]
+        if self.parameters:
+            wrong.append("parameters")
+        if wrong:
+            raise ValueError(f"has {', '.join(wrong)} by how it is made; leave out what is written")
+        return self
+
+    @property
+    def history_of_its_own(self) -> int:
+        """Return how many runs before its own the consumer reads its own output of."""
+        return EVERY_RUN if self.ledger is not None else 0
 
 
 class FeedDeclaration(Declaration):
@@ -216,14 +263,17 @@ class FeedDeclaration(Declaration):
         """Return what the configuration digest covers, as record values.
 
         Defaults are written out: a later release may have others, and the run keeps its own. What came
-        to be declared later, `strict` and `parallel`, is left out where it is not: what is declared as
-        before has the digest that it had.
+        to be declared later, `strict`, `parallel` and `this_run`, is left out where it says nothing:
+        what is declared as before has the digest that it had.
         """
         declared = self.model_dump(mode="json", exclude_none=True, exclude=_CHANGES_NO_RUN)
         for output in (*declared["products"].values(), *declared["consumers"].values()):
             del output["checks"]
             if not output["strict"]:
                 del output["strict"]
+            for read in output.get("reads", ()):
+                if read["this_run"]:
+                    del read["this_run"]
         if self.window.parallel == 1:
             del declared["window"]["parallel"]
         return declared

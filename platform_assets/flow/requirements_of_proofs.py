@@ -14,6 +14,7 @@ from platform_assets.flow.foreign import foreign_problems
 from platform_assets.flow.gate import Found, Permit, decide
 from platform_assets.flow.places import Place
 from platform_assets.flow.receipts import parts_of_receipt
+from platform_assets.flow.slices_in_evidence import slice_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,9 +185,15 @@ def _consumption(
         problems.append("recorded other inputs than its output names")
     run_id = str(records.run)
     own = {given["product"]: given for given in record["inputs"] if given["run_id"] == run_id}
-    reads = {given["product"] for given in declared["reads"]}
-    if {given["product"] for given in record["inputs"]} != reads or set(own) != reads:
+    reads = {given["product"] for given in declared["reads"] if given.get("this_run", True)}
+    before = {given["product"] for given in declared["reads"]} | (
+        {name} if "ledger" in declared else set()
+    )
+    read = {given["product"] for given in record["inputs"]}
+    if set(own) != reads or not reads <= read <= reads | before:
         problems.append(f"read {sorted(own)} of this run, {sorted(reads)} are declared")
+    if records.anchors is not None:
+        problems += slice_problems(declared, record, records.anchors.value["pinned_at"])
     for product, given in own.items():
         standing = (_digest(records.manifest(product)), _digest(records.certificate(product)))
         if (given["manifest_digest"], given["certificate_digest"]) != standing:

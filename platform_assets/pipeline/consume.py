@@ -1,8 +1,8 @@
 """Running a consumer: read certified products, make a product, record what was read.
 
 1. Open every input through the gate: of this run, and of the closed runs before it.
-2. Call the consumer's function with lazy frames over exactly these products. Its answer is streamed
-   into a file, if it is lazy, and never held as a whole.
+2. Call the consumer's function with lazy frames over exactly these products, or make what a ledger or a
+   slice is declared to be. The answer is streamed into a file, if it is lazy, and never held whole.
 3. Hold the answer against the contract, sort and write it, and place it as a generation.
 4. Record the consumption: every input with its manifest and certificate, and the output.
 """
@@ -29,6 +29,7 @@ from platform_assets.pipeline.answers import Answer, require_conforming, written
 from platform_assets.pipeline.build import declared_output
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import closed_history
+from platform_assets.pipeline.ledgers import made_as_declared
 from platform_assets.pipeline.place import Built, place
 from platform_assets.pipeline.reading import CertifiedProduct, open_product
 from platform_assets.pipeline.records import read_record, write_record
@@ -60,6 +61,10 @@ class _Inputs:
             for name, products in self.products.items()
         }
 
+    def and_also(self, read: Sequence[CertifiedProduct]) -> _Inputs:
+        more = {opened.name: [each for each in read if each.name == opened.name] for opened in read}
+        return _Inputs({**self.products, **more})
+
     def listed(self) -> list[CertifiedProduct]:
         return [opened for products in self.products.values() for opened in products]
 
@@ -89,13 +94,18 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
         platform.scratch() as answered,
     ):
         engine = EmbeddedEngine(platform.budget, spill)
-        answer = _call(
-            platform, run, consumer, declared, inputs, columns=columns, into=answered
-        )  # 2
+        into = answered / "answer.parquet"
+        if declared.function is None:  # 2
+            made = made_as_declared(platform, run, consumer, declared, inputs.frames())
+            inputs, as_of = inputs.and_also(made.read), made.as_of
+            answer = written_answer(made.rows, columns, into)
+        else:
+            as_of = {}
+            answer = _call(platform, run, consumer, declared, inputs, columns=columns, into=into)
         thing = f"consumer {consumer} of {run}"
         require_conforming(answer, columns, declared.key, engine.room, thing)  # 3
         rows = AdmittedRows([answer.file], (), answer.rows)
-        made = engine.make(ProductJob(rows, columns, declared.sort, declared.part_rows), scratch)
+        built = engine.make(ProductJob(rows, columns, declared.sort, declared.part_rows), scratch)
         manifest = place(
             platform,
             Built(
@@ -106,8 +116,8 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                 columns=columns,
                 sort=declared.sort,
                 key=declared.key,
-                content_digest=made.content_digest,
-                parts=made.parts,
+                content_digest=built.content_digest,
+                parts=built.parts,
                 inputs=[
                     {
                         "kind": "certificate",
@@ -120,7 +130,7 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                 engine=engine.identity,
             ),
         )
-    _record(platform, run, consumer, inputs, manifest)  # 4
+    _record(platform, run, consumer, inputs, manifest=manifest, as_of=as_of)  # 4
     return manifest
 
 
@@ -135,6 +145,8 @@ def open_inputs(platform: Platform, run: RunId, declared: ConsumerDeclaration) -
     """
     products: dict[str, list[CertifiedProduct]] = {}
     for given in declared.reads:
+        if not given.this_run:
+            continue  # whoever makes the output opens what was known
         runs = [*closed_history(platform, run, given.history_runs), run]
         products[given.product] = [
             open_product(platform, _in_scope(platform, run, each), given.product) for each in runs
@@ -164,11 +176,12 @@ def _call(
     into: Path,
 ) -> Answer:
     secrets = platform.secret_values()
+    assert declared.function is not None  # what has none is not called
     function = load_function(declared.function, platform.home, secrets)
     try:
         with secrets_withheld(secrets):
             answer = function(inputs.frames(), {**declared.parameters, "run_id": str(run)})
-            return written_answer(answer, columns, into / "answer.parquet")
+            return written_answer(answer, columns, into)
     except (PlatformError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a function that exits or an engine that panics has failed too
@@ -184,7 +197,13 @@ def _call(
 
 
 def _record(
-    platform: Platform, run: RunId, consumer: str, inputs: _Inputs, manifest: dict[str, Any]
+    platform: Platform,
+    run: RunId,
+    consumer: str,
+    inputs: _Inputs,
+    *,
+    manifest: dict[str, Any],
+    as_of: dict[str, Any],
 ) -> None:
     path = layout.consumption_path(run, consumer, manifest["generation"])
     record = {
@@ -210,6 +229,7 @@ def _record(
             "generation": manifest["generation"],
             "manifest_digest": digest(manifest),
         },
+        **({"as_of": as_of} if as_of else {}),
         "recorded_at": rfc3339(platform.clock.now()),
     }
     try:

@@ -33,6 +33,7 @@ from platform_assets.pipeline.run_configuration import configuration_record, pin
 from platform_assets.pipeline.scratch import scratch_folder, spill_folder, sweep
 from platform_assets.pipeline.secret_values import declared_secrets, key_secrets, store_secrets
 from platform_assets.ports.clock import Clock, SystemClock
+from platform_assets.resources import schemas_folder
 from platform_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Platform:
         """
         home = home.absolute()
         settings = load_settings(home)
-        contracts = ContractRegistry.load([home / settings.schemas])
+        contracts = ContractRegistry.load([home / settings.schemas, schemas_folder() / "truth"])
         loaded = load_feeds(home / settings.defs)
         check_feeds(loaded.values(), contracts, home)
         return cls(
@@ -164,6 +165,14 @@ class Platform:
     def declared_now(self, feed: str) -> FeedDeclaration | None:
         """Return how a feed is declared now, which tells the addresses of its sources."""
         return self.feeds.get(feed)
+
+    def read_before(self, run: RunId, consumer: str, product: str) -> Sequence[RunId] | None:
+        """Return the runs before a run whose product a consumer read; None where it is being made.
+
+        Only a replay knows them beforehand.
+        """
+        del run, consumer, product
+        return None
 
     def counted_before(self, run: RunId) -> Sequence[RunId] | None:
         """Return the runs that counted before a run when it was made; None where it is being made.

@@ -15,6 +15,7 @@ def history_reach(declaration: FeedDeclaration) -> int:
     history = [
         read.history_runs for consumer in declaration.consumers.values() for read in consumer.reads
     ]
+    history += [consumer.history_of_its_own for consumer in declaration.consumers.values()]
     history += [
         check.history_runs
         for output in declaration.outputs().values()

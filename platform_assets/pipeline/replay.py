@@ -164,7 +164,7 @@ def _require_functions(platform: ReplayPlatform) -> None:
         DeclarationInvalid: one cannot be loaded.
     """
     declaration = platform.feed(platform.records.run.feed)
-    named = [consumer.function for consumer in declaration.consumers.values()]
+    named = [each.function for each in declaration.consumers.values() if each.function]
     named += [
         check.function
         for output in declaration.outputs().values()

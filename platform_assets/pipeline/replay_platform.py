@@ -18,6 +18,7 @@ from platform_assets.adapters.signatures import new_private_key
 from platform_assets.adapters.wrapping_key_settings import open_wrapping_key
 from platform_assets.contracts.registry import ContractRegistry
 from platform_assets.flow.replay_inputs import consulted_runs, declaration_of
+from platform_assets.identifiers import RunId
 from platform_assets.pipeline.overlay import Overlay
 from platform_assets.pipeline.platform import Platform
 from platform_assets.pipeline.replay_keys import ReplayWrappingKey
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from platform_assets.declarations import FeedDeclaration
     from platform_assets.flow.run_records import RunRecords
-    from platform_assets.identifiers import RunId
     from platform_assets.pipeline.overlay import Lower
     from platform_assets.ports.keys import WrappingKey
     from platform_assets.ports.signer import Signer, Trust
@@ -114,6 +114,14 @@ class ReplayPlatform(Platform):
     def scratch_root(self) -> Path:
         """The scratch space of the replay."""
         return self.around.scratch / "steps"
+
+    def read_before(self, run: RunId, consumer: str, product: str) -> Sequence[RunId] | None:
+        """Return the runs before the run whose product a consumer is recorded to have read."""
+        recorded = self.records.consumption(consumer)
+        if recorded is None or run != self.records.run:
+            return None
+        given = [each["run_id"] for each in recorded.value["inputs"] if each["product"] == product]
+        return [RunId.parse(run_id) for run_id in given if run_id != str(run)]
 
     def counted_before(self, run: RunId) -> Sequence[RunId] | None:
         """Return the runs that counted before the run when it was made."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.declarations.checks import ReferentialCheck
+from platform_assets.declarations.ledgers import EVERY_RUN
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.corrections import corrected_run, corrections_of, newest_closed
@@ -64,12 +65,22 @@ def reaches(declaration: FeedDeclaration) -> Iterator[tuple[str, int, str]]:
         yield product, horizon, f"the dedupe horizon of {horizon} runs"
     for name, consumer in declaration.consumers.items():
         for read in consumer.reads:
-            yield read.product, read.history_runs, f"{read.history_runs} runs of history for {name}"
+            yield (
+                read.product,
+                read.history_runs,
+                f"{_runs(read.history_runs)} of history for {name}",
+            )
+        if consumer.history_of_its_own:
+            yield name, consumer.history_of_its_own, "the entries of a ledger, which stay"
     for name, output in declaration.outputs().items():
         for check in output.checks:
             if isinstance(check, ReferentialCheck):
                 why = f"{check.history_runs} runs of history for a check of {name}"
                 yield check.product, check.history_runs, why
+
+
+def _runs(count: int) -> str:
+    return "every run" if count == EVERY_RUN else f"{count} runs"
 
 
 def _readers(platform: Platform, feed: str) -> Iterator[tuple[RunId, str, FeedDeclaration]]:

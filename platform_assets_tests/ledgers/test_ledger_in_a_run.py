@@ -1,0 +1,177 @@
+"""A ledger and a slice as outputs of runs: what arrives late, is corrected and withdrawn."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from platform_assets.flow.replay import Verdict
+from platform_assets.identifiers import RunId
+from platform_assets.pipeline import Platform, export_run, finish, verify_run
+from platform_assets.pipeline.layout import consumption_path
+from platform_assets.pipeline.reading import open_product
+from platform_assets.pipeline.records import read_record
+from platform_assets.pipeline.replay import Start, replay_bundle, replay_run
+from platform_assets.pipeline.replay_platform import Surroundings
+from platform_assets.pipeline.supersede import supersede
+from platform_assets.truth.chains import broken_chains
+from platform_assets_tests.ledgers.desk import case, label, make_desk, run_desk, send
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def rows(platform: Platform, number: int, product: str) -> pl.DataFrame:
+    return open_product(platform, RunId("desk", number), product).scan().collect()
+
+
+def said(platform: Platform, number: int) -> dict[str, tuple[str, str | None]]:
+    answers = rows(platform, number, "answers").select("subject", "status", "value").rows()
+    return {
+        subject: (status, json.loads(value)["label"] if value else None)
+        for subject, status, value in answers
+    }
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk of four runs; labels came in the second, and were corrected in the third."""
+    home = make_desk(tmp_path_factory.mktemp("told") / "home")
+    send(home, "cases", [case(number) for number in range(1, 5)])
+    run_desk(home)
+    send(home, "labels", [label("l1", "c1", "fraud", "2026-02-01T00:00:00Z")])
+    send(home, "labels", [label("l2", "c2", "fraud", "2026-02-01T00:00:00Z")])
+    send(home, "labels", [label("l3", "c2", "sound", "2026-02-01T00:00:00+00:00")])
+    run_desk(home)
+    corrected = {"kind": "corrected", "id": "l4", "case": "c1", "label": "sound", "of": "l1"}
+    withdrawn = {"kind": "withdrawn", "id": "l5", "case": "c2", "of": "l3"}
+    at = {"at": "2026-02-02T00:00:00Z"}
+    send(home, "labels", [{**corrected, **at}, {**withdrawn, **at}])
+    run_desk(home)
+    send(home, "cases", [case(5)])
+    run_desk(home)
+    return home
+
+
+@pytest.fixture
+def home(told: Path, tmp_path: Path) -> Path:
+    """A copy of that desk, to be changed."""
+    return shutil.copytree(told, tmp_path / "home")
+
+
+def test_each_run_answers_from_what_was_known_before_it(told: Path) -> None:
+    platform = Platform.open(told)
+    nothing = ("NOT_FOUND", None)
+    assert said(platform, 1) == dict.fromkeys(("c1", "c2", "c3", "c4"), nothing)
+    assert said(platform, 2) == said(platform, 1)
+    assert said(platform, 3) == {
+        "c1": ("FOUND", "fraud"),
+        "c2": ("CONFLICT", None),
+        "c3": nothing,
+        "c4": nothing,
+    }
+    assert said(platform, 4) == {
+        "c1": ("FOUND", "sound"),
+        "c2": ("FOUND", "fraud"),
+        "c3": nothing,
+        "c4": nothing,
+        "c5": nothing,
+    }
+
+
+def test_the_ledger_is_one_chain_for_each_subject_over_all_runs(told: Path) -> None:
+
+    platform = Platform.open(told)
+    entries = pl.concat(rows(platform, number, "truth") for number in range(1, 5))
+    assert entries["entry_id"].sort().to_list() == [f"label/l{n}" for n in range(1, 6)]
+    assert entries["refused"].null_count() == 5
+    assert entries["predecessor"].null_count() == 2
+    assert broken_chains(entries, "truth").is_empty()
+
+
+def test_evidence_names_what_a_slice_rests_on_and_verifies(told: Path) -> None:
+    platform = Platform.open(told)
+    for number in range(1, 5):
+        result = verify_run(platform, RunId("desk", number))
+        assert result.ok, [f"{found.where}: {found.problem}" for found in result.findings]
+    path = consumption_path(RunId("desk", 3), "answers", 1)
+    record = read_record(platform.store, path, "consumption")
+    read = [(each["run_id"], each["product"]) for each in record["inputs"]]
+    assert [run for run, product in read if product == "truth"] == [
+        "desk-00000001",
+        "desk-00000002",
+    ]
+    assert record["as_of"]["policy"] == "refuse"
+
+
+@pytest.mark.parametrize("start", [Start.ANCHORS, Start.LANDING])
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_i13_a_run_with_a_ledger_is_reproduced(told: Path, number: int, start: Start) -> None:
+    result = replay_run(Platform.open(told), RunId("desk", number), start=start)
+    assert (result.divergence, result.verdict) == (None, Verdict.REPRODUCED)
+
+
+def test_i13_evidence_alone_reproduces_a_slice_after_more_was_learnt(
+    told: Path, tmp_path: Path
+) -> None:
+    """The bundle holds what was known then, and nothing of what came after it."""
+    run = RunId("desk", 3)
+    export_run(Platform.open(told), run, tmp_path / "run.tar", with_data=True)
+    result = replay_bundle(tmp_path / "run.tar", Surroundings(told, tmp_path / "scratch"))
+    assert (result.divergence, result.verdict) == (None, Verdict.REPRODUCED)
+
+
+def test_a_corrected_window_changes_later_answers_and_no_earlier_ones(home: Path) -> None:
+    platform = Platform.open(home)
+    before = {number: rows(platform, number, "answers") for number in range(1, 5)}
+    correction = supersede(platform, RunId("desk", 2), "made again")
+    assert correction == RunId("desk", 5)
+    finish(platform, correction)
+    send(home, "cases", [case(6)])
+    run_desk(home)
+    assert said(platform, 6)["c1"] == ("FOUND", "sound")  # corrected in the third window
+    assert said(platform, 6)["c2"] == ("FOUND", "fraud")
+    for number, answers in before.items():
+        assert rows(platform, number, "answers").equals(answers)
+    for number in range(1, 7):
+        assert verify_run(platform, RunId("desk", number)).ok
+        assert replay_run(platform, RunId("desk", number)).verdict is Verdict.REPRODUCED
+    path = consumption_path(RunId("desk", 6), "answers", 1)
+    record = read_record(platform.store, path, "consumption")
+    known = [each["run_id"] for each in record["inputs"] if each["product"] == "truth"]
+    assert known == [str(RunId("desk", number)) for number in (1, 5, 3, 4)]
+
+
+def test_only_runs_whose_entries_count_are_recorded_as_read_by_a_ledger(home: Path) -> None:
+    """A subject that had no entry, and one that was labelled and corrected in two windows."""
+    send(home, "labels", [label("l6", "c3", "fraud", "2026-02-03T00:00:00Z")])
+    platform = run_desk(home)
+    assert ledger_read(platform, 5) == []
+    send(home, "labels", [label("l7", "c1", "fraud", "2026-02-03T00:00:00Z")])
+    platform = run_desk(home)
+    assert ledger_read(platform, 6) == ["desk-00000002", "desk-00000003"]
+
+
+def ledger_read(platform: Platform, number: int) -> list[str]:
+    path = consumption_path(RunId("desk", number), "truth", 1)
+    record = read_record(platform.store, path, "consumption")
+    return [each["run_id"] for each in record["inputs"] if each["product"] == "truth"]
+
+
+def test_the_same_said_again_converges_and_another_thing_of_that_name_is_kept_refused(
+    home: Path,
+) -> None:
+    """Beyond the feed's own horizon of one run, so that it is the ledger that finds it."""
+    again = label("l1", "c1", "fraud", "2026-02-01T01:00:00+01:00")
+    send(home, "labels", [again, label("l2", "c2", "sound", "2026-02-01T00:00:00Z")])
+    platform = run_desk(home)
+    record = read_record(
+        platform.store, consumption_path(RunId("desk", 5), "truth", 1), "consumption"
+    )
+    assert (record["as_of"]["entries"], record["as_of"]["converged"]) == (1, 1)
+    [entry] = rows(platform, 5, "truth").to_dicts()
+    assert (entry["entry_id"], entry["refused"]) == ("label/l2", "MISMATCH")
