@@ -421,6 +421,25 @@ class RemovalDenied(Refusal):
     """The store does not let a part be deleted, for example under an object lock."""
 
 
+# --- the index of truth ledgers ------------------------------------------------------------------
+
+
+class IndexMissing(ConfigurationError):
+    """The database holds no index of truth ledgers, or one of another version."""
+
+
+class IndexUnreachable(DependencyUnreachable):
+    """The index of truth ledgers did not answer. Adding a run again shows whether it was added."""
+
+
+class IndexDenied(IndexUnreachable):
+    """The index of truth ledgers does not let this role in, or does not let it do what it asked for."""
+
+
+class EntriesRefused(Refusal):
+    """Entries are not those of the run that they are added as, or cannot stand in the index."""
+
+
 # --- announcements -------------------------------------------------------------------------------
 
 

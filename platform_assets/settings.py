@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, ValidationError
 
+from platform_assets.declarations.connection_strings import passwords_in
 from platform_assets.declarations.mistakes import found_by
 from platform_assets.declarations.model import Declaration
 from platform_assets.declarations.rules import ENDPOINT
@@ -99,6 +100,15 @@ class ObjectStoreSettings(Declaration):
     ] = "GOVERNANCE"
 
 
+class TruthIndexSettings(Declaration):
+    """Where the index of truth ledgers is, if there is one."""
+
+    dsn_env: Annotated[
+        str | None,
+        Field(description="Environment variable that holds PostgreSQL's connection string."),
+    ] = None
+
+
 class Settings(Declaration):
     """All settings, each with a default that works on one machine."""
 
@@ -133,6 +143,7 @@ class Settings(Declaration):
     defs: str = "defs"
     schemas: str = "schemas/events"
     keys: KeySettings = KeySettings()
+    truth_index: TruthIndexSettings = TruthIndexSettings()
     secrets: Annotated[
         tuple[str, ...], Field(description="Environment variables whose values no record may hold.")
     ] = ()
@@ -152,8 +163,10 @@ class Settings(Declaration):
 
     def secret_values(self) -> frozenset[str]:
         """Return the values that must not reach any record."""
-        named = [*self.secrets, self.keys.signing_env, self.keys.log_env]
-        return frozenset(value for name in named if name and (value := os.environ.get(name)))
+        index = self.truth_index.dsn_env
+        named = [*self.secrets, self.keys.signing_env, self.keys.log_env, index]
+        found = frozenset(value for name in named if name and (value := os.environ.get(name)))
+        return found | passwords_in(os.environ.get(index or "", ""))
 
 
 def home_directory(given: Path | None) -> Path:

@@ -23,6 +23,7 @@ pytest_plugins = [
     "platform_assets_tests.servers.azure",
     "platform_assets_tests.servers.fixtures",
     "platform_assets_tests.servers.kinesis",
+    "platform_assets_tests.servers.postgres",
     "platform_assets_tests.servers.s3",
     "platform_assets_tests.servers.worker_groups",
 ]
@@ -33,6 +34,7 @@ SERVERS = {
     "browser": "chromium",
     "kafka": "kafka",
     "kinesis": "kinesis",
+    "postgres": "postgres",
     "s3": "s3",
     "spark": "spark",
 }
@@ -114,7 +116,7 @@ def _version(program: str, reporter: pytest.TerminalReporter) -> str:
     }
     if seen:  # what the servers said of themselves when they were used
         return ", ".join(sorted(seen))
-    if program in ("kafka", "s3", "spark"):
+    if program in ("kafka", "postgres", "s3", "spark"):
         return "none was used"
     if program in ("azure", "kinesis"):
         from platform_assets_tests.servers import azure, kinesis  # noqa: PLC0415 - plugins come first
