@@ -150,5 +150,13 @@ def consumer_asset(
         return product_metadata(manifest), manifest["content_digest"]
 
     reads = [names.output(declared.product) for declared in consumer.reads]
-    text = f"{consumer.function} over certified products of the run and of closed runs."
-    return step_asset(names, names.output(name), reads, step, text)
+    return step_asset(names, names.output(name), reads, step, _told(consumer))
+
+
+def _told(consumer: ConsumerDeclaration) -> str:
+    if consumer.slice is not None:
+        knows = f"What {consumer.slice.ledger} knew of {consumer.slice.targets.product}"
+        return f"{knows}: from closed runs, at the cutoffs of the run."
+    if consumer.ledger is not None:
+        return "Entries of a ledger: what they correct and retract stays, and none ever changes."
+    return f"{consumer.function} over certified products of the run and of closed runs."

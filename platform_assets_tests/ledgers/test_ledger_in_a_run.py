@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
+from platform_assets.errors import ConsumerFailed
 from platform_assets.flow.replay import Verdict
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import Platform, export_run, finish, verify_run
@@ -19,7 +21,7 @@ from platform_assets.pipeline.replay import Start, replay_bundle, replay_run
 from platform_assets.pipeline.replay_platform import Surroundings
 from platform_assets.pipeline.supersede import supersede
 from platform_assets.truth.chains import broken_chains
-from platform_assets_tests.ledgers.desk import case, label, make_desk, run_desk, send
+from platform_assets_tests.ledgers.desk import DEFS, case, label, make_desk, run_desk, send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +177,57 @@ def test_the_same_said_again_converges_and_another_thing_of_that_name_is_kept_re
     assert (record["as_of"]["entries"], record["as_of"]["converged"]) == (1, 1)
     [entry] = rows(platform, 5, "truth").to_dicts()
     assert (entry["entry_id"], entry["refused"]) == ("label/l2", "MISMATCH")
+
+
+class Calendar:
+    """A clock that stands at noon of a day of March."""
+
+    def __init__(self) -> None:
+        self.day = 1
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, self.day, 12, tzinfo=UTC)
+
+
+def test_a_fixed_knowledge_cutoff_gives_the_same_answers_whenever_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    """The slice is declared when the labels came, and made in three runs after that."""
+    without = DEFS[: DEFS.index("    answers:")]
+    home, calendar = make_desk(tmp_path / "home", without), Calendar()
+    send(home, "cases", [case(number) for number in range(1, 5)])
+    send(home, "labels", [label("l1", "c1", "fraud", "2026-02-01T00:00:00Z")])
+    run_desk(home, calendar)
+    first = "2026-03-01T12:00:00Z"
+    cutoffs = f'knowledge: "{first}"\n        effective: "{first}"\n        targets:'
+    (home / "defs" / "desk" / "defs.yaml").write_text(DEFS.replace("targets:", cutoffs))
+    corrected = {"kind": "corrected", "id": "l4", "case": "c1", "label": "sound", "of": "l1"}
+    send(home, "labels", [{**corrected, "at": "2026-02-02T00:00:00Z"}])
+    for calendar.day in (2, 3, 4):
+        run_desk(home, calendar)
+        send(home, "labels", [label(f"m{calendar.day}", "c2", "fraud", "2026-01-01T00:00:00Z")])
+    platform = Platform.open(home)
+    supersede(platform, RunId("desk", 1), "made again")
+    calendar.day = 9
+    run_desk(home, calendar)
+    names = [as_of(platform, number)["name"] for number in (2, 3, 4, 6)]
+    digests = {
+        open_product(platform, RunId("desk", number), "answers").manifest["content_digest"]
+        for number in (2, 3, 4, 6)
+    }
+    assert said(platform, 6)["c1"] == ("FOUND", "fraud")
+    assert (len(set(names)), len(digests)) == (1, 1)
+
+
+def as_of(platform: Platform, number: int) -> dict[str, str]:
+    path = consumption_path(RunId("desk", number), "answers", 1)
+    return dict(read_record(platform.store, path, "consumption")["as_of"])
+
+
+def test_what_is_not_known_yet_is_no_knowledge_cutoff(home: Path) -> None:
+    declared = home / "defs" / "desk" / "defs.yaml"
+    future = '"2100-01-01T00:00:00Z"'
+    declared.write_text(DEFS.replace("targets:", f"knowledge: {future}\n        targets:"))
+    send(home, "cases", [case(7)])
+    with pytest.raises(ConsumerFailed, match="a knowledge cutoff until"):
+        run_desk(home)
