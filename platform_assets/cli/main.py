@@ -13,6 +13,7 @@ import typer
 from platform_assets import __version__
 from platform_assets.cli import (
     announcements,
+    baselines,
     checkpoints,
     days,
     evidence,
@@ -58,6 +59,7 @@ for module in (
     replay,
     checkpoints,
     teardown,
+    baselines,
     lanes,
 ):
     module.register(app)

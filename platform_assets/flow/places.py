@@ -29,6 +29,7 @@ _PLACES = {
     "seal": rf"runs/{_RUN}/closure/{_NUMBER}\.seal",
     "bundle": rf"runs/{_RUN}/evidence/{_NUMBER}/bundle\.json",
     "revocation": rf"revocations/{_RUN}/{_NAME}/{_NUMBER}/(?P<issue>[0-9]{{4}})\.json",
+    "baseline": rf"baselines/(?P<name>{NAME_PATTERN}/{NAME_PATTERN})/{_NUMBER}\.json",
     "supersession": rf"supersessions/{_RUN}/{_NUMBER}\.json",
 }
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _PLACES.items()}
@@ -40,11 +41,13 @@ SIGNED = {
     "bundle": "epoch",
     "revocation": "generation",
     "supersession": "number",
+    "baseline": "number",
     "seal": "epoch",
 }
 
 #: The field of each kind of record that its path names.
 NAME_FIELDS = {
+    "baseline": "log",
     "anchors": "feed",
     "settlement": "log",
     "landing": "stream",
@@ -68,7 +71,8 @@ NUMBER_FIELDS = {
 class Place:
     """Kind, run, name (feed, stream, product, consumer) and number (sequence, generation, epoch).
 
-    A settlement's name is that of its log, feed and stream with a slash between them.
+    A settlement's name is that of its log, feed and stream with a slash between them; a baseline's is
+    that of feed and product likewise.
 
     ``issue`` numbers the certificates of one generation, and their revocations likewise.
     """

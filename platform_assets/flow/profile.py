@@ -123,9 +123,14 @@ class ColumnProfile:
             told["buckets"] = [[bucket, self.buckets[bucket]] for bucket in sorted(self.buckets)]
         return told
 
+    def as_baseline(self) -> dict[str, Any]:
+        """Write it as baselines hold it: the number of different values in place of their hashes."""
+        told = {name: value for name, value in self.as_json().items() if name != "hashes"}
+        return told if self.distinct is None else {**told, "distinct": self.distinct}
+
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ColumnProfile:
-        """Read what `as_json` wrote."""
+        """Read what `as_json` wrote, or `as_baseline`; hashes are then none."""
         hashes = told.get("hashes", "")
         values = told.get("values")
         return cls(

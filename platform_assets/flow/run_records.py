@@ -174,9 +174,11 @@ def _envelope_problem(place: Place, envelope: Mapping[str, Any]) -> str:
     record = claimed.get("certificate") if place.kind == "certificate" else claimed
     if not isinstance(record, dict) or record.get("record") != place.kind:
         return f"not a signed {place.kind}"
-    expected = {"run_id": place.run_id, SIGNED[place.kind]: place.number}
+    expected: dict[str, str | int] = {SIGNED[place.kind]: place.number}
+    if place.run_id:
+        expected["run_id"] = place.run_id
     if place.name:
-        expected["product"] = place.name
+        expected[NAME_FIELDS.get(place.kind, "product")] = place.name
     wrong = [f"{key} {record.get(key)!r}" for key, v in expected.items() if record.get(key) != v]
     return ", ".join(wrong) + ", which its path does not say" if wrong else ""
 

@@ -55,6 +55,7 @@ EVIDENCE = "urn:platform-assets:evidence:v1"
 CLOSURE = "urn:platform-assets:closure:v1"
 REVOCATION = "urn:platform-assets:revocation:v1"
 SLICES = "urn:platform-assets:slices:v1"
+BASELINE = "urn:platform-assets:baseline:v1"
 
 _DIGEST = re.compile(DIGEST_PATTERN)
 

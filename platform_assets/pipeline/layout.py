@@ -111,6 +111,16 @@ def profile_path(run: RunId, product: str, profile_digest: str) -> str:
     return f"{run_folder(run)}/profiles/{check_name(product, 'product')}/{name}.json"
 
 
+def baselines_folder(feed: str, product: str) -> str:
+    """Return the folder of a product's baselines, outside its runs because it outlives them."""
+    return f"baselines/{check_name(feed, 'feed')}/{check_name(product, 'product')}"
+
+
+def baseline_path(feed: str, product: str, number: int) -> str:
+    """Return the path of one signed baseline; a number is taken once."""
+    return f"{baselines_folder(feed, product)}/{number:04d}.json"
+
+
 def certificate_folder(run: RunId, product: str, generation: int) -> str:
     """Return the folder of the certificates that were issued for a generation."""
     return f"{run_folder(run)}/certificates/{check_name(product, 'product')}/{generation:04d}"

@@ -34,6 +34,7 @@ R = str(RUN)
         (f"{layout.closure_folder(RUN)}/0007.claim", Place("claim", R, number=7)),
         (f"{layout.closure_folder(RUN)}/0007.seal", Place("seal", R, number=7)),
         (f"{layout.evidence_folder(RUN, 7)}/bundle.json", Place("bundle", R, number=7)),
+        (layout.baseline_path("payments", "p", 3), Place("baseline", name="payments/p", number=3)),
         (layout.revocation_path(RUN, "p", 3, 2), Place("revocation", R, "p", 3, 2)),
     ],
 )
