@@ -28,14 +28,16 @@ class LedgerRun:
     content: str
 
 
-class Tie(StrEnum):
+class Policy(StrEnum):
     """What is answered where facts with the latest effective time have different values."""
 
     REFUSE = "refuse"  # CONFLICT, with all of them
-    PREFER_ORDER = "prefer_order"  # the one that comes last in the order of the ledger
+    PREFER_SOURCE_ORDER = (
+        "prefer_source_order"  # the one that comes last in the order of the ledger
+    )
 
 
-class Outcome(StrEnum):
+class Status(StrEnum):
     """What an answer is."""
 
     FOUND = "FOUND"
@@ -50,16 +52,17 @@ class Candidate:
     entry_id: str
     fact: str
     #: JSON text.
-    value: str
+    value: str | None
     effective_at: dt.datetime
+    observed_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was known of a subject."""
 
-    outcome: Outcome
-    #: JSON text; null unless the outcome is FOUND.
+    status: Status
+    #: JSON text; null unless the status is FOUND.
     value: str | None
     #: In the order of the ledger; none where nothing was found.
     candidates: tuple[Candidate, ...]

@@ -46,7 +46,7 @@ WITH last_operations AS (
     FROM last_operations
     WHERE kind <> 'retract' AND effective_at <= %(effective)s
 )
-SELECT entry_id, fact, "value", effective_at
+SELECT entry_id, fact, "value", effective_at, observed_at
 FROM holding WHERE place = 1 ORDER BY observed_at, "window", sequence
 """  # noqa: S608 - put together of constants
 

@@ -16,7 +16,13 @@ import polars as pl
 
 from platform_assets.adapters.postgres import queries
 from platform_assets.adapters.postgres.connection import THING, Address
-from platform_assets.adapters.postgres.ledger_runs import Answer, Candidate, LedgerRun, Outcome, Tie
+from platform_assets.adapters.postgres.ledger_runs import (
+    Answer,
+    Candidate,
+    LedgerRun,
+    Policy,
+    Status,
+)
 from platform_assets.adapters.postgres.reading import Reader
 from platform_assets.adapters.postgres.rows import copy_text, frame_of, frames_of, named, selected
 from platform_assets.adapters.postgres.verification import (
@@ -86,7 +92,7 @@ class TruthIndex:
         *,
         effective: dt.datetime,
         knowledge: dt.datetime,
-        tie: Tie = Tie.REFUSE,
+        policy: Policy = Policy.REFUSE,
     ) -> Answer:
         """Return what was known until ``knowledge`` to hold of a subject at ``effective``.
 
@@ -97,10 +103,10 @@ class TruthIndex:
         asked = {"ledger": ledger, "subject": subject, **cutoffs}
         holding = tuple(Candidate(*row) for row in self._reader.ask(queries.AS_OF, asked))
         if not holding:
-            return Answer(Outcome.NOT_FOUND, None, ())
-        if len({each.value for each in holding}) > 1 and tie is Tie.REFUSE:
-            return Answer(Outcome.CONFLICT, None, holding)
-        return Answer(Outcome.FOUND, holding[-1].value, holding)
+            return Answer(Status.NOT_FOUND, None, ())
+        if len({each.value for each in holding}) > 1 and policy is Policy.REFUSE:
+            return Answer(Status.CONFLICT, None, holding)
+        return Answer(Status.FOUND, holding[-1].value, holding)
 
     def entries(self, ledger: str, subject: str, *, knowledge: dt.datetime) -> pl.DataFrame:
         """Return a subject's entries that were observed until then, refused ones as well, in order.

@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from platform_assets.adapters.postgres.ledger_runs import Outcome, Tie
+from platform_assets.adapters.postgres.ledger_runs import Policy, Status
 from platform_assets.contracts.columns import Scalar
 from platform_assets.errors import EntriesRefused, RecordConflict
 from platform_assets.truth.entries import ENTRY
@@ -56,14 +56,14 @@ def test_random_histories_are_answered_as_plain_python_does(index: TruthIndex) -
             found = index.as_of(ledger, subject, effective=effective, knowledge=knowledge)
             assert [(each.entry_id, each.value) for each in found.candidates] == expected
             values = {value for _, value in expected}
-            assert (found.outcome is Outcome.NOT_FOUND) == (not values)
-            assert (found.outcome is Outcome.CONFLICT) == (len(values) > 1)
+            assert (found.status is Status.NOT_FOUND) == (not values)
+            assert (found.status is Status.CONFLICT) == (len(values) > 1)
             assert found.value == (values.pop() if len(values) == 1 else None)
             timeline = index.entries(ledger, subject, knowledge=knowledge).to_dicts()
             due = [row for row in counted(runs, knowledge) if row["subject"] == subject]
             assert timeline == due
-            outcomes.add(found.outcome)
-    assert outcomes == set(Outcome)
+            outcomes.add(found.status)
+    assert outcomes == set(Status)
 
 
 def test_a_tie_of_values_is_a_conflict_unless_the_order_is_preferred(index: TruthIndex) -> None:
@@ -71,10 +71,12 @@ def test_a_tie_of_values_is_a_conflict_unless_the_order_is_preferred(index: Trut
     rows = [entry("a", '"1"'), entry("b", '"2"', effective_at=DAY.astimezone(zone))]
     index.add(*ledger_run(rows))
     refused = index.as_of(LEDGER, "s-1", effective=DAY, knowledge=DAY)
-    assert (refused.outcome, refused.value) == (Outcome.CONFLICT, None)
+    assert (refused.status, refused.value) == (Status.CONFLICT, None)
     assert [each.entry_id for each in refused.candidates] == ["a", "b"]
-    preferred = index.as_of(LEDGER, "s-1", effective=DAY, knowledge=DAY, tie=Tie.PREFER_ORDER)
-    assert (preferred.outcome, preferred.value) == (Outcome.FOUND, '"2"')
+    preferred = index.as_of(
+        LEDGER, "s-1", effective=DAY, knowledge=DAY, policy=Policy.PREFER_SOURCE_ORDER
+    )
+    assert (preferred.status, preferred.value) == (Status.FOUND, '"2"')
 
 
 def test_a_window_taken_again_counts_from_its_new_run_on(index: TruthIndex) -> None:
@@ -84,10 +86,10 @@ def test_a_window_taken_again_counts_from_its_new_run_on(index: TruthIndex) -> N
     index.add(*first)
     asked = {"effective": LAST, "knowledge": at(59)}
     assert index.as_of(LEDGER, "s-1", **asked).value == '"old"'
-    assert index.as_of(LEDGER, "s-2", **asked).outcome is Outcome.FOUND
+    assert index.as_of(LEDGER, "s-2", **asked).status is Status.FOUND
     asked["knowledge"] = at(60)
     assert index.as_of(LEDGER, "s-1", **asked).value == '"new"'
-    assert index.as_of(LEDGER, "s-2", **asked).outcome is Outcome.NOT_FOUND
+    assert index.as_of(LEDGER, "s-2", **asked).status is Status.NOT_FOUND
     assert index.runs(LEDGER) == [first[0], again[0]]
 
 
@@ -137,7 +139,7 @@ def test_a_run_without_entries_stands_and_covers_its_window(index: TruthIndex) -
     empty = ledger_run([], observed=at(1), run_id="payments-00000002")
     index.add(*empty)
     found = index.as_of(LEDGER, "s-1", effective=LAST, knowledge=at(1))
-    assert found.outcome is Outcome.NOT_FOUND
+    assert found.status is Status.NOT_FOUND
 
 
 def test_every_text_and_every_instant_comes_back_as_it_was(index: TruthIndex) -> None:
