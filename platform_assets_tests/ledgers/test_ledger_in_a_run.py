@@ -158,6 +158,18 @@ def test_only_runs_whose_entries_count_are_recorded_as_read_by_a_ledger(home: Pa
     assert ledger_read(platform, 6) == ["desk-00000002", "desk-00000003"]
 
 
+def test_i13_evidence_that_holds_no_other_entries_reproduces_a_ledger(tmp_path: Path) -> None:
+    """The second run consults the first one for what it admitted, and not for its entries."""
+    home = make_desk(tmp_path / "home", DEFS[: DEFS.index("    answers:")])
+    for number in (1, 2):
+        came = label(f"l{number}", f"c{number}", "fraud", "2026-02-01T00:00:00Z")
+        send(home, "labels", [came])
+        platform = run_desk(home)
+    export_run(platform, RunId("desk", 2), tmp_path / "run.tar", with_data=True)
+    result = replay_bundle(tmp_path / "run.tar", Surroundings(home, tmp_path / "scratch"))
+    assert (result.divergence, result.verdict) == (None, Verdict.REPRODUCED)
+
+
 def ledger_read(platform: Platform, number: int) -> list[str]:
     path = consumption_path(RunId("desk", number), "truth", 1)
     record = read_record(platform.store, path, "consumption")
