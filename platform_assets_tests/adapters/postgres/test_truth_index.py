@@ -129,6 +129,9 @@ def test_entries_that_are_not_those_of_the_run_leave_nothing(index: TruthIndex) 
     for wrong in (others, batches[:1], [*batches, *batches[:0], batches[0]], elsewhere, earlier):
         with pytest.raises(EntriesRefused):
             index.add(run, wrong)
+    for elsewhen in (replace(run, window=2), replace(run, observed_at=at(1))):
+        with pytest.raises(EntriesRefused, match="another window or instant"):
+            index.add(elsewhen, batches)
     assert index.runs(LEDGER) == []
     assert index.entries(LEDGER, "s-1", knowledge=LAST).is_empty()
     assert index.add(run, batches)
