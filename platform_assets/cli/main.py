@@ -27,6 +27,7 @@ from platform_assets.cli import (
     setup,
     streams,
     teardown,
+    truth,
 )
 from platform_assets.cli.failures import error_of, report_error
 from platform_assets.cli.session import Given, HomeOption, JsonOption, ReaderGone, given
@@ -59,6 +60,7 @@ for module in (
     replay,
     checkpoints,
     teardown,
+    truth,
     baselines,
     lanes,
 ):

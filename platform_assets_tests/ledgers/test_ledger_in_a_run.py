@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,32 +36,6 @@ def said(platform: Platform, number: int) -> dict[str, tuple[str, str | None]]:
         subject: (status, json.loads(value)["label"] if value else None)
         for subject, status, value in answers
     }
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A desk of four runs; labels came in the second, and were corrected in the third."""
-    home = make_desk(tmp_path_factory.mktemp("told") / "home")
-    send(home, "cases", [case(number) for number in range(1, 5)])
-    run_desk(home)
-    send(home, "labels", [label("l1", "c1", "fraud", "2026-02-01T00:00:00Z")])
-    send(home, "labels", [label("l2", "c2", "fraud", "2026-02-01T00:00:00Z")])
-    send(home, "labels", [label("l3", "c2", "sound", "2026-02-01T00:00:00+00:00")])
-    run_desk(home)
-    corrected = {"kind": "corrected", "id": "l4", "case": "c1", "label": "sound", "of": "l1"}
-    withdrawn = {"kind": "withdrawn", "id": "l5", "case": "c2", "of": "l3"}
-    at = {"at": "2026-02-02T00:00:00Z"}
-    send(home, "labels", [{**corrected, **at}, {**withdrawn, **at}])
-    run_desk(home)
-    send(home, "cases", [case(5)])
-    run_desk(home)
-    return home
-
-
-@pytest.fixture
-def home(told: Path, tmp_path: Path) -> Path:
-    """A copy of that desk, to be changed."""
-    return shutil.copytree(told, tmp_path / "home")
 
 
 def test_each_run_answers_from_what_was_known_before_it(told: Path) -> None:
