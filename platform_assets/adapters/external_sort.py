@@ -81,7 +81,7 @@ def sorted_batches(
     schema = arrow_schema(columns)
     keys = (*sort, *tie_breakers(polars_schema(columns), sort))
     rows = batch_rows(parts)
-    with _connection(room) as connection:
+    with spilling_connection(room) as connection:
         if has_positions(schema.names):
             same = Constants(schema, parts.constant, rows)
             given = give_rows(connection, "given", parts.files, same.others, rows)
@@ -94,7 +94,7 @@ def sorted_batches(
         if excluded:  # 1
             query += _anti_join(connection, given, excluded)
         query += " ORDER BY " + ", ".join(f"{key} ASC NULLS LAST" for key in order)  # 2
-        with _explained(room):
+        with explained(room):
             reader = connection.sql(query).to_arrow_reader(rows)
         yield _handed_out(reader, same, room)  # 3
 
@@ -109,12 +109,12 @@ def different_rows(
         SpillExhausted, DependencyUnreachable: the spill folder takes no more.
         MemoryExceeded: the memory does not suffice, however much is spilled.
     """
-    with _connection(room) as connection:
+    with spilling_connection(room) as connection:
         rows = batch_rows(Footers.read(files))
         given = give_rows(connection, "given", files, arrow_schema(columns), rows)
         names = ", ".join(given.path(column) for column in key)
         keys = f"SELECT DISTINCT {names} FROM given"  # noqa: S608 - names are numbers, or quoted
-        with _explained(room):
+        with explained(room):
             counted = connection.execute(f"SELECT count(*) FROM ({keys})").fetchone()  # noqa: S608
     return int(counted[0]) if counted else 0
 
@@ -125,7 +125,8 @@ def batch_rows(parts: Footers) -> int:
 
 
 @contextmanager
-def _connection(room: Room) -> Iterator[duckdb.DuckDBPyConnection]:
+def spilling_connection(room: Room) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to an engine of its own that keeps to the room."""
     settings: dict[str, Any] = {
         "memory_limit": f"{room.memory // 1024}KiB",
         "threads": room.threads,
@@ -154,13 +155,13 @@ def _anti_join(
 def _handed_out(
     reader: pa.RecordBatchReader, same: Constants, room: Room
 ) -> Iterator[pa.RecordBatch]:
-    with _explained(room):
+    with explained(room):
         for batch in reader:
             yield same.put_back(relabelled(batch, same.others))
 
 
 @contextmanager
-def _explained(room: Room) -> Iterator[None]:
+def explained(room: Room, thing: str = "the sort of a product") -> Iterator[None]:
     """Tell what is wrong with the room where the engine fails; it fails in Arrow's words, too."""
     try:
         yield
@@ -170,7 +171,7 @@ def _explained(room: Room) -> Iterator[None]:
         if "Out of Memory" not in str(error):
             raise
         raise MemoryExceeded(
-            "the sort of a product",
+            thing,
             expected=f"{room.memory} bytes of memory to suffice",
             found=str(error).splitlines()[0],
             remedy="Nothing was published. Raise memory_budget or lower cores in platform.yaml, then "
