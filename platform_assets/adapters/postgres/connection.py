@@ -58,7 +58,7 @@ class Address:
                 expected="a connection string: postgresql://user:password@host:5432/database",
                 found="a text that cannot be read as one",
                 remedy="Write signs in a password that mean something in URLs as %40, %2F and so on.",
-            ) from None
+            )
         password = parts.get("password")
         self._secrets = [text for text in (dsn, password) if isinstance(text, str)]
         defaults = {"connect_timeout": "10", "application_name": APPLICATION}

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -192,17 +192,20 @@ def test_who_is_not_let_in_is_told_without_the_password(
 def test_what_a_server_says_of_a_row_is_not_repeated(index: TruthIndex) -> None:
     index.add(*ledger_run([entry("a")]))
     with pytest.raises(EntriesRefused) as refusal:
-        index.add(*ledger_run([entry("hunter2-subject")], run_id="payments-00000002"))
+        index.add(*ledger_run([entry("a")], run_id="payments-00000002"))
     assert "unique constraint" in str(refusal.value)
-    assert "payments-00000002" not in everything_told(refusal.value)
+    assert "Key (" not in everything_told(refusal.value)
 
 
 def everything_told(error: PlatformError) -> str:
     """Return all that a traceback of the error would print."""
-    shown: list[Any] = [error]
-    while shown[-1] is not None and not shown[-1].__suppress_context__:
-        shown.append(shown[-1].__cause__ or shown[-1].__context__)
-    return " ".join(f"{each} {each!r}" for each in shown)
+    shown: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        shown.append(f"{current} {current!r}")
+        hidden = None if current.__suppress_context__ else current.__context__
+        current = current.__cause__ or hidden
+    return " ".join(shown)
 
 
 def test_a_database_without_an_index_says_so(postgres_database: PostgresDatabase) -> None:
