@@ -3,7 +3,8 @@
 Every declared check has exactly one result. Checks that look at rows are plans of one pass over the
 parts (`check_pass`), python checks get a lazy frame of their own, and a crash is the ERROR of the check
 that crashed and of no other. What each check means for null, NaN and no rows stands in `check_values`,
-`check_rows` and `check_keys`; row_count_reconciles passes with no rows where none were admitted.
+`check_rows`, `check_keys` and `check_drift`; row_count_reconciles passes with no rows where none were
+admitted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from platform_assets.adapters import check_keys, check_rows, check_values
+from platform_assets.adapters import check_drift, check_keys, check_rows, check_values
 from platform_assets.adapters.check_pass import Crash, attempted, observe_all, row_groups
 from platform_assets.adapters.parts import read_parts
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from platform_assets.adapters.check_keys import Room
     from platform_assets.adapters.check_pass import Plan
-    from platform_assets.declarations.checks import ReferentialCheck
+    from platform_assets.declarations.checks import DriftCheck, ReferentialCheck
+    from platform_assets.flow.drift import Baseline
 
 _SHOWN_ROWS = 3
 _WITHOUT_PLAN = ("row_count_reconciles", "python")
@@ -48,7 +50,8 @@ class CheckContext:
     ``paths`` and ``parts`` are the parts in order and as the manifest lists them; ``expected_rows`` is
     what the admission receipts say; ``reference_time`` is when the window was pinned. ``referenced``
     gives one column of another certified product: (product, column, history runs) -> frame of that
-    column. ``load_function`` finds a user's ``module:function``. ``workers`` share the pass.
+    column. ``baseline`` gives a pinned baseline of the product by its number. ``load_function`` finds
+    a user's ``module:function``. ``workers`` share the pass.
     """
 
     paths: Sequence[Path]
@@ -59,6 +62,7 @@ class CheckContext:
     expected_rows: int
     reference_time: dt.datetime
     referenced: Callable[[str, str, int], pl.LazyFrame]
+    baseline: Callable[[int], Baseline]
     load_function: Callable[[str], Callable[..., Any]]
     workers: int
     room: Room
@@ -167,11 +171,19 @@ def _plan(place: int, planned: _Planned, context: CheckContext | None = None) ->
             return check_rows.Digest(columns, planned.content_digest)
         case "unique":
             return check_keys.unique(check, columns, planned.room, f"unique-{place}")
-        case "referential":
-            look_up = None if context is None else partial(_missing, check, context)
-            return check_keys.references(check, columns, look_up)
+        case "referential" | "drift":
+            return _comparing(check, columns, context)
         case _:
             return _value_plan(check, polars_schema(columns), planned.reference_time)
+
+
+def _comparing(
+    check: ReferentialCheck | DriftCheck, columns: tuple[Column, ...], context: CheckContext | None
+) -> Plan:
+    if check.check == "drift":
+        return check_drift.Drift(check, columns, None if context is None else context.baseline)
+    look_up = None if context is None else partial(_missing, check, context)
+    return check_keys.references(check, columns, look_up)
 
 
 def _value_plan(

@@ -124,6 +124,21 @@ class ReferentialCheck(_Check):
     max_fraction_missing: Fraction = Decimal(0)
 
 
+class DriftCheck(_Check):
+    """The column's values are spread as in a pinned baseline; nulls are not counted.
+
+    The baseline is named by its number, so that it is part of the policy. With fewer values than
+    ``min_rows`` nothing is judged, and the check passes.
+    """
+
+    check: Literal["drift"]
+    column: str
+    baseline: Annotated[int, Field(ge=1, le=9999, strict=True)]
+    statistic: Literal["psi", "ks", "jensen_shannon"]
+    at_most: Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
+    min_rows: Annotated[int, Field(ge=1, strict=True)] = 100
+
+
 class DigestCheck(_Check):
     """The content digest, computed again from the parts, is the manifest's."""
 
@@ -150,6 +165,7 @@ CheckDeclaration = Annotated[
     | FreshnessCheck
     | NullFractionCheck
     | ReferentialCheck
+    | DriftCheck
     | DigestCheck
     | PythonCheck,
     Field(discriminator="check"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.canonical import digest_bytes, rfc3339
+from platform_assets.canonical import digest, digest_bytes, rfc3339
 from platform_assets.contracts.records import check_record
 from platform_assets.errors import (
     ColumnsDiffer,
@@ -26,6 +26,7 @@ from platform_assets.errors import (
     UnknownThing,
     Usage,
 )
+from platform_assets.flow.drift import Baseline
 from platform_assets.flow.places import place_of
 from platform_assets.flow.profile import Profile
 from platform_assets.flow.signing import (
@@ -153,6 +154,17 @@ def read_baseline(platform: Platform, feed: str, product: str, number: int) -> d
             remedy=f"Pin it: platform-assets baseline pin {feed} {product} --run RUN",
         )
     return found[number - 1]
+
+
+def opened_baseline(platform: Platform, feed: str, product: str, number: int) -> Baseline:
+    """Return one baseline of a product, as checks take it.
+
+    Raises:
+        UnknownThing: it was not pinned.
+        GateRefusal, EvidenceInconsistent: it, or one before it, does not verify.
+    """
+    record = read_baseline(platform, feed, product, number)
+    return Baseline(number, digest(record), Profile.from_json(record))
 
 
 def _require_plain(platform: Platform, feed: str, product: str) -> None:

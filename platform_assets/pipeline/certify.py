@@ -12,6 +12,7 @@ comes out otherwise, issues the next one. Certifying again with the same outcome
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -28,6 +29,7 @@ from platform_assets.flow.corrections import window_pinned_at
 from platform_assets.flow.gate import identify
 from platform_assets.flow.policy import check_names, policy_digest
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.baselines import opened_baseline
 from platform_assets.pipeline.consulted import require_history_before
 from platform_assets.pipeline.data_keys import claimed_key, released
 from platform_assets.pipeline.functions import load_function
@@ -126,6 +128,7 @@ def _run_checks(
         expected_rows=_expected_rows(platform, run, manifest),
         reference_time=parse_rfc3339(window_pinned_at(platform.anchors(run))),
         referenced=_referenced(platform, run, consulted),
+        baseline=partial(opened_baseline, platform, run.feed, manifest["product"]),
         load_function=lambda reference: withholding(
             load_function(reference, platform.home, secrets), secrets
         ),

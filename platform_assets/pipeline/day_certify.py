@@ -12,6 +12,7 @@ the check looks back at from there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -29,6 +30,7 @@ from platform_assets.flow.day_gate import identify_day
 from platform_assets.flow.policy import check_names, policy_digest
 from platform_assets.identifiers import RunId
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.baselines import opened_baseline
 from platform_assets.pipeline.day_standing import collect_day
 from platform_assets.pipeline.functions import load_function
 from platform_assets.pipeline.horizon import column_at, earlier_runs
@@ -106,6 +108,7 @@ def _run_checks(
         expected_rows=sum(given["rows"] for given in manifest["inputs"]),
         reference_time=platform.clock.now(),  # of freshness, which is not among them
         referenced=_referenced(platform, runs, consulted),
+        baseline=partial(opened_baseline, platform, manifest["feed"], manifest["product"]),
         load_function=lambda reference: withholding(
             load_function(reference, platform.home, secrets), secrets
         ),

@@ -28,7 +28,7 @@ from platform_assets.pipeline import layout
 from platform_assets.pipeline.parts import verified_paths
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import write_bytes
-from platform_assets.pipeline.run_documents import gather
+from platform_assets.pipeline.run_documents import gather, gather_baselines
 from platform_assets.reports.collect import collect
 from platform_assets.reports.run_report import render_run_report
 from platform_assets.reports.samples import choose_samples
@@ -54,10 +54,12 @@ class Written:
 def run_records(platform: Platform, run: RunId, held: Held) -> RunRecords:
     """Return everything that the requirements of a run are judged from."""
     declared = platform.feed(run.feed).outputs()
+    policies = {name: policy_of(name, output.checks) for name, output in declared.items()}
+    baselines = gather_baselines(platform.store, run.feed, policies)
     return RunRecords(
         run=run,
-        documents=gather(platform.store, run, held.epoch),
-        policies={name: policy_of(name, output.checks) for name, output in declared.items()},
+        documents={**gather(platform.store, run, held.epoch), **baselines},
+        policies=policies,
         epoch=held.epoch,
         nonce=held.nonce,
         trust=platform.trust,

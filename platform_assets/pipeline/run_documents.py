@@ -5,7 +5,8 @@ of whatever generation; no data. 4. Claims and VOID seals up to the epoch under 
 5. Of other runs that it refers to: anchors and those before them, seals, evidence, and the certificates
 and manifests that were used; so the gate opens from these records alone what the run consulted. Of a
 run that this one corrects also the landing receipts.
-6. Revocations of its products. 7. The entries of settlement logs that its receipts refer to.
+6. Revocations of its products. 7. The entries of settlement logs that its receipts refer to. 8. The
+baselines that the policies of its products name, with those before them.
 """
 
 from __future__ import annotations
@@ -65,6 +66,22 @@ def _belongs(place: Place, epoch: int) -> bool:
             return place.number < epoch
         case kind:
             return kind in _BESIDE_CLOSURE
+
+
+def gather_baselines(
+    store: Store, feed: str, policies: Mapping[str, Mapping[str, Any]]
+) -> dict[str, bytes]:
+    """Return path -> bytes of the baselines that checks of drift name: step 8."""
+    return _read(
+        store,
+        (
+            layout.baseline_path(feed, product, number)
+            for product, policy in policies.items()
+            for check in policy["checks"]
+            if check["check"] == "drift"
+            for number in range(1, check["baseline"] + 1)
+        ),
+    )
 
 
 def _foreign(store: Store, run: RunId, documents: dict[str, bytes]) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from platform_assets.adapters.check_keys import Room
 from platform_assets.adapters.parts import sort_frame, write_parts
 from platform_assets.adapters.polars_checks import CheckContext, run_checks
+from platform_assets.adapters.profiling import profile_arrays
 from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.contracts.columns import (
     POSITION_COLUMNS,
@@ -24,11 +25,13 @@ from platform_assets.contracts.columns import (
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.declarations.checks import CheckDeclaration
 from platform_assets.flow.checks import CheckObservation
+from platform_assets.flow.drift import Baseline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_assets.flow.checks import CheckResult
+    from platform_assets.flow.profile import Profile
 
 PINNED = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 PLACE = Struct((Column("city", Scalar.STRING), Column("lat", Scalar.FLOAT64, nullable=True)))
@@ -101,11 +104,18 @@ class Product:
             "expected_rows": len(rows),
             "reference_time": PINNED,
             "referenced": lambda _product, _column, _runs: pl.LazyFrame({"x": ["a", "b", "c"]}),
+            "baseline": lambda number: Baseline(number, "sha256:0", profile_of(rows, columns)),
             "load_function": lambda reference: globals()[reference.partition(":")[2]],
             "workers": 1,
             "room": Room(spill, memory=2**26, threads=1),
         }
         return CheckContext(**{**values, **changed})
+
+
+def profile_of(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> Profile:
+    frame = pl.DataFrame(rows, schema=polars_schema(columns), orient="row")
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return profile_arrays([column.combine_chunks() for column in table.columns], columns)
 
 
 def declared(*checks: dict[str, Any]) -> tuple[CheckDeclaration, ...]:

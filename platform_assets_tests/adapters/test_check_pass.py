@@ -99,6 +99,7 @@ def cut_product(
         "expected_rows": len(rows),
         "reference_time": PINNED,
         "referenced": lambda *_: KNOWN,
+        "baseline": lambda _: None,
         "load_function": lambda _: None,
         "workers": 1,
         "room": Room(spill, memory=2**26, threads=1),

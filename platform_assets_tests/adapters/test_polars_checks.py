@@ -164,6 +164,13 @@ def test_every_kind_of_check_that_can_be_declared_is_run(product: Product) -> No
         "freshness": {"column": "at", "max_age_seconds": 3600},
         "null_fraction": {"column": "kind", "max_fraction": 0},
         "referential": REFERS,
+        "drift": {
+            "column": "count",
+            "baseline": 1,
+            "statistic": "psi",
+            "at_most": 0,
+            "min_rows": 1,
+        },
         "python": {"name": "mine", "function": "m:sum_below", "parameters": {"limit": 100}},
     }
     checks = declared(*({"check": kind, **needed.get(kind, {})} for kind in CHECK_KINDS))

@@ -33,6 +33,13 @@ OF_REFERENCE = [
         "can never be 'one'",
     ),
     Mistake(
+        "ks_of_text",
+        RANGE,
+        "{check: drift, column: customer, baseline: 1, statistic: ks, at_most: 0.1}",
+        "statistic: ks",
+        "ks needs numbers, and customer is string",
+    ),
+    Mistake(
         "two_checks_of_one_name",
         "{check: digest}",
         "{check: sorted }",
