@@ -26,7 +26,7 @@ FeedArgument = Annotated[str, typer.Argument(metavar="FEED")]
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     example = "Example: platform-assets baseline {} payments"
-    baseline.command(epilog=example.format("pin") + " decisions --run payments-00000001")(pin)
+    baseline.command(epilog=example.format("pin") + " authorisations --run payments-00000001")(pin)
     baseline.command(name="list", epilog=example.format("list"))(list_baselines)
     app.add_typer(baseline)
 

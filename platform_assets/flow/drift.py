@@ -27,6 +27,8 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from platform_assets.flow.profile import bucket_start
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -48,6 +50,15 @@ class Baseline:
     profile: Profile
 
 
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bin, with how many values of the baseline and of the product fall into it."""
+
+    label: str
+    expected: int
+    found: int
+
+
 def distance(statistic: str, baseline: ColumnProfile, found: ColumnProfile) -> Decimal | None:
     """Return how far the values of a column are from the baseline's; None where either has none.
 
@@ -58,7 +69,8 @@ def distance(statistic: str, baseline: ColumnProfile, found: ColumnProfile) -> D
         buckets = sorted({*baseline.buckets, *found.buckets})
         counts = [[each.buckets.get(b, 0) for b in buckets] for each in (baseline, found)]
     else:
-        counts = _binned(baseline, found)
+        binned = bins(baseline, found)
+        counts = [[each.expected for each in binned], [each.found for each in binned]]
     if not all(map(sum, counts)):
         return None
     computed = {"psi": psi, "ks": ks, "jensen_shannon": jensen_shannon}[statistic](*counts)
@@ -92,7 +104,12 @@ def jensen_shannon(expected: Sequence[int], found: Sequence[int]) -> float:
     return math.sqrt(max(0.0, divergence))
 
 
-def _binned(baseline: ColumnProfile, found: ColumnProfile) -> list[list[int]]:
+def bins(baseline: ColumnProfile, found: ColumnProfile) -> list[Bin]:
+    """Return the bins of a column with their counts, in order (rule 1).
+
+    Raises:
+        ValueError: values of one of the two are not listed, and the type of the column needs that.
+    """
     match baseline.type:
         case "string" | "boolean":
             return _by_value(_listed(baseline, "baseline"), _listed(found, "product"))
@@ -101,9 +118,9 @@ def _binned(baseline: ColumnProfile, found: ColumnProfile) -> list[list[int]]:
             for counted, column in zip(hours, (baseline, found), strict=True):
                 for quarter, count in column.buckets.items():
                     counted[quarter // _QUARTERS_OF_AN_HOUR] += count
-            return [[counted[hour] for hour in range(24)] for counted in hours]
+            return [Bin(f"{hour:02d} h", hours[0][hour], hours[1][hour]) for hour in range(24)]
         case _:
-            return _by_decile(baseline.buckets, found.buckets)
+            return _by_decile(baseline, found)
 
 
 def _listed(column: ColumnProfile, whose: str) -> Mapping[str, int]:
@@ -114,26 +131,33 @@ def _listed(column: ColumnProfile, whose: str) -> Mapping[str, int]:
     return column.values
 
 
-def _by_value(baseline: Mapping[str, int], found: Mapping[str, int]) -> list[list[int]]:
+def _by_value(baseline: Mapping[str, int], found: Mapping[str, int]) -> list[Bin]:
     others = sum(count for value, count in found.items() if value not in baseline)
-    ordered = sorted(baseline)
-    return [
-        [*(baseline[value] for value in ordered), 0],
-        [*(found.get(value, 0) for value in ordered), others],
-    ]
+    listed = [Bin(value, baseline[value], found.get(value, 0)) for value in sorted(baseline)]
+    return [*listed, Bin("all others", 0, others)]
 
 
-def _by_decile(baseline: Mapping[int, int], found: Mapping[int, int]) -> list[list[int]]:
+def _by_decile(baseline: ColumnProfile, found: ColumnProfile) -> list[Bin]:
     """Return counts between the baseline's deciles; a bin ends with the bucket that reaches one."""
-    total = sum(baseline.values())
+    total = sum(baseline.buckets.values())
     borders: list[int] = []
     passed = reached = 0
-    for bucket in sorted(baseline):
-        passed += baseline[bucket]
+    for bucket in sorted(baseline.buckets):
+        passed += baseline.buckets[bucket]
         if passed * _DECILES >= total * (reached + 1):
             reached = passed * _DECILES // total
             borders.append(bucket)
-    return [_between(borders[:-1], each) for each in (baseline, found)]
+    inner = borders[:-1]
+    counts = [_between(inner, each.buckets) for each in (baseline, found)]
+    labels = [*(_label(baseline.type, n, bucket) for n, bucket in enumerate(inner, 1)), "the rest"]
+    return [Bin(*each) for each in zip(labels, *counts, strict=True)]
+
+
+def _label(kind: str, number: int, last: int) -> str:
+    """Name a bin by where its last bucket ends; a decimal's scale is not known here."""
+    if kind == "decimal":
+        return f"decile {number}"
+    return f"up to {bucket_start(last):.6g}" if last < 0 else f"below {bucket_start(last + 1):.6g}"
 
 
 def _between(borders: Sequence[int], counts: Mapping[int, int]) -> list[int]:

@@ -42,7 +42,7 @@ from platform_assets.pipeline.records import parse_record, write_bytes
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from platform_assets.flow.gate import Permit
     from platform_assets.identifiers import RunId
@@ -167,6 +167,25 @@ def opened_baseline(platform: Platform, feed: str, product: str, number: int) ->
     return Baseline(number, digest(record), Profile.from_json(record))
 
 
+def read_profile(platform: Platform, run: RunId, manifest: Mapping[str, Any]) -> Profile:
+    """Return the profile that the manifest of a product of a run names.
+
+    Raises:
+        ObjectMissing: it is not there.
+        EvidenceInconsistent: another one stands there.
+    """
+    path = layout.profile_path(run, manifest["product"], manifest["profile"])
+    data = platform.store.read(path)
+    if digest_bytes(data) != manifest["profile"]:
+        raise EvidenceInconsistent(
+            path,
+            expected=f"the profile {manifest['profile']} that the manifest names",
+            found=f"other bytes ({digest_bytes(data)})",
+            remedy="The store was changed from outside. Restore the file.",
+        )
+    return Profile.from_json(parse_record(data, path, "profile"))
+
+
 def _require_plain(platform: Platform, feed: str, product: str) -> None:
     outputs = platform.feed(feed).outputs()
     if product not in outputs:
@@ -217,7 +236,7 @@ def _permit(platform: Platform, run: RunId, product: str) -> Permit:
 
 
 def _merged(platform: Platform, permits: Sequence[Permit]) -> Profile:
-    profiles = [_profile(platform, permit) for permit in permits]
+    profiles = [read_profile(platform, permit.run, permit.manifest) for permit in permits]
     merged = profiles[0]
     for permit, profile in zip(permits[1:], profiles[1:], strict=True):
         shapes = [[(c.path, c.type) for c in each.columns] for each in (merged, profile)]
@@ -230,19 +249,6 @@ def _merged(platform: Platform, permits: Sequence[Permit]) -> Profile:
             )
         merged = merged.merge(profile)
     return merged
-
-
-def _profile(platform: Platform, permit: Permit) -> Profile:
-    path = layout.profile_path(permit.run, permit.product, permit.manifest["profile"])
-    data = platform.store.read(path)
-    if digest_bytes(data) != permit.manifest["profile"]:
-        raise EvidenceInconsistent(
-            path,
-            expected=f"the profile {permit.manifest['profile']} that the manifest names",
-            found=f"other bytes ({digest_bytes(data)})",
-            remedy="The store was changed from outside. Restore the file.",
-        )
-    return Profile.from_json(parse_record(data, path, "profile"))
 
 
 def _stored_digest(platform: Platform, feed: str, product: str, number: int) -> str | None:

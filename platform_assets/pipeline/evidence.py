@@ -25,6 +25,7 @@ from platform_assets.flow.requirements_of_secrets import secret_problems
 from platform_assets.flow.run_records import RunRecords
 from platform_assets.flow.signing import sign_statement
 from platform_assets.pipeline import layout
+from platform_assets.pipeline.drifts import drifts_of
 from platform_assets.pipeline.parts import verified_paths
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import write_bytes
@@ -198,6 +199,10 @@ def _report(
         epoch=records.epoch,
         closed_at=closed_at,
         description=records.declaration.get("description", ""),
+        drifts={
+            product: drifts_of(platform, run, permit.manifest, records.policies[product])
+            for product, permit in permits.items()
+        },
     )
     return render_run_report(view)
 

@@ -32,6 +32,8 @@ from platform_assets.reports.wording import plural
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from platform_assets.reports.drift_plots import DriftPlot
+
     Record = Mapping[str, Any]
 
 
@@ -52,6 +54,7 @@ def collect(
     closed_at: str,
     description: str = "",
     samples_withheld: bool = False,
+    drifts: Mapping[str, Sequence[DriftPlot]] | None = None,
 ) -> RunReport:
     """Return the values of a run's report.
 
@@ -72,6 +75,7 @@ def collect(
         closed_at: the moment of the closure, RFC 3339.
         description: what the feed's declaration says that it is.
         samples_withheld: whether no samples are given because a product of the feed is strict.
+        drifts: by product, its columns beside their baselines.
 
     Raises:
         RuntimeError: a stream or product lacks one of its records.
@@ -99,7 +103,12 @@ def collect(
         reasons=_reason_views(admissions),
         samples=tuple(_sample_view(sample) for sample in _in_order(samples)),
         products=tuple(
-            product_view(manifest, certificates[name], certificate_digests[name])
+            product_view(
+                manifest,
+                certificates[name],
+                certificate_digests[name],
+                (drifts or {}).get(name, ()),
+            )
             for name, manifest in manifests.items()
         ),
         consumers=tuple(consumer_view(record) for record in consumptions.values()),

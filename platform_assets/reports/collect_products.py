@@ -15,12 +15,19 @@ from platform_assets.reports.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from platform_assets.reports.drift_plots import DriftPlot
 
     Record = Mapping[str, Any]
 
 
-def product_view(manifest: Record, certificate: Record, certificate_digest: str) -> ProductView:
+def product_view(
+    manifest: Record,
+    certificate: Record,
+    certificate_digest: str,
+    drifts: Sequence[DriftPlot] = (),
+) -> ProductView:
     """Return one product as the report shows it.
 
     Raises:
@@ -64,6 +71,7 @@ def product_view(manifest: Record, certificate: Record, certificate_digest: str)
             )
             for check in certificate["checks"]
         ),
+        drifts=tuple(drifts),
     )
 
 

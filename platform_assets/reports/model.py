@@ -8,6 +8,10 @@ arrive here masked; an unmasked value has no field to stand in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from platform_assets.reports.drift_plots import DriftPlot
 
 #: An offset, or a position wider than 53 bits as text.
 Position = int | str
@@ -154,6 +158,7 @@ class ProductView:
     verdict: str
     issued_at: str
     checks: tuple[CheckView, ...]
+    drifts: tuple[DriftPlot, ...] = ()
 
     @property
     def size(self) -> int:

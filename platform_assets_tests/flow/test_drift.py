@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp
 
-from platform_assets.flow.drift import distance, jensen_shannon, ks, psi
+from platform_assets.adapters.profiling import log_buckets
+from platform_assets.flow.drift import bins, distance, jensen_shannon, ks, psi
 from platform_assets.flow.profile import ColumnProfile
 
 COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8).filter(
@@ -21,6 +23,11 @@ COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1,
 
 def numbers(*buckets: int) -> ColumnProfile:
     return ColumnProfile("x", "int64", buckets=Counter(buckets))
+
+
+def bucket_of(number: float) -> int:
+    (bucket,) = log_buckets(np.array([number]))
+    return bucket
 
 
 def texts(**values: int) -> ColumnProfile:
@@ -64,6 +71,15 @@ def test_the_bins_of_numbers_are_the_deciles_of_the_baseline() -> None:
     assert distance("psi", baseline, numbers(*[500] * 30)) == found
     assert distance("ks", baseline, numbers(*[-5] * 30)) == 1
     assert distance("ks", baseline, numbers(*range(50))) == Decimal("0.500000")
+
+
+def test_a_bin_of_numbers_is_named_by_where_it_ends() -> None:
+    edges = [-2.0, -1.0, 1.0, 2.0]
+    found = ColumnProfile("x", "float64", buckets=dict.fromkeys(map(bucket_of, edges), 1))
+    labels = [each.label for each in bins(found, found)]
+    assert labels == ["up to -2", "up to -1", "below 1.03125", "the rest"]
+    decimals = ColumnProfile("x", "decimal", buckets=found.buckets)
+    assert [each.label for each in bins(decimals, decimals)][:2] == ["decile 1", "decile 2"]
 
 
 def test_a_baseline_of_one_value_has_one_bin() -> None:

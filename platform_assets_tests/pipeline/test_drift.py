@@ -71,6 +71,20 @@ def test_a_run_like_the_baseline_is_closed_and_its_evidence_holds_the_baseline(
     assert replay_bundle(archive, around).verdict is Verdict.REPRODUCED
 
 
+def test_the_report_plots_the_product_beside_the_baseline(closed_shop: Path) -> None:
+    pin_baseline(Platform.open(closed_shop), "shop", "orders", [RUN], "")
+    held_to(closed_shop, 1)
+    assert run_next(closed_shop) == "closed"
+    (report,) = closed_shop.glob(f"store/runs/{NEXT}/evidence/*/report.html")
+    page = report.read_text(encoding="utf-8")
+    assert "cents beside baseline 1" in page
+    # 100 to 199 each once; below 128 a bucket is two wide, and five of them are a tenth
+    assert 'aria-label="below 110: 10 in the baseline, 10 in this run."' in page
+    assert page.count('<svg class="drift"') == 10
+    (before,) = closed_shop.glob(f"store/runs/{RUN}/evidence/*/report.html")
+    assert "beside baseline" not in before.read_text(encoding="utf-8")
+
+
 def test_a_run_that_moved_away_from_the_baseline_is_not_closed(closed_shop: Path) -> None:
     pin_baseline(Platform.open(closed_shop), "shop", "orders", [RUN], "")
     platform = held_to(closed_shop, 1)
