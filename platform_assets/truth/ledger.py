@@ -1,6 +1,7 @@
 """Entering: what arrives in one run becomes entries of a ledger.
 
-1. What arrives is put into the order of its arrival: by stream, partition and offset, and by identity
+1. What arrives is put into an order: assertions before what corrects and retracts, because streams and
+   partitions of one run have no order among them; then by stream, partition and offset, and by identity
    where it has no position. Of what is the same there, the content decides.
 2. Same identity, same content: the first that stands counts, in an earlier run or in this one, refused
    or not. The others are dropped and counted.
@@ -102,7 +103,7 @@ def _in_order(arriving: pl.DataFrame, ledger: str) -> pl.DataFrame:
             raise ValueError(f"{column.name} is missing in what arrives")
     if strange := set(came["kind"].unique()) - set(Kind):
         raise ValueError(f"there are no kinds {', '.join(sorted(strange))}")
-    by = (*_POSITION, "entry_id", "content")
+    by = (pl.col("kind") != Kind.ASSERT, *_POSITION, "entry_id", "content")
     return came.with_columns(contents(came, ledger)).sort(by, nulls_last=True)
 
 

@@ -95,7 +95,7 @@ class Ledger:
 def _arrival(each: Entry) -> tuple[Any, ...]:
     places = (each["stream"], each["partition"], each["offset"])
     known = ((place is None, place) if place is not None else (True, 0) for place in places)
-    return (*known, each["entry_id"], each["content"])
+    return (each["kind"] != "assert", *known, each["entry_id"], each["content"])
 
 
 def answer(
@@ -105,7 +105,9 @@ def answer(
     facts: dict[str, Entry] = {}
     for entry in entries:
         if entry["observed_at"] <= knowledge and entry["refused"] is None:
-            facts[entry["fact"]] = entry
+            standing = facts.get(entry["fact"])
+            if standing is None or standing["kind"] == "assert" or entry["kind"] != "assert":
+                facts[entry["fact"]] = entry
     held = [
         entry
         for entry in entries

@@ -60,15 +60,25 @@ def test_what_a_mismatch_says_is_kept_once() -> None:
     assert (again.entries.height, again.converged) == (0, 2 - found.converged)
 
 
-def test_a_correction_may_name_an_earlier_entry_of_its_run_but_no_later_one() -> None:
+def test_a_correction_may_name_an_assertion_of_its_run_wherever_that_came_from() -> None:
     entries = _entered(
         _row("early", 0, kind="correct", target="late"),
         _row("late", 1),
-        _row("then", 2, kind="correct", target="late"),
-        _row("again", 3, kind="retract", target="then", value=None),
     )
-    assert entries["refused"].to_list() == [Refused.UNKNOWN_TARGET, None, None, None]
-    assert entries["fact"].to_list() == [None, "late", "late", "late"]
+    assert entries["entry_id"].to_list() == ["late", "early"]
+    assert entries["refused"].null_count() == 2
+    assert entries["fact"].to_list() == ["late", "late"]
+
+
+def test_a_correction_may_name_an_earlier_correction_of_its_run_but_no_later_one() -> None:
+    entries = _entered(
+        _row("first", 0),
+        _row("early", 1, kind="correct", target="late"),
+        _row("late", 2, kind="correct", target="first"),
+        _row("again", 3, kind="retract", target="late", value=None),
+    )
+    assert entries["refused"].to_list() == [None, Refused.UNKNOWN_TARGET, None, None]
+    assert entries["fact"].to_list() == ["first", None, "first", "first"]
 
 
 def test_what_names_a_refused_entry_is_refused_however_long_the_way() -> None:

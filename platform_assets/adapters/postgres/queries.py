@@ -1,7 +1,8 @@
 """What an index is asked, in SQL.
 
 A run counts at a moment of knowledge if it was pinned until then and no newer run of its window was. An
-entry has the instant and the window of its run.
+entry has the instant and the window of its run. What corrects or retracts a fact stands above its
+assertion, also where the window of that was taken again later.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ WITH last_operations AS (
     SELECT DISTINCT ON (e.fact) e.*
     FROM truth_index.entries AS e
     WHERE {_COUNTS} AND e.refused IS NULL
-    ORDER BY e.fact, e.observed_at DESC, e."window" DESC, e.sequence DESC
+    ORDER BY e.fact, e.kind = 'assert', e.observed_at DESC, e."window" DESC, e.sequence DESC
 ), holding AS (
     SELECT *, rank() OVER (ORDER BY effective_at DESC) AS place
     FROM last_operations

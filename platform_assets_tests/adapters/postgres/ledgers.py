@@ -145,7 +145,9 @@ def known(
     facts: dict[str, Row] = {}
     for row in counted(runs, knowledge):
         if row["subject"] == subject and row["refused"] is None:
-            facts[row["fact"]] = row
+            standing = facts.get(row["fact"])
+            if standing is None or standing["kind"] == "assert" or row["kind"] != "assert":
+                facts[row["fact"]] = row
     holding = [
         row
         for row in facts.values()

@@ -12,7 +12,14 @@ from platform_assets.adapters.postgres.ledger_runs import Status as FoundStatus
 from platform_assets.contracts.frames import polars_schema
 from platform_assets.truth.as_of import Cutoffs, Policy, Status, as_of
 from platform_assets.truth.entries import ENTRY
-from platform_assets_tests.adapters.postgres.ledgers import at, counted, random_history
+from platform_assets_tests.adapters.postgres.ledgers import (
+    LEDGER,
+    at,
+    counted,
+    entry,
+    ledger_run,
+    random_history,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,6 +54,24 @@ def test_random_histories_have_the_same_answers_in_the_index_and_in_frames(
                 assert _asked(index, ledger, due["subject"], cutoffs, policy) == due
                 compared += len(due["candidates"])
     assert compared > 100
+
+
+def test_an_assertion_whose_window_is_taken_again_undoes_no_correction(index: TruthIndex) -> None:
+    said, corrected = entry("e1", '{"n":1}'), '{"n":2}'
+    correction = entry("e2", corrected, kind="correct", target="e1", fact="e1")
+    runs = [
+        ledger_run([said], window=1, observed=at(1), run_id="payments-00000001"),
+        ledger_run([correction], window=2, observed=at(2), run_id="payments-00000002"),
+        ledger_run([said], window=1, observed=at(3), run_id="payments-00000003"),
+    ]
+    for run, batches in runs:
+        index.add(run, batches)
+    cutoffs = Cutoffs(at(9), at(9))
+    entries = pl.LazyFrame(counted(runs, cutoffs.knowledge), schema=polars_schema(ENTRY))
+    asked = pl.LazyFrame({"subject": ["s-1"]})
+    due = as_of(entries, asked, cutoffs, Policy.REFUSE).collect().row(0, named=True)
+    assert (due["status"], due["value"]) == (Status.FOUND, corrected)
+    assert _asked(index, LEDGER, "s-1", cutoffs, Policy.REFUSE) == due
 
 
 def _asked(
