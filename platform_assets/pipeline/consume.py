@@ -128,6 +128,7 @@ def consume(platform: Platform, run: RunId, consumer: str) -> dict[str, Any]:
                 ],
                 strict=declared.strict,
                 engine=engine.identity,
+                profile=built.profile,
             ),
         )
     _record(platform, run, consumer, inputs, manifest=manifest, as_of=as_of)  # 4

@@ -81,6 +81,8 @@ def test_evidence_names_what_a_slice_rests_on_and_verifies(told: Path) -> None:
         "desk-00000002",
     ]
     assert record["as_of"]["policy"] == "refuse"
+    for product in ("cases", "truth", "answers"):
+        assert open_product(platform, RunId("desk", 3), product).manifest["profile"]
 
 
 @pytest.mark.parametrize("start", [Start.ANCHORS, Start.LANDING])
