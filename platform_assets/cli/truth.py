@@ -205,8 +205,8 @@ def _folded(name: str) -> Column:
 
 
 def _shown(moment: str | None) -> str:
-    """Return a moment of a record for people: in UTC, without what is zero."""
-    return (moment or "").removesuffix("Z").removesuffix(".000000").replace("T", " ")[:19]
+    """Return a moment of a record for people: in UTC, to the second."""
+    return (moment or "")[:19].replace("T", " ")
 
 
 def _value(value: Mapping[str, Any] | None) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_assets.contracts.columns import Column, Struct
+from platform_assets.contracts.columns import Column, Scalar, Struct
 from platform_assets.declarations.mistakes import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+#: Type of a value in YAML -> type of the columns in which it may be found.
+TYPE_OF_VALUE = {str: Scalar.STRING, int: Scalar.INT64, bool: Scalar.BOOLEAN}
 
 
 def find_column(columns: Sequence[Column], path: str) -> Column | None:
@@ -22,6 +25,11 @@ def find_column(columns: Sequence[Column], path: str) -> Column | None:
                 find_column(column.type.fields, rest) if isinstance(column.type, Struct) else None
             )
     return None
+
+
+def no_column(product: str, path: str, columns: Sequence[Column]) -> str:
+    """Say that a product has no column of a path."""
+    return f"{product} has no column {path}{meant(path, columns)}"
 
 
 def meant(path: str, columns: Sequence[Column]) -> str:

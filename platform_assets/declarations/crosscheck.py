@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from platform_assets.contracts.columns import POSITION_COLUMNS, Column, ListOf, Scalar, Struct
 from platform_assets.declarations.check_types import misfit
 from platform_assets.declarations.checks import PythonCheck, ReferentialCheck
-from platform_assets.declarations.column_paths import find_column, meant
+from platform_assets.declarations.column_paths import TYPE_OF_VALUE, find_column, meant, no_column
 from platform_assets.declarations.functions import function_problem
 from platform_assets.declarations.ledger_columns import ledger_problems
 from platform_assets.declarations.mistakes import all_of, problems_at, suggestion
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     Location = tuple[str | int, ...]
     Problem = tuple[Location, str]
     Columns = dict[str, tuple[Column, ...]]
-
-_WHEN_TYPES = {str: Scalar.STRING, int: Scalar.INT64, bool: Scalar.BOOLEAN}
 
 
 def check_feeds(
@@ -114,7 +112,7 @@ def _event_problems(feed: FeedDeclaration, contracts: dict[str, Contract]) -> It
                 if column is None:
                     text = f"{event.contract} has no property {path}"
                     yield (*at, "when", path), text + meant(path, columns)
-                elif isinstance(column.type, Scalar) and column.type != _WHEN_TYPES[type(value)]:
+                elif isinstance(column.type, Scalar) and column.type != TYPE_OF_VALUE[type(value)]:
                     text = f"{value!r} can never be found: {event.contract} declares {column.type}"
                     yield (*at, "when", path), text
 
@@ -170,7 +168,7 @@ def columns_named(check: CheckDeclaration) -> tuple[str, ...]:
 def _absent(at: Location, product: str, column: str, columns: Columns) -> Iterator[Problem]:
     known = columns.get(product)
     if known is not None and find_column(known, column) is None:
-        yield at, f"{product} has no column {column}{meant(column, known)}"
+        yield at, no_column(product, column, known)
 
 
 def _unsortable(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_assets.contracts.columns import Column, Decimal, Scalar, Struct
-from platform_assets.declarations.column_paths import find_column, meant
+from platform_assets.declarations.column_paths import TYPE_OF_VALUE, find_column, no_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Columns = Mapping[str, Sequence[Column]]
 
 _IDENTIFYING = (Scalar.STRING, Scalar.INT64)
-_WHERE = {str: Scalar.STRING, int: Scalar.INT64, bool: Scalar.BOOLEAN}
 
 
 def ledger_problems(feed: FeedDeclaration, columns: Columns) -> Iterator[Problem]:
@@ -57,15 +56,15 @@ def _entries(
         column = find_column(columns, path)
         here = (*at, "value", index)
         if column is None:
-            yield here, f"{product} has no column {path}{meant(path, columns)}"
+            yield here, no_column(product, path, columns)
         elif column.type == Scalar.FLOAT64 or not isinstance(column.type, Scalar | Decimal):
             text = f"{path} is no single value whose text is the same wherever it is equal"
             yield here, f"{text}; name a text, an integer, a boolean, a decimal or a time"
     for path, value in declared.where.items():
         column, here = find_column(columns, path), (*at, "where", path)
         if column is None:
-            yield here, f"{product} has no column {path}{meant(path, columns)}"
-        elif column.type != _WHERE[type(value)]:
+            yield here, no_column(product, path, columns)
+        elif column.type != TYPE_OF_VALUE[type(value)]:
             yield here, f"{value!r} can never be found in {path} of {product}"
 
 
@@ -95,7 +94,7 @@ def _identifying(
 
 def _wrong(at: Location, product: str, path: str, columns: Sequence[Column]) -> Iterator[Problem]:
     if find_column(columns, path) is None:
-        yield at, f"{product} has no column {path}{meant(path, columns)}"
+        yield at, no_column(product, path, columns)
     elif _column(columns, path) is None:
         yield at, f"{path} of {product} may be null, and an entry needs it"
 

@@ -39,6 +39,7 @@ from platform_assets.flow.signing import (
 from platform_assets.pipeline import layout
 from platform_assets.pipeline.reading import verify_product
 from platform_assets.pipeline.records import parse_record, write_bytes
+from platform_assets.pipeline.standing import declared_output
 from platform_assets.pipeline.state import is_closed
 
 if TYPE_CHECKING:
@@ -187,15 +188,7 @@ def read_profile(platform: Platform, run: RunId, manifest: Mapping[str, Any]) ->
 
 
 def _require_plain(platform: Platform, feed: str, product: str) -> None:
-    outputs = platform.feed(feed).outputs()
-    if product not in outputs:
-        raise UnknownThing(
-            f"{product} of {feed}",
-            expected=f"one of {', '.join(outputs)}",
-            found=repr(product),
-            remedy="Name a product or a consumer of the feed.",
-        )
-    if outputs[product].strict:
+    if declared_output(platform, feed, product).strict:
         raise UnknownThing(
             f"profile of {product} of {feed}",
             expected="a product in the clear",

@@ -9,19 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import UnknownThing
 from platform_assets.pipeline.corrections import corrections_of
-from platform_assets.pipeline.known_runs import pinned_at
+from platform_assets.pipeline.known_runs import entries_in, newest_pinned
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.state import sealed_bundle
-from platform_assets.truth.entries import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    import polars as pl
 
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
@@ -56,13 +54,11 @@ def knowledge(platform: Platform, feed: str, ledger: str, until: datetime) -> Kn
             remedy="Name a ledger; list what the feed declares: platform-assets feeds",
         )
     runs, left_out = [], []
-    for chain in corrections_of(platform, feed).chains():
-        for run in [each for each in chain if pinned_at(platform, each) <= until][-1:]:
-            bundle = sealed_bundle(platform, run)
-            if bundle is None:
-                left_out.append(run)
-            elif ledger in bundle["products"]:
-                runs.append(run)
-    opened = [open_product(platform, run, ledger) for run in runs]
-    empty = pl.LazyFrame(schema=polars_schema(ENTRY))
-    return Knowledge(pl.concat([empty, *(each.scan() for each in opened)]), runs, left_out)
+    for run in newest_pinned(platform, corrections_of(platform, feed).chains(), until):
+        bundle = sealed_bundle(platform, run)
+        if bundle is None:
+            left_out.append(run)
+        elif ledger in bundle["products"]:
+            runs.append(run)
+    entries = entries_in(open_product(platform, run, ledger) for run in runs)
+    return Knowledge(entries.drop("_run"), runs, left_out)

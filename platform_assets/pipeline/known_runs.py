@@ -7,15 +7,22 @@ same whenever it is asked for.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from platform_assets.canonical import parse_rfc3339
+from platform_assets.contracts.frames import polars_schema
 from platform_assets.declarations.ledgers import EVERY_RUN
 from platform_assets.pipeline.horizon import earlier_chains, require_closed
 from platform_assets.pipeline.reading import open_product
 from platform_assets.pipeline.state import sealed_bundle
+from platform_assets.truth.entries import ENTRY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from platform_assets.identifiers import RunId
     from platform_assets.pipeline.platform import Platform
     from platform_assets.pipeline.reading import CertifiedProduct
@@ -23,7 +30,31 @@ if TYPE_CHECKING:
 
 def pinned_at(platform: Platform, run: RunId) -> datetime:
     """Return when a run was pinned."""
-    return datetime.fromisoformat(platform.anchors(run)["pinned_at"])
+    return parse_rfc3339(platform.anchors(run)["pinned_at"])
+
+
+def newest_pinned(
+    platform: Platform, chains: Iterable[list[RunId]], until: datetime
+) -> list[RunId]:
+    """Return, of each window that was pinned until a moment, the newest run that was, closed or not.
+
+    Args:
+        platform: the opened home.
+        chains: the runs of each window in their order.
+        until: the moment.
+    """
+    found = []
+    for chain in chains:
+        pinned = [run for run in chain if pinned_at(platform, run) <= until]
+        found += pinned[-1:]
+    return found
+
+
+def entries_in(ledger: Iterable[CertifiedProduct]) -> pl.LazyFrame:
+    """Return the entries of opened runs of a ledger: the columns `ENTRY`, and ``_run``."""
+    empty = pl.LazyFrame(schema={**polars_schema(ENTRY), "_run": pl.String()})
+    opened = (each.scan().with_columns(_run=pl.lit(str(each.run))) for each in ledger)
+    return pl.concat([empty, *opened])
 
 
 def known_products(
@@ -49,9 +80,6 @@ def known_products(
 
 
 def _known_runs(platform: Platform, run: RunId, product: str, until: datetime) -> list[RunId]:
-    known = []
-    for chain in earlier_chains(platform, run, EVERY_RUN):
-        pinned = [each for each in chain if pinned_at(platform, each) <= until]
-        known += pinned[-1:]
+    known = newest_pinned(platform, earlier_chains(platform, run, EVERY_RUN), until)
     require_closed(platform, run, known)
     return [each for each in known if product in (sealed_bundle(platform, each) or {})["products"]]

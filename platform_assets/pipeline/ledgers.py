@@ -18,19 +18,18 @@ import polars as pl
 from platform_assets.adapters.column_types import resolve
 from platform_assets.adapters.row_encoding import content_digest
 from platform_assets.canonical import rfc3339
-from platform_assets.contracts.frames import polars_schema
 from platform_assets.errors import ConsumerFailed
 from platform_assets.flow.corrections import window_of
 from platform_assets.flow.slices_in_evidence import checkpoint_of, named_slice
 from platform_assets.identifiers import RunId
-from platform_assets.pipeline.known_runs import known_products, pinned_at
+from platform_assets.pipeline.known_runs import entries_in, known_products, pinned_at
 from platform_assets.truth.arriving import arriving
 from platform_assets.truth.as_of import Cutoffs, Policy, as_of
 from platform_assets.truth.entries import ENTRY
 from platform_assets.truth.ledger import EARLIER, entered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from platform_assets.declarations import ConsumerDeclaration
     from platform_assets.declarations.ledgers import LedgerDeclaration, SliceDeclaration
@@ -77,7 +76,7 @@ def entries_of(
     before = known_products(platform, run, name, name, observed)
     earlier = _concerned(before, came)
     window = RunId.parse(window_of(platform.anchors(run))).sequence
-    made = entered(came, earlier.drop("_run"), ledger=name, observed_at=observed, window=window)
+    made = entered(came, earlier, ledger=name, observed_at=observed, window=window)
     concerned = set(earlier["_run"])
     return Made(
         made.entries,
@@ -126,7 +125,7 @@ def answers_of(
     subject = resolve(targets.collect_schema(), declared.targets.subject)[0].cast(pl.String)
     asked = targets.select(subject=subject).unique().collect(engine="streaming")
     cutoffs = Cutoffs(effective, knowledge)
-    answers = as_of(_entries(ledger), asked.lazy(), cutoffs, Policy(declared.policy))
+    answers = as_of(entries_in(ledger), asked.lazy(), cutoffs, Policy(declared.policy))
     identity = {
         "ledger": declared.ledger,
         "targets": content_digest(asked, _SUBJECT).value,
@@ -138,18 +137,10 @@ def answers_of(
     return Made(answers, ledger, named_slice(identity))
 
 
-def _entries(ledger: Iterable[CertifiedProduct]) -> pl.LazyFrame:
-    empty = pl.LazyFrame(schema=polars_schema(ENTRY))
-    return pl.concat([empty, *(opened.scan() for opened in ledger)])
-
-
 def _concerned(before: Sequence[CertifiedProduct], came: pl.DataFrame) -> pl.DataFrame:
     """Return the earlier entries that what arrives is held against, each with its run."""
     identities = pl.concat([came["entry_id"], came["target"].drop_nulls()]).unique()
-    empty = pl.LazyFrame(schema={**polars_schema(ENTRY), "_run": pl.String()})
-    rows = pl.concat(
-        [empty, *(opened.scan().with_columns(_run=pl.lit(str(opened.run))) for opened in before)]
-    ).select(*EARLIER, "_run")
+    rows = entries_in(before).select(*EARLIER, "_run")
     same = pl.col("subject").is_in(came["subject"].unique().implode())
     return rows.filter(same | pl.col("entry_id").is_in(identities.implode())).collect(
         engine="streaming"
